@@ -1,0 +1,1 @@
+"""Statistics of records: tables, intervals, ranks; imports neither jax nor torch."""

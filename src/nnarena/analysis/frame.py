@@ -1,0 +1,118 @@
+"""Records as a table: one row per run."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ..runs.record import Record, Scoring
+from .labels import contender_labels, flatten, natural_key, task_labels, traits_text
+
+
+TEXT = ("key", "contender", "task", "model", "model_numbers", "family", "task_name")
+SETUP = ("task_numbers", "trainer", "trainer_numbers", "outcome", "reason", "metric")
+WHOLE = ("seed", "width", "steps")
+NUMBERS = (
+    *("parameters", "best_step"),
+    *("test_score", "test_loss", "validation_score", "validation_loss"),
+    *("normalized", "credited", "counted_score", "chance", "best", "bar"),
+    *("compile_seconds", "run_seconds", "seconds_per_step"),
+    *("peak_bytes", "program_bytes", "matmul_flops_per_step"),
+)
+FLAGS = ("solved", "higher_is_better")
+COLUMNS = (*TEXT, *SETUP, *WHOLE, *NUMBERS, *FLAGS)
+
+
+def runs_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Returns one row per run, ordered by contender, task and seed.
+
+    Missing numbers are NaN. The columns that are not copied from a record:
+
+        contender, task   labels that tell variants apart (`labels.py`)
+        normalized        the test score where blind is 0 and perfect 1; finished runs
+        credited          what a run counts for in a sum: its normalized score, no
+                          less than 0; a diverged run counts 0, as a blind answer
+                          does; a failed run counts for nothing and is NaN
+        counted_score     the same on the task's own scale: a diverged run has chance
+        bar, solved       the score that solves the task, and whether it was reached
+        seconds_per_step  `run_seconds` over `steps`
+
+    The floor of `credited` keeps a run that is a thousand times worse than blind from
+    counting less than one that broke down altogether.
+    """
+    listed = list(records)
+    contenders, tasks = contender_labels(listed), task_labels(listed)
+    rows = [_row(*item) for item in zip(listed, contenders, tasks, strict=True)]
+    rows.sort(key=_order)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(NUMBERS, "float64")
+    return frame.astype(kinds | dict.fromkeys(FLAGS, "bool"))
+
+
+def _order(row: dict[str, object]) -> tuple[list[tuple], list[tuple], int]:
+    seed = row["seed"]
+    assert isinstance(seed, int)
+    return natural_key(str(row["contender"])), natural_key(str(row["task"])), seed
+
+
+def _row(record: Record, contender: str, task: str) -> dict[str, object]:
+    return {
+        "key": record.key,
+        "contender": contender,
+        "task": task,
+        **_identity(record),
+        **_scores(record),
+        **_cost(record),
+    }
+
+
+def _identity(record: Record) -> dict[str, object]:
+    identity = record.identity
+    return {
+        "model": identity.model.name,
+        "model_numbers": traits_text(flatten(identity.model.numbers)),
+        "family": record.family,
+        "task_name": identity.task.name,
+        "task_numbers": traits_text(flatten(identity.task.numbers)),
+        "trainer": identity.trainer.name,
+        "trainer_numbers": traits_text(flatten(identity.trainer.numbers)),
+        "seed": identity.seed,
+        "width": identity.width,
+    }
+
+
+def _scores(record: Record) -> dict[str, object]:
+    result, scoring = record.result, record.scoring
+    finished = result.outcome == "finished"
+    score = _number(result.test_score) if finished else math.nan
+    normalized = _normalized(scoring, score)
+    diverged = result.outcome == "diverged"
+    return {
+        **result.model_dump(exclude={"test_score", "reason"}),
+        "reason": result.reason or "",
+        "test_score": score,
+        "normalized": normalized,
+        "credited": 0.0 if diverged else float(np.maximum(normalized, 0.0)),
+        "counted_score": scoring.chance if diverged else score,
+        "solved": not math.isnan(score) and scoring.is_solved(score),
+        "metric": scoring.metric,
+        "higher_is_better": scoring.higher_is_better,
+        "chance": scoring.chance,
+        "best": scoring.best,
+        "bar": scoring.solved,
+    }
+
+
+def _cost(record: Record) -> dict[str, object]:
+    cost, steps = record.cost, record.result.steps
+    per_step = cost.run_seconds / steps if steps else math.nan
+    return {**cost.model_dump(), "seconds_per_step": per_step}
+
+
+def _normalized(scoring: Scoring, score: float) -> float:
+    return math.nan if scoring.best == scoring.chance else scoring.normalized(score)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

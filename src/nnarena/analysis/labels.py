@@ -1,0 +1,121 @@
+"""Names for people that tell apart what a store must not pool.
+
+A label is the entrant's name alone as long as that is enough. Where a store holds
+variants, the numbers that differ are appended, and only those:
+
+    gru                          the only gru
+    gru (depth=1), gru (depth=2) two models that share a name
+    gru (learning_rate=0.001)    one model, trained in two ways on the same task
+    add (length=100)             a task that comes in two lengths
+
+A width that differs from task to task, as one budget of parameters makes it, is no
+variant: a setup is named only where it differs within one contender AND task.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from ..runs.record import Entrant, Record
+
+
+K = TypeVar("K", bound=Hashable)
+
+Traits = Mapping[str, str]
+"""What may tell one variant from another: the texts of numbers by name."""
+
+
+def value_text(value: JsonValue) -> str:
+    """Returns a number or setting as short text; unequal values have unequal texts."""
+    if isinstance(value, str) and value.isidentifier():
+        words = {"true", "false", "null", "NaN", "Infinity"}
+        return json.dumps(value) if value in words else value
+    return json.dumps(value, sort_keys=True)
+
+
+def flatten(numbers: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
+    """Returns the texts of numbers by name, nested ones under dotted names."""
+    flat: dict[str, str] = {}
+    for name, value in numbers.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value_text(value)
+    return flat
+
+
+def traits_text(traits: Traits, names: Iterable[str] | None = None) -> str:
+    """Returns "depth=2, tied=true", of all traits or of those in `names`."""
+    kept = sorted(traits if names is None else set(names) & set(traits))
+    return ", ".join(f"{name}={traits[name]}" for name in kept)
+
+
+def differing(variants: Sequence[Traits]) -> set[str]:
+    """Returns the names of traits that are not the same, or not there, in all."""
+    names = {name for traits in variants for name in traits}
+    return {name for name in names if len({t.get(name) for t in variants}) > 1}
+
+
+def natural_key(text: str) -> list[tuple[int, float, str]]:
+    """Returns a sort key that puts "length=20" before "length=100"."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)
+    return [
+        (0, float(part), "") if index % 2 else (1, 0.0, part)
+        for index, part in enumerate(parts)
+    ]
+
+
+def task_labels(records: Sequence[Record]) -> list[str]:
+    """Returns one label per record: its task, with numbers where variants differ."""
+    return _entrant_labels([record.identity.task for record in records])
+
+
+def contender_labels(records: Sequence[Record]) -> list[str]:
+    """Returns one label per record: its model, numbers and setup where they differ.
+
+    Every record of one (contender, task) then shares model, width and trainer, and
+    only seeds are pooled.
+    """
+    models = _entrant_labels([record.identity.model for record in records])
+    setups = [_setup_traits(record) for record in records]
+    cells = _grouped(list(zip(models, task_labels(records), strict=True)), setups)
+    names: dict[str, set[str]] = defaultdict(set)
+    for (model, _), variants in cells.items():
+        names[model] |= differing(variants)
+    return [
+        _appended(model, traits_text(setup, names[model]))
+        for model, setup in zip(models, setups, strict=True)
+    ]
+
+
+def _setup_traits(record: Record) -> Traits:
+    trainer = record.identity.trainer
+    named = {"trainer": trainer.name, "trainer version": trainer.version}
+    return {**flatten(trainer.numbers), **named, "width": str(record.identity.width)}
+
+
+def _entrant_labels(entrants: Sequence[Entrant]) -> list[str]:
+    traits = [{**flatten(e.numbers), "version": e.version} for e in entrants]
+    variants = _grouped([entrant.name for entrant in entrants], traits)
+    names = {name: differing(group) for name, group in variants.items()}
+    return [
+        _appended(entrant.name, traits_text(own, names[entrant.name]))
+        for entrant, own in zip(entrants, traits, strict=True)
+    ]
+
+
+def _grouped(keys: Sequence[K], traits: Sequence[Traits]) -> dict[K, list[Traits]]:
+    groups: dict[K, list[Traits]] = defaultdict(list)
+    for key, own in zip(keys, traits, strict=True):
+        groups[key].append(own)
+    return groups
+
+
+def _appended(name: str, text: str) -> str:
+    if not text:
+        return name
+    return f"{name[:-1]}, {text})" if name.endswith(")") else f"{name} ({text})"

@@ -1,0 +1,117 @@
+"""A model under test: small, built once per signature, compiled once per program."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from ..core.registry import Entry
+from ..core.types import Classes, Features, Key, Signature, Times, Tokens, Values, When
+from ..models.base import AbstractModel
+from ..models.contender import Contender
+
+
+WIDTH = 8
+"""Wide enough for heads and blocks, small enough to compile in an instant."""
+
+LENGTH = 17
+"""Steps of a test sequence: odd and prime, so that no even split goes unseen."""
+
+
+def values_of(answers: When) -> Signature:
+    """Three real numbers in, two out."""
+    return Signature(Features(3), Values(2), answers)
+
+
+def classes_of(answers: When) -> Signature:
+    """One of five symbols in, one of four classes out."""
+    return Signature(Tokens(5), Classes(4), answers)
+
+
+SIGNATURES = (
+    values_of("once"),
+    values_of("every step"),
+    classes_of("once"),
+    classes_of("every step"),
+)
+"""The kinds of question that every model answers."""
+
+EVERY_STEP = (values_of("every step"), classes_of("every step"))
+
+
+def words_for(signature: Signature) -> str:
+    """Returns a signature in words, for the sentence of a broken law."""
+    kind = "features" if isinstance(signature.inputs, Features) else "tokens"
+    return f"{kind}, answered {signature.answers}"
+
+
+def draw_inputs(
+    signature: Signature, *shape: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns random inputs and elapsed times of one, the last of `shape` being time."""
+    rng = np.random.default_rng(seed)
+    size = signature.inputs.size
+    if isinstance(signature.inputs, Features):
+        xs = rng.standard_normal((*shape, size)).astype(np.float32)
+    else:
+        xs = rng.integers(size, size=shape).astype(np.int32)
+    return xs, np.ones(shape, np.float32)
+
+
+@eqx.filter_jit
+def _answer(model: AbstractModel, xs: Array, dts: Times) -> Array:
+    return model(xs, dts)
+
+
+@eqx.filter_jit
+def _answer_batch(model: AbstractModel, xs: Array, dts: Array) -> Array:
+    return jax.vmap(lambda x, dt: model(x, dt))(xs, dts)
+
+
+class ModelCase:
+    """A registered model with some numbers, ready to be held to the laws.
+
+    Raises:
+        UnknownName: no model carries the name.
+        ValueError: the model has no number of that name.
+    """
+
+    def __init__(self, name: str, numbers: Mapping[str, Any] | None = None):
+        self.contender = Contender(name, numbers or {})
+        self._models: dict[str, AbstractModel] = {}
+
+    @property
+    def entry(self) -> Entry:
+        return self.contender.entry
+
+    def build(self, signature: Signature, key: Key) -> AbstractModel:
+        """Returns the small model with the weights of a key."""
+        return self.contender.build(signature, WIDTH, key=key)
+
+    def model(self, signature: Signature) -> AbstractModel:
+        """Returns the small model for a signature: always the same one."""
+        name = words_for(signature)
+        if name not in self._models:
+            self._models[name] = self.build(signature, jax.random.key(0))
+        return self._models[name]
+
+    def answer(
+        self, signature: Signature, xs: np.ndarray, dts: np.ndarray
+    ) -> np.ndarray:
+        """Returns the answers to one sequence; one program per signature and length."""
+        return np.asarray(
+            _answer(self.model(signature), jax.numpy.asarray(xs), jax.numpy.asarray(dts))
+        )
+
+    def answer_batch(
+        self, signature: Signature, xs: np.ndarray, dts: np.ndarray
+    ) -> np.ndarray:
+        """Returns the answers to several sequences at once, by `jax.vmap`."""
+        return np.asarray(
+            _answer_batch(
+                self.model(signature), jax.numpy.asarray(xs), jax.numpy.asarray(dts)
+            )
+        )

@@ -1,0 +1,231 @@
+"""The laws that every model obeys, whatever it computes."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.types import Signature
+from ..models.contender import count_parameters, fit_width
+from ..models.sequence import Recurrent, SequenceModel
+from ..nn.parametrization import resolve
+from .documents import require_account
+from .laws import Law, NotJudged, require
+from .model_case import (
+    EVERY_STEP,
+    LENGTH,
+    SIGNATURES,
+    WIDTH,
+    ModelCase,
+    draw_inputs,
+    words_for,
+)
+from .model_training import BATCH, STEPS, train
+
+
+BUDGET = 3_000
+TOLERANCE = 1e-5
+
+
+def test_documented(case: ModelCase) -> None:
+    require_account(case.entry)
+    require(
+        "$$" in case.entry.docstring,
+        "expected the docstring to hold the equation between $$ and $$, but it has none",
+    )
+
+
+def test_shapes(case: ModelCase) -> None:
+    for signature in SIGNATURES:
+        model = case.model(signature)
+        for length in (1, 2, LENGTH):
+            xs, dts = draw_inputs(signature, length)
+            answers = eqx.filter_eval_shape(model, xs, dts)
+            steps = (length,) if signature.answers == "every step" else ()
+            wanted = (*steps, signature.outputs.size)
+            require(
+                answers.shape == wanted and answers.dtype == jnp.float32,
+                f"{words_for(signature)}, {length} steps: expected answers of shape "
+                f"{wanted} in float32, but got {answers.shape} in {answers.dtype}",
+            )
+
+
+def test_causal(case: ModelCase) -> None:
+    declared = case.model(EVERY_STEP[0]).causal
+    looked = {words_for(s): _looks_ahead(case, s) for s in EVERY_STEP}
+    if declared:
+        for words, step in looked.items():
+            require(
+                step is None,
+                f"{words}: declared causal, but changing the inputs from step {step} on "
+                "changed an answer before it",
+            )
+    else:
+        require(
+            any(step is not None for step in looked.values()),
+            "declared not causal, but no change of later inputs changed an earlier "
+            "answer; declare `causal = True`",
+        )
+
+
+def _looks_ahead(case: ModelCase, signature: Signature) -> int | None:
+    """Returns the first step whose change reaches an answer before it, if one does."""
+    xs, dts = draw_inputs(signature, LENGTH)
+    others, _ = draw_inputs(signature, LENGTH, seed=1)
+    before = case.answer(signature, xs, dts)
+    scale = max(1.0, float(np.abs(before).max()))
+    for step in range(1, LENGTH):
+        later = np.arange(LENGTH) >= step
+        changed = np.where(later.reshape(-1, *[1] * (xs.ndim - 1)), others, xs)
+        slower = np.where(later, np.float32(0.5), dts)
+        after = case.answer(signature, changed, slower)
+        if not np.allclose(before[:step], after[:step], rtol=0, atol=1e-6 * scale):
+            return step
+    return None
+
+
+def test_vmap(case: ModelCase) -> None:
+    for signature in EVERY_STEP:
+        xs, dts = draw_inputs(signature, 3, LENGTH)
+        together = case.answer_batch(signature, xs, dts)
+        alone = np.stack(
+            [case.answer(signature, *one) for one in zip(xs, dts, strict=True)]
+        )
+        distance = float(np.abs(together - alone).max())
+        require(
+            distance <= TOLERANCE * max(1.0, float(np.abs(alone).max())),
+            f"{words_for(signature)}: expected the same answers to a sequence alone and "
+            f"beside others, but they differ by {distance:.2g}",
+        )
+
+
+def test_step(case: ModelCase) -> None:
+    model = case.model(SIGNATURES[0])
+    layers = model.layers if isinstance(model, SequenceModel) else ()
+    recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
+    if not recurrent:
+        raise NotJudged("it is no cell: it has no single step to compare with")
+    layer = recurrent[0]
+    xs = np.random.default_rng(0).standard_normal((5, WIDTH)).astype(np.float32)
+    dts = np.linspace(0.2, 2.0, 5, dtype=np.float32)
+    scanned = np.asarray(eqx.filter_jit(layer)(jnp.asarray(xs), jnp.asarray(dts)))
+    cell, step = eqx.filter_jit(resolve)(layer.cell), eqx.filter_jit(_step)
+    state = cell.init_state()
+    for index in range(5):
+        state, h = step(cell, state, jnp.asarray(xs[index]), jnp.asarray(dts[index]))
+        distance = float(np.abs(np.asarray(h) - scanned[index]).max())
+        require(
+            distance <= TOLERANCE,
+            f"expected step {index} taken by itself to give what the scanned sequence "
+            f"gives, but they differ by {distance:.2g}",
+        )
+
+
+def _step(cell, state, x, dt):
+    return cell(state, x, dt)
+
+
+def test_gradients(case: ModelCase) -> None:
+    for signature in (SIGNATURES[0], SIGNATURES[2]):
+        lesson = train(case.model(signature), signature, steps=1)
+        leaves = jax.tree_util.tree_leaves_with_path(lesson.gradients)
+        for path, leaf in leaves:
+            require(
+                np.isfinite(np.asarray(leaf)).all(),
+                f"{words_for(signature)}: expected a finite gradient of every weight, "
+                f"but that of `{jax.tree_util.keystr(path).lstrip('.')}` is not",
+            )
+        require(
+            any(np.any(np.asarray(leaf)) for _, leaf in leaves),
+            f"{words_for(signature)}: expected some weight to matter, but the gradient "
+            "of every weight is zero",
+        )
+
+
+def test_keys(case: ModelCase) -> None:
+    for signature in (SIGNATURES[0], SIGNATURES[2]):
+        first = jax.tree.leaves(eqx.filter(case.model(signature), eqx.is_array))
+        again, other = (
+            jax.tree.leaves(
+                eqx.filter(case.build(signature, jax.random.key(seed)), eqx.is_array)
+            )
+            for seed in (0, 1)
+        )
+        require(
+            _equal(first, again),
+            f"{words_for(signature)}: expected the same key to give the same weights, "
+            "but they differ",
+        )
+        require(
+            not _equal(first, other),
+            f"{words_for(signature)}: expected another key to give other weights, but "
+            "they are the same",
+        )
+
+
+def _equal(ours: list, theirs: list) -> bool:
+    return len(ours) == len(theirs) and all(
+        np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def test_irregular_times(case: ModelCase) -> None:
+    for signature in EVERY_STEP:
+        xs, _ = draw_inputs(signature, LENGTH)
+        dts = 3.0 - np.random.default_rng(2).uniform(0.0, 3.0, LENGTH)  # in (0, 3]
+        answers = case.answer(signature, xs, dts.astype(np.float32))
+        finite = np.isfinite(answers).reshape(LENGTH, -1).all(axis=1)
+        require(
+            finite.all(),
+            f"{words_for(signature)}: expected finite answers at elapsed times between "
+            f"0 and 3, but the answer at step {int(np.argmin(finite))} is not",
+        )
+
+
+def test_overfits(case: ModelCase) -> None:
+    signature = SIGNATURES[0]
+    losses = np.asarray(train(case.model(signature), signature, steps=STEPS).losses)
+    start, lowest = float(losses[0]), float(losses.min())
+    require(
+        np.isfinite(losses).all(),
+        f"expected {STEPS} steps of training on one batch, but the loss was no longer "
+        f"finite at step {int(np.argmin(np.isfinite(losses)))}",
+    )
+    require(
+        lowest < 0.1 * start,
+        f"expected the loss on one batch of {BATCH} sequences to fall below a tenth of "
+        f"its start within {STEPS} steps, but it fell from {start:.3g} to {lowest:.3g}",
+    )
+
+
+def test_width(case: ModelCase) -> None:
+    for signature in (SIGNATURES[0], SIGNATURES[2]):
+        counted = count_parameters(case.contender.shapes(signature, WIDTH))
+        built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
+        require(
+            counted == built,
+            f"{words_for(signature)}: expected as many weights in the built model as in "
+            f"its shapes, but there are {built:,}, not {counted:,}",
+        )
+        width = fit_width(case.contender, signature, parameters=BUDGET)
+        fitted = count_parameters(case.contender.shapes(signature, width))
+        require(
+            abs(fitted - BUDGET) <= 0.15 * BUDGET,
+            f"{words_for(signature)}: expected a width with {BUDGET:,} weights, within "
+            f"15 %, but the nearest, {width}, has {fitted:,}",
+        )
+
+
+MODEL_LAWS = (
+    Law("documented", "Says what it computes, and where it comes from.", test_documented),
+    Law("shapes", "Answers in the shape asked for, at any length.", test_shapes),
+    Law("causal", "Looks ahead if and only if it says so.", test_causal),
+    Law("vmap", "Answers alike alone and beside others.", test_vmap),
+    Law("step", "One step at a time equals the whole sequence.", test_step),
+    Law("gradients", "Every weight's gradient is finite, some are not 0.", test_gradients),
+    Law("keys", "The key decides the weights, and does.", test_keys),
+    Law("irregular times", "Survives uneven elapsed times.", test_irregular_times),
+    Law("overfits", "Can learn one small batch by heart.", test_overfits),
+    Law("width", "A width can be found for a budget of weights.", test_width),
+)
+"""The laws of models, cheapest first where it matters."""

@@ -1,0 +1,85 @@
+"""A little training, for the laws about gradients."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from ..core.types import Example, Scalar, Signature, Values
+from ..models.base import AbstractModel
+from ..training.objective import Tally, tally
+from .model_case import draw_inputs
+
+
+BATCH, LENGTH = 8, 8
+STEPS = 400
+LEARNING_RATE = 0.01
+
+
+class Lesson(eqx.Module):
+    """What came of training: the loss before each update, the last update's gradient."""
+
+    losses: Float[Array, " steps"]
+    gradients: PyTree[Array]
+
+
+def train(model: AbstractModel, signature: Signature, *, steps: int) -> Lesson:
+    """Returns what `steps` updates by Adam on one random batch, asked once, gave.
+
+    One program serves any number of steps up to `STEPS`; losses beyond it are cut.
+    """
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    batch = _draw_batch(signature)
+    lesson = _train(params, static, batch, signature, jnp.asarray(steps))
+    return Lesson(lesson.losses[:steps], lesson.gradients)
+
+
+def _draw_batch(signature: Signature) -> Example:
+    """Returns random sequences with random answers."""
+    rng = np.random.default_rng(3)
+    xs, dts = draw_inputs(signature, BATCH, LENGTH)
+    size = signature.outputs.size
+    targets = (
+        rng.standard_normal((BATCH, size)).astype(np.float32)
+        if isinstance(signature.outputs, Values)
+        else rng.integers(size, size=BATCH).astype(np.int32)
+    )
+    parts = map(jnp.asarray, (xs, dts, targets, np.ones(BATCH, bool)))
+    return jax.vmap(Example)(*parts)
+
+
+def _loss(
+    params: PyTree, static: PyTree, batch: Example, signature: Signature
+) -> Scalar:
+    model = eqx.combine(params, static)
+
+    def one(example: Example) -> Tally:
+        return tally(model(example.xs, example.dts), example, signature)
+
+    return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).mean_loss
+
+
+@eqx.filter_jit
+def _train(
+    params: PyTree,
+    static: PyTree,
+    batch: Example,
+    signature: Signature,
+    steps: Int[Array, ""],
+) -> Lesson:
+    adam = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(LEARNING_RATE))
+
+    def update(index, carry):
+        params, state, lesson = carry
+        loss, gradients = jax.value_and_grad(_loss)(params, static, batch, signature)
+        # optax's Adam raises a float to an integer power, which strict promotion bars.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = adam.update(gradients, state, params)
+        lesson = Lesson(lesson.losses.at[index].set(loss), gradients)
+        return optax.apply_updates(params, updates), state, lesson
+
+    blank = Lesson(jnp.zeros(STEPS), jax.tree.map(jnp.zeros_like, params))
+    start = params, adam.init(params), blank
+    return jax.lax.fori_loop(0, steps, update, start)[2]

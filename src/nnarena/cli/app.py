@@ -1,0 +1,183 @@
+"""The commands and their help; what they do is imported only when they do it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+app = typer.Typer(
+    name="arena",
+    help=(
+        "Neural Network Arena: which sequence models remember, how far back, how "
+        "surely, and at what cost."
+    ),
+    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SuiteArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A suite of the package (see `arena list suites`) or FILE.toml."
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--models",
+        "-m",
+        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
+        "registers some; several by commas or by repeating.",
+    ),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tasks",
+        "-t",
+        help="Tasks instead of the suite's: NAME or NAME(number=value).",
+    ),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
+]
+Parameters = Annotated[
+    int | None,
+    typer.Option(
+        "--parameters", "-p", min=1, help="Budget: each width is solved to meet it."
+    ),
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
+Results = Annotated[
+    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
+]
+ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("neural-network-arena"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print version."
+        ),
+    ] = False,
+) -> None:
+    """Options that come before any command."""
+
+
+@app.command()
+def run(
+    suite: SuiteArgument = "quick",
+    models: Models = None,
+    tasks: Tasks = None,
+    seeds: Seeds = None,
+    parameters: Parameters = None,
+    steps: Steps = None,
+    results: Results = Path("results"),
+    workers: Workers = None,
+) -> None:
+    """Run contenders on tasks over several seeds; end in a leaderboard and a page.
+
+    Runs that are already in the results folder are not repeated, and an interrupted
+    run goes on where it stopped: give the same command again.
+    """
+    from .request import Request
+    from .run import run_suite
+
+    run_suite(Request(suite, models, tasks, seeds, parameters, steps), results, workers)
+
+
+@app.command()
+def plan(
+    suite: SuiteArgument = "quick",
+    models: Models = None,
+    tasks: Tasks = None,
+    seeds: Seeds = None,
+    parameters: Parameters = None,
+    steps: Steps = None,
+    results: Results = Path("results"),
+    workers: Workers = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a suite would run, with widths, parameters and an estimate of time."""
+    from .plan import show_plan
+    from .request import Request
+
+    request = Request(suite, models, tasks, seeds, parameters, steps)
+    show_plan(request, results, workers, as_json=json)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="models, tasks or suites.")],
+    json: AsJson = False,
+) -> None:
+    """List the models, tasks or suites that there are."""
+    from .listing import show_list
+
+    show_list(kind, as_json=json)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A model, task or suite.")],
+    json: AsJson = False,
+) -> None:
+    """Show an entrant's equations or data, its numbers and its source."""
+    from .listing import show_entrant
+
+    show_entrant(name, as_json=json)
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(help="A model or task, or FILE.py with models.")
+    ],
+    json: AsJson = False,
+) -> None:
+    """Hold one entrant to the conformance laws."""
+    from .check import check_entrant
+
+    check_entrant(name, as_json=json)
+
+
+@app.command()
+def compare(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+    """Print the leaderboard of a folder of results."""
+    from .results import show_leaderboard
+
+    show_leaderboard(results, as_json=json)
+
+
+@app.command()
+def report(
+    results: ResultsArgument = Path("results"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
+    ] = None,
+) -> None:
+    """Write the results as one self-contained HTML page."""
+    from .results import write_page
+
+    write_page(results, output)

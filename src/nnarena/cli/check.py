@@ -1,0 +1,55 @@
+"""`arena check`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import typer
+
+from ..check import Verdict, check_model, check_task
+from ..core.registry import UnknownName
+from ..models import MODELS
+from ..suite.provenance import data_folder
+from ..suite.session import registered_by
+from ..tasks import TASKS
+from .console import guarded, news, out, print_json
+
+
+@guarded
+def check_entrant(name: str, *, as_json: bool) -> None:
+    """Holds a model or task to the laws; exits 1 if one is broken."""
+    names = registered_by(name) if name.endswith(".py") else [name]
+    verdicts = []
+    for each in names:
+        for verdict in _verdicts(each):
+            verdicts.append((each, verdict))
+            if not as_json:
+                _print(verdict)
+    broken = sum(verdict.passed is False for _, verdict in verdicts)
+    if as_json:
+        print_json([{"entrant": each, **asdict(verdict)} for each, verdict in verdicts])
+    else:
+        out.print(
+            f"{', '.join(names)}: {len(verdicts) - broken} of {len(verdicts)} laws hold"
+        )
+    if broken or not verdicts:
+        raise typer.Exit(1)
+
+
+def _verdicts(name: str) -> Iterator[Verdict]:
+    if name in MODELS:
+        return check_model(name)
+    if name in TASKS:
+        return check_task(name, data=data_folder())
+    known = sorted([entry.name for registry in (MODELS, TASKS) for entry in registry])
+    raise UnknownName("model or task", name, known)
+
+
+def _print(verdict: Verdict) -> None:
+    sign = {
+        True: "[green]holds[/]",
+        False: "[red]broken[/]",
+        None: "[yellow]skipped[/]",
+    }
+    out.print(f"{sign[verdict.passed]:<7} {verdict.statement}")
+    if verdict.detail:
+        news.print(f"        {verdict.detail}", markup=False, soft_wrap=True)

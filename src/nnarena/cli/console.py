@@ -1,0 +1,54 @@
+"""Printing: one console for answers, one for news, one way to refuse."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import typer
+from rich.console import Console
+
+
+P = ParamSpec("P")
+
+out = Console(highlight=False)
+"""Answers go to standard output."""
+
+news = Console(stderr=True, highlight=False)
+"""Progress and problems go to standard error."""
+
+
+def print_json(value: Any) -> None:
+    """Prints a value for machines, untouched by the width of the terminal."""
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def refuse(message: str, code: int = 2) -> typer.Exit:
+    """Prints one sentence and returns the exit to raise."""
+    news.print(f"[bold red]arena:[/] {_escaped(message)}", soft_wrap=True)
+    return typer.Exit(code)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turns the errors that users cause into one sentence and exit code 2."""
+
+    @wraps(command)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> None:
+        from ..core.registry import UnknownName
+        from ..suite.config import SuiteProblem
+        from ..tasks.files import DataProblem
+
+        try:
+            command(*args, **kwargs)
+        except (UnknownName, SuiteProblem, DataProblem, FileNotFoundError) as error:
+            raise refuse(str(error)) from error
+        except PermissionError as error:
+            raise refuse(f"{error.filename}: {error.strerror}") from error
+
+    return safe

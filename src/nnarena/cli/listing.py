@@ -1,0 +1,137 @@
+"""`arena list` and `arena show`: what there is, and what each entrant says of itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from ..core.references import bibtex, citation
+from ..core.registry import Entry, UnknownName
+from .console import guarded, out, print_json, refuse
+
+
+KINDS = ("models", "tasks", "suites")
+
+
+@guarded
+def show_list(kind: str, *, as_json: bool) -> None:
+    """Prints a table of one kind."""
+    if kind not in KINDS:
+        raise refuse(f"there is no list of {kind!r}; there are: {', '.join(KINDS)}")
+    rows = _suite_rows() if kind == "suites" else _entry_rows(kind)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    out.print(table)
+
+
+def _entries(kind: str) -> dict[str, Entry]:
+    from ..models import MODELS
+    from ..tasks import TASKS
+
+    return {entry.name: entry for entry in (MODELS if kind == "models" else TASKS)}
+
+
+def _entry_rows(kind: str) -> list[dict[str, str]]:
+    return [
+        {
+            "name": entry.name,
+            "family": entry.family,
+            "what": entry.docstring.splitlines()[0],
+            "source": entry.source,
+        }
+        for entry in _entries(kind).values()
+    ]
+
+
+def _suite_rows() -> list[dict[str, str]]:
+    from ..suite.config import load_suite, suite_names
+
+    suites = [load_suite(name) for name in suite_names()]
+    return [
+        {
+            "name": suite.name,
+            "runs": f"{len(suite.models)} x {len(suite.tasks)} x {len(suite.seeds)}",
+            "description": suite.description,
+        }
+        for suite in suites
+    ]
+
+
+@guarded
+def show_entrant(name: str, *, as_json: bool) -> None:
+    """Prints a model, a task or a suite."""
+    from ..suite.config import load_suite, suite_names
+
+    found = {kind: _entries(kind).get(name) for kind in ("models", "tasks")}
+    for kind, entry in found.items():
+        if entry is not None:
+            _show_entry(kind, entry, as_json=as_json)
+            return
+    if name in suite_names():
+        suite = load_suite(name).model_dump()
+        if as_json:
+            print_json(suite)
+        else:
+            _show_suite(suite)
+        return
+    known = sorted([*_entries("models"), *_entries("tasks"), *suite_names()])
+    raise UnknownName("model, task or suite", name, known)
+
+
+def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
+    numbers = _numbers(kind, entry)
+    if as_json:
+        print_json(
+            {
+                "kind": kind[:-1],
+                "name": entry.name,
+                "family": entry.family,
+                "version": entry.version,
+                "docstring": entry.docstring,
+                "numbers": numbers,
+                "source": entry.source,
+                "bibtex": bibtex(entry.source),
+            }
+        )
+        return
+    out.print(
+        f"[bold]{entry.name}[/] ({kind[:-1]}, {entry.family}), version {entry.version}\n"
+    )
+    out.print(entry.docstring, markup=False, soft_wrap=True)
+    out.print("\n[bold]Numbers[/], to be set as NAME(number=value):")
+    for number, value in numbers.items():
+        out.print(f"  {number} = {value!r}", markup=False)
+    if not numbers:
+        out.print("  none")
+    out.print("\n[bold]Source[/]")
+    out.print(
+        f"  {citation(entry.source) or entry.source}", markup=False, soft_wrap=True
+    )
+
+
+def _numbers(kind: str, entry: Entry) -> Mapping[str, Any]:
+    if kind == "tasks":
+        return entry.numbers
+    from ..models.contender import Contender
+
+    return Contender(entry.name).settings
+
+
+def _show_suite(suite: dict[str, Any]) -> None:
+    out.print(f"[bold]{suite['name']}[/] (suite): {suite['description']}\n")
+    for key in ("models", "tasks"):
+        out.print(f"{key}: {', '.join(_choice_text(choice) for choice in suite[key])}")
+    for key in ("seeds", "parameters", "width", "trainer"):
+        if suite[key]:
+            out.print(f"{key}: {suite[key]}", markup=False)
+
+
+def _choice_text(choice: dict[str, Any]) -> str:
+    numbers = ", ".join(f"{key}={value}" for key, value in choice["numbers"].items())
+    return f"{choice['name']}({numbers})" if numbers else choice["name"]

@@ -1,0 +1,97 @@
+"""What the command line asks for: a suite and changes to it."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..suite.config import Choice, Suite, SuiteProblem, load_suite
+from ..suite.session import Session, open_session, registered_by
+
+
+CALL = re.compile(r"^([\w.-]+)\((.*)\)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words of `arena run` and `arena plan`."""
+
+    suite: str
+    models: list[str] | None = None
+    tasks: list[str] | None = None
+    seeds: int | None = None
+    parameters: int | None = None
+    steps: int | None = None
+
+
+def resolve(request: Request, results: Path) -> Session:
+    """Returns the session that a request means.
+
+    A bare name that the suite has keeps the suite's numbers.
+    """
+    suite = load_suite(request.suite)
+    words = split_words(request.models)
+    plugins = [word for word in words if word.endswith(".py")]
+    changes: dict[str, Any] = {}
+    if words:
+        names = [n for word in words for n in _expand(word)]
+        changes["models"] = [_choice(name, suite.models) for name in names]
+    if request.tasks:
+        tasks = split_words(request.tasks)
+        changes["tasks"] = [_choice(word, suite.tasks) for word in tasks]
+    if request.seeds is not None:
+        changes["seeds"] = request.seeds
+    if request.parameters is not None:
+        changes["parameters"] = request.parameters
+    if request.steps is not None:
+        changes["trainer"] = {"steps": request.steps}
+    changed: Suite = load_suite(request.suite, changes)
+    files = [*changed.plugins, *plugins]
+    return open_session(
+        changed, results, plugins=[str(Path(f).resolve()) for f in files]
+    )
+
+
+def split_words(options: list[str] | None) -> list[str]:
+    """Returns the words between commas that stand outside of parentheses."""
+    words: list[str] = []
+    for option in options or []:
+        words += re.findall(r"[^,(]+(?:\([^)]*\))?", option)
+    return [word.strip() for word in words if word.strip()]
+
+
+def _expand(word: str) -> list[str]:
+    if not word.endswith(".py"):
+        return [word]
+    names = registered_by(word)
+    if not names:
+        raise SuiteProblem(
+            f"{word} registers no model; decorate one with "
+            '@MODELS.register("name", family="...", source="...")'
+        )
+    return names
+
+
+def _choice(word: str, known: list[Choice]) -> Any:
+    """Returns what a word chooses: NAME, or NAME(number=value, ...)."""
+    call = CALL.match(word)
+    if call is None:
+        same = [choice for choice in known if choice.name == word]
+        return same[0].model_dump() if same else word
+    name, arguments = call.groups()
+    numbers = {}
+    for argument in filter(None, (part.strip() for part in arguments.split(","))):
+        number, _, value = argument.partition("=")
+        numbers[number.strip()] = _value(value.strip(), argument)
+    return {"name": name, "numbers": numbers}
+
+
+def _value(text: str, argument: str) -> Any:
+    """Returns a TOML value; a bare word is taken as text."""
+    if not text:
+        raise SuiteProblem(f"{argument!r} should read number=value")
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,65 @@
+"""`arena compare` and `arena report`: reading results, without jax."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from ..analysis.frame import runs_frame
+from ..analysis.leaderboard import leaderboard
+from ..analysis.standing import Leaderboard
+from ..analysis.text import board_rows, footnotes
+from ..runs.store import DirectoryStore
+from .console import guarded, news, out, print_json, refuse
+
+
+def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard:
+    """Returns the leaderboard of a folder, saying what could not be read.
+
+    Raises:
+        typer.Exit: there are no records (usage).
+    """
+    store = DirectoryStore(results)
+    for file, reason in store.unreadable():
+        news.print(f"left out {file}: {reason}", markup=False, soft_wrap=True)
+    records = [record for record in store if keys is None or record.key in keys]
+    if not records:
+        raise refuse(
+            f"there are no records of runs in {results}; `arena run` makes some"
+        )
+    return leaderboard(runs_frame(records))
+
+
+def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
+    """Prints the leaderboard as a table with its verdict."""
+    board = read_leaderboard(results, keys)
+    header, *rows = board_rows(board)
+    table = Table(pad_edge=False)
+    for index, name in enumerate(header):
+        table.add_column(name, justify="left" if index in (1, 2) else "right")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+    for note in footnotes(board):
+        out.print(note, markup=False)
+
+
+@guarded
+def show_leaderboard(results: Path, *, as_json: bool) -> None:
+    """Prints the leaderboard of a folder."""
+    if as_json:
+        print_json(read_leaderboard(results).to_dict())
+    else:
+        print_leaderboard(results)
+
+
+@guarded
+def write_page(results: Path, output: Path | None) -> None:
+    """Writes the page and says where it is."""
+    from ..report.page import write_report
+
+    target = output or results / "report.html"
+    try:
+        path = write_report(DirectoryStore(results), target, "Neural Network Arena")
+    except ValueError as error:
+        raise refuse(f"{results}: {error}") from error
+    news.print(f"report: {path}", markup=False, soft_wrap=True)

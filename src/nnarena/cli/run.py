@@ -1,0 +1,41 @@
+"""`arena run`."""
+
+from pathlib import Path
+
+import typer
+
+from .console import guarded, news, refuse
+from .progress import duration, follow
+from .request import Request, resolve
+from .results import print_leaderboard, write_page
+
+
+@guarded
+def run_suite(request: Request, results: Path, workers: int | None) -> None:
+    """Runs what is asked for, then prints the leaderboard and writes the page."""
+    session = resolve(request, results)
+    results.mkdir(parents=True, exist_ok=True)
+    pending = session.pending
+    done = len(session.jobs) - len(pending)
+    kept = f", {done} of them already in {results}" if done else f", into {results}"
+    news.print(f"{len(session.jobs)} runs{kept}")
+    session.require_data()
+    try:
+        watch = follow(session.run(workers), pending, news)
+    except KeyboardInterrupt as stop:
+        raise refuse(
+            "stopped; finished runs are kept: give the same command again to go on", 130
+        ) from stop
+    took = duration(_seconds_since(watch.begun))
+    if pending:
+        news.print(f"{watch.ended} runs in {took}, {watch.failed} failed")
+    print_leaderboard(results, keys={job.key for job in session.jobs})
+    write_page(results, None)
+    if watch.failed:
+        raise typer.Exit(1)
+
+
+def _seconds_since(moment: float) -> float:
+    import time
+
+    return time.monotonic() - moment

@@ -1,0 +1,1 @@
+"""Types, registry and seeds: what every other layer stands on."""

@@ -1,0 +1,190 @@
+"""Registries: a name, what it builds, and where it comes from.
+
+    @MODELS.register("elman", family="gated", source="elman1990finding")
+    class Elman(AbstractCell): ...
+
+Entrants are found by importing every module of their package and every entry
+point of their group, on the first look-up; no second list has to be kept. This
+module imports nothing heavy.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+
+T = TypeVar("T", bound=type)
+
+
+class UnknownName(KeyError):
+    """A name that no entrant carries; the message lists near ones."""
+
+    def __init__(self, kind: str, name: str, known: list[str]):
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "the known ones are: "
+        listed = "" if near else ", ".join(known)
+        super().__init__(f"there is no {kind} named {name!r}; {hint}{listed}")
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered entrant.
+
+    `source` is a key of `references.bib` or free text; `version` changes whenever
+    the entrant's results would, and is a digest of the source text for entrants
+    from outside the package, whose authors are still editing it.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    family: str
+    source: str
+    version: str
+
+    @property
+    def docstring(self) -> str:
+        """The entrant's own account of itself."""
+        return inspect.getdoc(self.make) or ""
+
+    @property
+    def numbers(self) -> Mapping[str, Any]:
+        """The keyword arguments that a suite may set, with their defaults."""
+        parameters = inspect.signature(self.make).parameters.values()
+        return {
+            p.name: p.default
+            for p in parameters
+            if p.default is not inspect.Parameter.empty
+        }
+
+    def settings(
+        self, given: Mapping[str, Any], shared: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Returns all numbers: the given ones over the defaults.
+
+        `shared` are defaults that come from a frame around the entrant.
+
+        Raises:
+            ValueError: the entrant has no number of that name.
+        """
+        defaults = {**(shared or {}), **self.numbers}
+        for number in given:
+            if number not in defaults:
+                raise ValueError(
+                    f"{self.name!r} has no number {number!r}; "
+                    f"it has: {', '.join(sorted(defaults)) or 'none'}"
+                )
+        return {**defaults, **given}
+
+
+class Registry:
+    """Entrants of one kind by name, found when first asked for."""
+
+    def __init__(self, kind: str, package: str):
+        self.kind = kind
+        self.package = package
+        self._entries: dict[str, Entry] = {}
+        self._discovered = False
+
+    def register(
+        self, name: str, *, family: str, source: str, version: int | None = None
+    ) -> Callable[[T], T]:
+        """Returns the decorator that enters a class under `name`.
+
+        Raises:
+            ValueError: another class already carries the name.
+        """
+
+        def enter(make: T) -> T:
+            old = self._entries.get(name)
+            if old is not None and old.make.__qualname__ != make.__qualname__:
+                raise ValueError(
+                    f"{self.kind} {name!r} is registered twice: by "
+                    f"{old.make.__module__} and by {make.__module__}"
+                )
+            stamp = str(version) if version is not None else self._version_of(make)
+            self._entries[name] = Entry(name, make, family, source, stamp)
+            return make
+
+        return enter
+
+    def _version_of(self, make: type) -> str:
+        if make.__module__.startswith(self.package + "."):
+            return "1"
+        return "text-" + hashlib.sha256(_source_text(make).encode()).hexdigest()[:12]
+
+    def discover(self) -> None:
+        """Imports every module of the package and every entry point, once."""
+        if self._discovered:
+            return
+        self._discovered = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+        for point in importlib.metadata.entry_points(group=self.package):
+            point.load()
+
+    def __getitem__(self, name: str) -> Entry:
+        self.discover()
+        if name not in self._entries:
+            raise UnknownName(self.kind, name, sorted(self._entries))
+        return self._entries[name]
+
+    def __contains__(self, name: str) -> bool:
+        self.discover()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        self.discover()
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def names_from(self, module_name: str) -> list[str]:
+        """The names whose classes live in one module: what a plugin file entered."""
+        return [
+            e.name for e in self._entries.values() if e.make.__module__ == module_name
+        ]
+
+
+def _source_text(make: type) -> str:
+    """The whole file of a class, since its helpers decide its results too."""
+    file = getattr(sys.modules.get(make.__module__), "__file__", None)
+    if file is not None and Path(file).is_file():
+        return Path(file).read_text(encoding="utf-8")
+    try:
+        return inspect.getsource(make)
+    except (OSError, TypeError):  # typed at a prompt: there is no text
+        return repr(sorted(vars(make)))
+
+
+def import_file(path: str | Path) -> str:
+    """Imports a Python file that registers entrants; returns its module's name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    name = f"nnarena_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return name

@@ -1,0 +1,50 @@
+"""How to read a task's score; imports nothing heavy, so that reports can."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Scoring(BaseModel):
+    """The direction and the landmarks of a task's metric.
+
+    `chance` is the score of the best answer that ignores the input, `best` that of a
+    perfect one, `solved` the bar at which the task counts as solved.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: Literal["accuracy", "mean squared error"]
+    higher_is_better: bool
+    chance: float
+    best: float
+    solved: float
+
+    def normalized(self, score: float) -> float:
+        """Returns the score on the scale where a blind answer has 0, a perfect one 1.
+
+        Not clipped: worse than blind is negative.
+        """
+        return (score - self.chance) / (self.best - self.chance)
+
+    def is_solved(self, score: float) -> bool:
+        """Returns whether the score reaches the task's bar."""
+        return score >= self.solved if self.higher_is_better else score <= self.solved
+
+
+def accuracy(*, chance: float, solved: float = 0.9) -> Scoring:
+    """Scoring by the share of right answers."""
+    return Scoring(
+        metric="accuracy", higher_is_better=True, chance=chance, best=1.0, solved=solved
+    )
+
+
+def mean_squared_error(*, chance: float, solved: float) -> Scoring:
+    """Scoring by the mean squared error."""
+    return Scoring(
+        metric="mean squared error",
+        higher_is_better=False,
+        chance=chance,
+        best=0.0,
+        solved=solved,
+    )

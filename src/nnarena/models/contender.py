@@ -1,0 +1,108 @@
+"""A contender: a registered model with its numbers, ready to be built for a task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from ..core.registry import Entry
+from ..core.types import Key, Signature
+from . import MODELS
+from .base import AbstractCell, AbstractLayer, AbstractModel
+from .sequence import Readout, Recurrent, SequenceModel
+
+
+SHARED_NUMBERS = {"depth": 1, "readout": "last"}
+"""Numbers of the frame, which every cell and layer accepts beside its own."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is entered: a name and the numbers that differ from its defaults.
+
+    Raises:
+        UnknownName: no model carries the name.
+        ValueError: the model has no number of that name.
+    """
+
+    name: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        _ = self.settings  # a wrong name is refused here, not in the middle of a suite
+
+    @property
+    def entry(self) -> Entry:
+        return MODELS[self.name]
+
+    @property
+    def framed(self) -> bool:
+        """Whether it stands in the shared frame or is a whole model of its own."""
+        return issubclass(self.entry.make, AbstractCell | AbstractLayer)  # pyright: ignore
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All numbers, those given over those by default."""
+        return self.entry.settings(self.numbers, SHARED_NUMBERS if self.framed else {})
+
+    def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
+        """Returns the model with random weights, for one kind of input and output."""
+        settings = self.settings
+        if not self.framed:
+            return self.entry.make(signature, width, key=key, **settings)
+        readout: Readout = settings.pop("readout")
+        depth: int = settings.pop("depth")
+        frame_key, *layer_keys = jax.random.split(key, 1 + depth)
+        layers = []
+        features = width
+        for layer_key in layer_keys:
+            part = self.entry.make(features, width, key=layer_key, **settings)
+            layers.append(Recurrent(part) if isinstance(part, AbstractCell) else part)
+            features = layers[-1].hidden_size
+        return SequenceModel(
+            signature, tuple(layers), width, readout=readout, key=frame_key
+        )
+
+    def shapes(self, signature: Signature, width: int) -> PyTree:
+        """Returns the model with shapes in place of weights; allocates nothing."""
+        return eqx.filter_eval_shape(
+            lambda key: self.build(signature, width, key=key), jax.random.key(0)
+        )
+
+
+def count_parameters(model: PyTree) -> int:
+    """Returns how many numbers training may change, of a model or of its shapes."""
+    leaves = [leaf for leaf in jax.tree.leaves(model) if hasattr(leaf, "dtype")]
+    return sum(x.size for x in leaves if jnp.issubdtype(x.dtype, jnp.inexact))
+
+
+def fit_width(contender: Contender, signature: Signature, *, parameters: int) -> int:
+    """Returns the width whose parameter count is nearest to `parameters`.
+
+    Allocates nothing: shapes are traced, not computed. Of two equally near widths
+    the smaller is taken.
+
+    Raises:
+        ValueError: even one unit is more than twice the budget.
+    """
+
+    def size(width: int) -> int:
+        return count_parameters(contender.shapes(signature, width))
+
+    low, high = 1, 2
+    while size(high) < parameters:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) < parameters else (low, middle)
+    best = min((low, high), key=lambda width: (abs(size(width) - parameters), width))
+    if size(best) > 2 * parameters:
+        raise ValueError(
+            f"{contender.name} has {size(best):,} parameters at width {best}: "
+            f"a budget of {parameters:,} cannot be met"
+        )
+    return best

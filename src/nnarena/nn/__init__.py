@@ -1,0 +1,1 @@
+"""Parts that entrants share: parametrizations, the scan, ODE steps, attention."""

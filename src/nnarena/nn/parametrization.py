@@ -1,0 +1,38 @@
+"""Weights that are functions of other weights, computed once per sequence.
+
+A unitary matrix is exp(A) of a skew-Hermitian A; a time constant is the softplus of
+an unconstrained number. Such a weight is a field that holds an
+`AbstractParametrization`; the scan calls `resolve` before its loop, so that a cell's
+step meets a plain array and the derived weight is formed once, not at every step.
+"""
+
+import abc
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, PyTree
+
+
+T = TypeVar("T")
+
+
+class AbstractParametrization(eqx.Module):
+    """A weight given by other weights."""
+
+    @abc.abstractmethod
+    def value(self) -> PyTree[Array]:
+        """Returns the weight itself."""
+
+
+def _is_parametrization(node: object) -> bool:
+    return isinstance(node, AbstractParametrization)
+
+
+def resolve(tree: T) -> T:
+    """Returns the tree with every parametrization replaced by its value."""
+    return jax.tree.map(
+        lambda node: node.value() if _is_parametrization(node) else node,
+        tree,
+        is_leaf=_is_parametrization,
+    )

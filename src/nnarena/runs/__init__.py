@@ -1,0 +1,1 @@
+"""Records of runs and the stores that keep them; imports neither jax nor torch."""

@@ -1,0 +1,169 @@
+"""What a run leaves behind: one self-describing record and its history.
+
+A record has four parts that never mix:
+
+    identity     what was run; its hash is the key, the file's name
+    result       what came out; the same bits on every repetition
+    cost         what it took; measured, different each time
+    provenance   where, when and with which versions
+
+The device, the number of workers and the clock are in the last two, so that a run is
+the same run wherever it happens. `docs/records.md` describes every field.
+"""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import from_json
+
+from ..core.scoring import Scoring
+
+
+SCHEMA = 1
+"""Version of the record's layout; a reader refuses what is newer than itself."""
+
+Outcome = Literal["finished", "diverged", "failed"]
+
+
+class Part(BaseModel):
+    """Base of all parts: immutable, every number finite, nothing unknown accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Entrant(Part):
+    """A model, task or trainer: its name, version and ALL its numbers."""
+
+    name: str
+    version: str
+    numbers: dict[str, JsonValue]
+
+
+class Identity(Part):
+    """Everything that decides a run's result, and nothing else."""
+
+    model: Entrant
+    width: int
+    task: Entrant
+    trainer: Entrant
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The hash that names the run's files: 20 hexadecimal digits."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    @property
+    def label(self) -> str:
+        """A short name for people: "lstm on add, seed 0"."""
+        return f"{self.model.name} on {self.task.name}, seed {self.seed}"
+
+
+class Result(Part):
+    """What came out of a run.
+
+    `score` is the task's metric. Test figures belong to the weights with the lowest
+    validation loss and are read once; a run that diverged or failed has none.
+    """
+
+    outcome: Outcome
+    reason: str | None = None
+    parameters: int | None = None
+    steps: int = 0
+    best_step: int | None = None
+    validation_loss: float | None = None
+    validation_score: float | None = None
+    test_loss: float | None = None
+    test_score: float | None = None
+
+
+class Cost(Part):
+    """What a run took. Seconds are summed over interruptions.
+
+    `compile_seconds` is 0 where the program was already compiled for a sibling run.
+    `peak_bytes` is the process's peak resident memory during the run,
+    `program_bytes` what the compiled program asks for its arrays.
+    `matmul_flops_per_step` counts the matrix products of one training step, forward
+    and backward, and nothing else; it is missing where the count is not exact.
+    """
+
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
+    peak_bytes: int | None = None
+    program_bytes: int | None = None
+    matmul_flops_per_step: int | None = None
+
+
+class Provenance(Part):
+    """Where and when a run happened, and with what."""
+
+    started_at: str
+    finished_at: str
+    versions: dict[str, str]
+    commit: str | None
+    hardware: dict[str, str | int]
+    executor: str
+    interruptions: int = 0
+
+
+class Record(Part):
+    """One run."""
+
+    schema_version: int = SCHEMA
+    key: str
+    identity: Identity
+    family: str
+    scoring: Scoring
+    result: Result
+    cost: Cost
+    provenance: Provenance
+
+
+class History(Part):
+    """Metrics at every check of one run: equally long series by name.
+
+    `step`, `train_loss`, `validation_loss`, `validation_score`, `learning_rate`,
+    `gradient_norm`. A number that is not finite is null.
+    """
+
+    schema_version: int = SCHEMA
+    key: str
+    series: dict[str, list[float | None]] = Field(default_factory=dict)
+
+
+def read_record(text: str | bytes) -> Record:
+    """Returns the record in a JSON text.
+
+    Raises:
+        ValueError: it is no record, a newer kind of record, or its key does not fit
+            its identity.
+    """
+    content = from_json(text, allow_inf_nan=False)
+    # Asked first: a newer record has fields that this reader does not know.
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA:
+        raise ValueError(
+            f"the record has schema {version}, this nnarena reads up to {SCHEMA}: "
+            "update it"
+        )
+    try:
+        record = Record.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ValueError(f"no record of a run: {place}: {first['msg']}") from error
+    if record.key != record.identity.key:
+        raise ValueError(f"the record's key {record.key} does not fit its identity")
+    return record
+
+
+def to_json(part: Part) -> str:
+    """Returns the text of a record or history, with a final newline."""
+    return json.dumps(_plain(part), indent=1, allow_nan=False) + "\n"
+
+
+def _plain(part: Part) -> Any:
+    return part.model_dump(mode="json")

@@ -1,0 +1,182 @@
+"""Stores: where records, histories, weights and checkpoints are kept.
+
+A `DirectoryStore` is five folders of files named by the key of their run:
+
+    records/KEY.json             written last: a run is done when this exists
+    history/KEY.json
+    weights/KEY.safetensors
+    checkpoints/KEY.safetensors  of a run under way; removed when its record is there
+    logs/KEY.txt                 the traceback of a run that failed
+
+Every file is written under a temporary name of its own, flushed and renamed: a reader
+never sees half a file, two writers never collide, and copying one store's files into
+another merges them.
+"""
+
+import abc
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import safe_open
+
+from .record import History, Record, read_record, to_json
+
+
+SUFFIXES = {
+    "records": ".json",
+    "history": ".json",
+    "weights": ".safetensors",
+    "checkpoints": ".safetensors",
+    "logs": ".txt",
+}
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class AbstractStore(abc.ABC):
+    """A set of runs by key.
+
+    Contract: what was put is there, whole, for every later reader; putting the same
+    run twice leaves one; a key is `in` the store only when its record can be read and
+    its outcome is final ("failed" is not: such a run is tried again).
+    """
+
+    @abc.abstractmethod
+    def put(self, record: Record, history: History, weights: Arrays) -> None:
+        """Keeps one finished run, and forgets its checkpoint."""
+
+    @abc.abstractmethod
+    def __contains__(self, key: str) -> bool:
+        """Whether a run has a final record here."""
+
+    @abc.abstractmethod
+    def __iter__(self) -> Iterator[Record]:
+        """The records, by key; what cannot be read is left out (see `unreadable`)."""
+
+    @abc.abstractmethod
+    def unreadable(self) -> list[tuple[str, str]]:
+        """The records that cannot be read: file and reason."""
+
+    @abc.abstractmethod
+    def history(self, key: str) -> History | None:
+        """Returns a run's history, if it is kept."""
+
+    @abc.abstractmethod
+    def weights(self, key: str) -> Arrays:
+        """Returns a run's best weights.
+
+        Raises:
+            FileNotFoundError: there are none.
+        """
+
+    @abc.abstractmethod
+    def put_checkpoint(
+        self, key: str, arrays: Arrays, notes: Mapping[str, str]
+    ) -> None:
+        """Keeps the state of a run under way, in place of an older one."""
+
+    @abc.abstractmethod
+    def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
+        """Returns the state of a run under way; None where there is none to read."""
+
+    @abc.abstractmethod
+    def put_log(self, key: str, text: str) -> None:
+        """Keeps what a failed run said last."""
+
+
+class DirectoryStore(AbstractStore):
+    """A store in a folder of a file system."""
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+
+    def put(self, record: Record, history: History, weights: Arrays) -> None:
+        if weights:
+            payload = safetensors.numpy.save(dict(weights))
+            self._write(self._path("weights", record.key), payload)
+        self._write(self._path("history", record.key), to_json(history).encode())
+        # The record is the sign that all of the run is there, so it comes last.
+        self._write(self._path("records", record.key), to_json(record).encode())
+        self._path("checkpoints", record.key).unlink(missing_ok=True)
+
+    def __contains__(self, key: str) -> bool:
+        try:
+            record = _read(self._path("records", key))
+        except (OSError, ValueError):
+            return False
+        return record.result.outcome != "failed"
+
+    def __iter__(self) -> Iterator[Record]:
+        for path in sorted((self.root / "records").glob("*.json")):
+            with contextlib.suppress(OSError, ValueError):
+                yield _read(path)
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        problems = []
+        for path in sorted((self.root / "records").glob("*.json")):
+            try:
+                _read(path)
+            except (OSError, ValueError) as error:
+                problems.append((str(path), str(error).splitlines()[0]))
+        return problems
+
+    def history(self, key: str) -> History | None:
+        try:
+            return History.model_validate_json(self._path("history", key).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def weights(self, key: str) -> Arrays:
+        return safetensors.numpy.load(self._path("weights", key).read_bytes())
+
+    def put_checkpoint(
+        self, key: str, arrays: Arrays, notes: Mapping[str, str]
+    ) -> None:
+        payload = safetensors.numpy.save(dict(arrays), metadata=dict(notes))
+        self._write(self._path("checkpoints", key), payload)
+
+    def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
+        path = self._path("checkpoints", key)
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return arrays, file.metadata() or {}
+        except (OSError, safetensors.SafetensorError):
+            return None  # a damaged checkpoint costs a fresh start, not the matrix
+
+    def put_log(self, key: str, text: str) -> None:
+        self._write(self._path("logs", key), text.encode())
+
+    def _path(self, kind: str, key: str) -> Path:
+        if not (key.isalnum() and key.isascii()):
+            raise ValueError(f"{key!r} is no key of a run")
+        return self.root / kind / (key + SUFFIXES[kind])
+
+    def _write(self, path: Path, payload: bytes) -> None:
+        """Writes all of a file or none of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.parent / f".{uuid.uuid4().hex}.part"
+        try:
+            with part.open("xb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _read(path: Path) -> Record:
+    """Returns the record of a file, which a copy under another name is not."""
+    record = read_record(path.read_bytes())
+    if record.key != path.stem:
+        raise ValueError(f"the file of the record {record.key} has another name")
+    return record

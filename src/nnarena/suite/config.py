@@ -1,0 +1,140 @@
+"""Suite files: TOML that names contenders, tasks, seeds and one budget.
+
+description = "..."
+models = ["lstm", {name = "transformer", encoding = "rotary"}]
+tasks = [{name = "add", length = 50}, "digits"]
+seeds = 5
+parameters = 5_000          # width is solved to meet it; or: width = 64
+plugins = ["my_model.py"]   # files that register entrants, beside this one
+
+[trainer]
+steps = 1_000
+"""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ..core.registry import UnknownName
+
+
+class SuiteProblem(ValueError):
+    """A suite that cannot be run, in one sentence that names file, key and remedy."""
+
+
+class Choice(BaseModel):
+    """A registered name and the numbers that differ from its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    numbers: dict[str, Any] = Field(default_factory=dict)
+
+
+def _as_choice(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and "numbers" not in value and "name" in value:
+        numbers = {key: number for key, number in value.items() if key != "name"}
+        return {"name": value["name"], "numbers": numbers}
+    return value
+
+
+def _as_seeds(value: Any) -> Any:
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return list(range(value)) if is_count else value
+
+
+Choices = Annotated[
+    list[Annotated[Choice, BeforeValidator(_as_choice)]], Field(min_length=1)
+]
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_seeds), Field(min_length=1)
+]
+
+
+class Suite(BaseModel):
+    """What a suite file says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    models: Choices
+    tasks: Choices
+    seeds: Seeds = [0, 1, 2, 3, 4]
+    parameters: Annotated[int, Field(ge=1)] | None = None
+    width: Annotated[int, Field(ge=1)] | None = None
+    trainer: dict[str, Any] = Field(default_factory=dict)
+    plugins: list[str] = []
+
+
+def suite_names() -> list[str]:
+    """Returns the names of the suites in the package."""
+    folder = resources.files("nnarena.suite") / "suites"
+    return sorted(
+        item.name[:-5] for item in folder.iterdir() if item.name.endswith(".toml")
+    )
+
+
+def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suite:
+    """Returns the suite of a name in the package, or of a TOML file.
+
+    `changes` replace its entries; those under "trainer" are merged in.
+
+    Raises:
+        UnknownName: there is no suite of that name.
+        SuiteProblem: the file is missing, is no TOML, or says what no suite can say.
+    """
+    path = None
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise SuiteProblem(f"there is no suite file {path}")
+        text, where = path.read_text(encoding="utf-8"), str(path)
+    else:
+        if name_or_path not in suite_names():
+            raise UnknownName("suite", name_or_path, suite_names())
+        source = resources.files("nnarena.suite") / "suites" / f"{name_or_path}.toml"
+        text, where = source.read_text(encoding="utf-8"), f"suite {name_or_path}"
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteProblem(f"{where} is no valid TOML: {error}") from error
+    if path is not None and isinstance(content.get("plugins"), list):
+        content["plugins"] = [str(path.parent / str(p)) for p in content["plugins"]]
+    merged = {"name": Path(name_or_path).stem, **content, **(changes or {})}
+    if isinstance(content.get("trainer"), dict) and changes and "trainer" in changes:
+        merged["trainer"] = {**content["trainer"], **changes["trainer"]}
+    if changes and ("parameters" in changes or "width" in changes):
+        merged = {
+            key: value
+            for key, value in merged.items()
+            if key not in ("parameters", "width") or key in changes
+        }
+    return parse_suite(merged, where)
+
+
+def parse_suite(content: dict[str, Any], where: str) -> Suite:
+    """Returns the suite that a dictionary describes.
+
+    Raises:
+        SuiteProblem: naming `where`, the key, and what would be allowed.
+    """
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            allowed = ", ".join(sorted(Suite.model_fields))
+            raise SuiteProblem(
+                f"{where}: there is no key {key!r}; the allowed ones are: {allowed}"
+            ) from error
+        raise SuiteProblem(f"{where}: {key}: {problem['msg'].lower()}") from error
+    if (suite.parameters is None) == (suite.width is None):
+        raise SuiteProblem(f"{where}: give either 'parameters' (a budget) or 'width'")
+    return suite

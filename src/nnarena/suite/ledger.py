@@ -1,0 +1,160 @@
+"""The account of one run while it goes on: curve, seconds, interruptions."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from ..runs.record import Cost, History, Outcome, Provenance, Record, Result
+from . import provenance
+from .plan import Job
+
+
+SERIES = (
+    "step",
+    "train_loss",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "gradient_norm",
+)
+
+
+def now() -> str:
+    """Returns the time, to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def finite(value: float) -> float | None:
+    """Returns a number that JSON can hold, or None."""
+    return float(value) if math.isfinite(value) else None
+
+
+@dataclass
+class Ledger:
+    """What has been measured of one run so far; survives in its checkpoint."""
+
+    job: Job
+    executor: str
+    started_at: str = field(default_factory=now)
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
+    interruptions: int = 0
+    series: dict[str, list[float | None]] = field(
+        default_factory=lambda: {name: [] for name in SERIES}
+    )
+    last: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> int:
+        """How many checks have been done."""
+        return len(self.series["step"])
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run said at its last check that it is over."""
+        return bool(self.last.get("stopped", False))
+
+    def note(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Enters the figures of one check."""
+        for name in SERIES:
+            self.series[name].append(finite(float(metrics[name])))
+        self.last = {name: float(value) for name, value in metrics.items()}
+
+    def to_notes(self) -> dict[str, str]:
+        """Returns what a checkpoint keeps beside the arrays."""
+        kept = {
+            "started_at": self.started_at,
+            "compile_seconds": self.compile_seconds,
+            "run_seconds": self.run_seconds,
+            "interruptions": self.interruptions,
+            "series": self.series,
+            "last": {name: repr(value) for name, value in self.last.items()},
+        }
+        return {"ledger": json.dumps(kept)}
+
+    def take_up(self, notes: Mapping[str, str]) -> None:
+        """Goes on where a checkpoint stopped.
+
+        Raises:
+            ValueError: the notes are not those of a ledger.
+        """
+        kept = json.loads(notes.get("ledger", ""))
+        self.started_at = kept["started_at"]
+        self.compile_seconds += kept["compile_seconds"]
+        self.run_seconds = kept["run_seconds"]
+        self.interruptions = kept["interruptions"] + 1
+        self.series = kept["series"]
+        self.last = {name: float(value) for name, value in kept["last"].items()}
+
+    def result(self, test_loss: float, test_score: float) -> Result:
+        """Returns the result of a run that went to its end."""
+        diverged = bool(self.last["diverged"])
+        best_step = int(self.last["best_step"])
+        best = self.series["step"].index(best_step) if best_step else None
+        return Result(
+            outcome="diverged" if diverged else "finished",
+            reason=self._reason() if diverged else None,
+            parameters=self.job.parameters,
+            steps=int(self.last["step"]),
+            best_step=best_step or None,
+            validation_loss=None
+            if best is None
+            else self.series["validation_loss"][best],
+            validation_score=None
+            if best is None
+            else self.series["validation_score"][best],
+            test_loss=None if diverged else finite(test_loss),
+            test_score=None if diverged else finite(test_score),
+        )
+
+    def _reason(self) -> str:
+        which = "train" if not math.isfinite(self.last["train_loss"]) else "validation"
+        return f"the {which} loss was no longer finite at step {int(self.last['step'])}"
+
+    def failure(self, reason: str) -> Result:
+        """Returns the result of a run that broke."""
+        outcome: Outcome = "failed"
+        steps = int(self.last.get("step", 0))
+        return Result(
+            outcome=outcome, reason=reason, parameters=self.job.parameters, steps=steps
+        )
+
+    def history(self) -> History:
+        """Returns the curve."""
+        return History(key=self.job.key, series=self.series)
+
+    def record(
+        self,
+        result: Result,
+        *,
+        program_bytes: int | None = None,
+        matmul_flops_per_step: int | None = None,
+    ) -> Record:
+        """Returns the record of the run."""
+        return Record(
+            key=self.job.key,
+            identity=self.job.identity,
+            family=self.job.family,
+            scoring=self.job.scoring,
+            result=result,
+            cost=Cost(
+                compile_seconds=self.compile_seconds,
+                run_seconds=self.run_seconds,
+                peak_bytes=provenance.peak_memory(),
+                program_bytes=program_bytes,
+                matmul_flops_per_step=matmul_flops_per_step,
+            ),
+            provenance=Provenance(
+                started_at=self.started_at,
+                finished_at=now(),
+                versions=provenance.versions(),
+                commit=provenance.commit(),
+                hardware=provenance.hardware(),
+                executor=self.executor,
+                interruptions=self.interruptions,
+            ),
+        )

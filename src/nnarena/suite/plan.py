@@ -1,0 +1,163 @@
+"""From a suite to its jobs: every run with its identity, before anything starts."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ..core.registry import import_file
+from ..core.scoring import Scoring
+from ..core.types import Key
+from ..models import MODELS, AbstractModel
+from ..models.contender import Contender, count_parameters, fit_width
+from ..runs.record import Entrant, Identity
+from ..tasks import TASKS, AbstractTask
+from ..training.base import AbstractTrainer
+from ..training.gradient_descent import GradientDescent
+from .config import Choice, Suite, SuiteProblem
+
+
+TRAINERS = {"gradient_descent": GradientDescent}
+
+
+class Job(BaseModel):
+    """One run to be done, in a form that travels to a worker as JSON.
+
+    `plugins` are files that register entrants from outside the package.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    identity: Identity
+    family: str
+    parameters: int
+    scoring: Scoring
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.identity.key
+
+    @property
+    def program(self) -> str:
+        """What runs share a compiled program: all but the seed."""
+        return self.identity.model_copy(update={"seed": 0}).key
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembled:
+    """The objects that a job's names stand for."""
+
+    contender: Contender
+    task: AbstractTask
+    trainer: AbstractTrainer
+    width: int
+
+    def build(self, key: Key) -> AbstractModel:
+        """Returns the contender with random weights."""
+        return self.contender.build(self.task.signature, self.width, key=key)
+
+
+def make_task(choice: Choice) -> AbstractTask:
+    """Returns the task of a name and its numbers.
+
+    Raises:
+        UnknownName: no task carries the name.
+        ValueError: it has no such number, or not that value.
+    """
+    entry = TASKS[choice.name]
+    return entry.make(**entry.settings(choice.numbers))
+
+
+def make_trainer(numbers: dict[str, Any]) -> GradientDescent:
+    """Returns the trainer with its numbers.
+
+    Raises:
+        ValueError: it has no such number, or not that value.
+    """
+    allowed = {field.name for field in dataclasses.fields(GradientDescent)}
+    for name in numbers:
+        if name not in allowed:
+            raise ValueError(
+                f"trainer: there is no number {name!r}; "
+                f"it has: {', '.join(sorted(allowed))}"
+            )
+    return GradientDescent(**numbers)
+
+
+def assemble(job: Job) -> Assembled:
+    """Returns the objects that a job names, importing its plugins first."""
+    for plugin in job.plugins:
+        import_file(plugin)
+    identity = job.identity
+    return Assembled(
+        contender=Contender(identity.model.name, identity.model.numbers),
+        task=make_task(Choice(name=identity.task.name, numbers=identity.task.numbers)),
+        trainer=TRAINERS[identity.trainer.name](**identity.trainer.numbers),
+        width=identity.width,
+    )
+
+
+def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
+    """Returns the jobs of a suite: seeds vary fastest, then tasks, then models.
+
+    Raises:
+        UnknownName: a model or task is not registered.
+        SuiteProblem: numbers that an entrant does not have, or a budget that a
+            contender cannot meet.
+    """
+    try:
+        trainer = make_trainer(suite.trainer)
+        numbers = {
+            field.name: getattr(trainer, field.name)
+            for field in dataclasses.fields(trainer)
+        }
+        recipe = Entrant(name="gradient_descent", version="1", numbers=numbers)
+        return [
+            job
+            for model in suite.models
+            for task in suite.tasks
+            for job in _cell_jobs(suite, model, task, recipe, tuple(plugins))
+        ]
+    except (ValueError, TypeError) as error:
+        if isinstance(error, SuiteProblem):
+            raise
+        raise SuiteProblem(f"suite {suite.name}: {error}") from error
+
+
+def _cell_jobs(
+    suite: Suite, model: Choice, task: Choice, recipe: Entrant, plugins: tuple[str, ...]
+) -> list[Job]:
+    """Returns the jobs of one model on one task, one per seed."""
+    contender = Contender(model.name, model.numbers)
+    made = make_task(task)
+    width = suite.width or fit_width(
+        contender, made.signature, parameters=suite.parameters or 0
+    )
+    entry, settings = TASKS[task.name], TASKS[task.name].settings(task.numbers)
+    parameters = count_parameters(contender.shapes(made.signature, width))
+    return [
+        Job(
+            identity=Identity(
+                model=_entrant(
+                    model.name, MODELS[model.name].version, contender.settings
+                ),
+                width=width,
+                task=_entrant(task.name, entry.version, settings),
+                trainer=recipe,
+                seed=seed,
+            ),
+            family=contender.entry.family,
+            parameters=parameters,
+            scoring=made.scoring,
+            plugins=plugins,
+        )
+        for seed in suite.seeds
+    ]
+
+
+def _entrant(name: str, version: str, numbers: dict[str, Any]) -> Entrant:
+    """Returns an entrant whose numbers are what JSON makes of them."""
+    return Entrant(name=name, version=version, numbers=json.loads(json.dumps(numbers)))

@@ -1,0 +1,113 @@
+"""Where a run happens: versions, hardware, commit, memory. Read only here."""
+
+import functools
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pooch
+
+from ..tasks.files import DataFolder
+
+
+PACKAGES = ("neural-network-arena", "jax", "jaxlib", "equinox", "optax", "numpy")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of what decides a run's numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@functools.cache
+def commit() -> str | None:
+    """Returns the commit of the checkout that the package runs from, if any."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+@functools.cache
+def hardware() -> dict[str, str | int]:
+    """Returns what the machine is."""
+    device = jax.devices()[0]
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor_name(),
+        "cores": available_cores(),
+        "device": device.device_kind if device.platform != "cpu" else "cpu",
+    }
+
+
+def available_cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def reset_peak_memory() -> None:
+    """Lets Linux count peak memory from here on; elsewhere it counts from birth."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory() -> int:
+    """Returns the peak resident memory of this process in bytes."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cache_folder() -> Path:
+    """Returns the folder of the user's caches: downloads and compiled programs."""
+    return Path(os.environ.get("NNARENA_CACHE") or pooch.os_cache("nnarena"))
+
+
+def data_folder() -> DataFolder:
+    """Returns where real data is looked for: $NNARENA_DATA, then the user's cache.
+
+    A relative $NNARENA_DATA counts from the working folder.
+    """
+    root = os.environ.get("NNARENA_DATA")
+    return DataFolder(
+        root=Path(root).expanduser().resolve() if root else None,
+        cache=cache_folder() / "data",
+    )

@@ -1,0 +1,143 @@
+"""Running a suite from Python or from the command line: the same few steps.
+
+session = open_session(load_suite("quick"), results="results")
+session.require_data()
+for event in session.run(): ...
+leaderboard("results")
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..analysis.frame import runs_frame
+from ..analysis.leaderboard import leaderboard as rank
+from ..analysis.standing import Leaderboard
+from ..core.registry import import_file
+from ..models import MODELS
+from ..runs.store import DirectoryStore
+from . import provenance
+from .config import Suite, parse_suite
+from .events import Event
+from .executors import by_program, choose
+from .plan import Job, assemble, make_jobs
+from .runner import task_splits
+
+
+@dataclass(frozen=True)
+class Session:
+    """The jobs of a suite and the folder that keeps their records."""
+
+    jobs: list[Job]
+    results: Path
+
+    @property
+    def store(self) -> DirectoryStore:
+        return DirectoryStore(self.results)
+
+    @property
+    def pending(self) -> list[Job]:
+        """The jobs without a final record; a failed run is tried again."""
+        store = self.store
+        return [job for job in self.jobs if job.key not in store]
+
+    def require_data(self) -> None:
+        """Reads the data of every pending task once, before any work starts.
+
+        Raises:
+            DataProblem: a file is missing or wrong.
+        """
+        tasks = {job.identity.task.model_dump_json(): job for job in self.pending}
+        for job in tasks.values():
+            task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
+
+    def run(self, workers: int | None = None) -> Iterator[Event]:
+        """Does the pending jobs; what is finished stays finished if this is stopped.
+
+        `workers` processes, one per core by default; 0 does the work in this process.
+        """
+        pending = self.pending
+        if pending:
+            yield from choose(self.results, workers).run(pending)
+
+
+def open_session(
+    suite: Suite, results: str | Path, *, plugins: Sequence[str] = ()
+) -> Session:
+    """Returns the session of a suite. `plugins` are files that register entrants.
+
+    Raises:
+        UnknownName, SuiteProblem: the suite asks for what does not exist.
+        FileNotFoundError: there is no such plugin.
+    """
+    for plugin in plugins:
+        import_file(plugin)
+    return Session(make_jobs(suite, plugins), Path(results))
+
+
+def run(
+    models: Sequence[str | dict[str, Any]],
+    tasks: Sequence[str | dict[str, Any]],
+    *,
+    seeds: int | Sequence[int] = 5,
+    parameters: int | None = 5_000,
+    width: int | None = None,
+    results: str | Path = "results",
+    workers: int = 0,
+    **trainer: Any,
+) -> Leaderboard:
+    """Runs every model on every task over several seeds; returns the leaderboard.
+
+    Models and tasks are names, or dictionaries of a name and its numbers. Other
+    keywords are numbers of the trainer (`steps`, `learning_rate`, ...). Runs that the
+    folder already holds are not repeated. Models registered in a script or notebook
+    run in this process; `workers` processes know only those of installed packages.
+
+        nnarena.run(["lstm", "gru"], [{"name": "add", "length": 50}], seeds=3)
+
+    Raises:
+        UnknownName, SuiteProblem: something asked for does not exist.
+        DataProblem: a file of real data is missing or wrong.
+        RuntimeError: a run failed; the others are kept.
+    """
+    content = {
+        "name": "python",
+        "models": list(models),
+        "tasks": list(tasks),
+        "seeds": seeds if isinstance(seeds, int) else list(seeds),
+        "parameters": None if width else parameters,
+        "width": width,
+        "trainer": trainer,
+    }
+    session = open_session(parse_suite(content, "nnarena.run"), results)
+    session.require_data()
+    failures = [event for event in session.run(workers) if event.kind == "failed"]
+    if failures:
+        raise RuntimeError(
+            f"{len(failures)} of {len(session.jobs)} runs failed, the first with: "
+            f"{failures[0].text}; see {session.results / 'logs'}"
+        )
+    return leaderboard(results, keys={job.key for job in session.jobs})
+
+
+def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboard:
+    """Returns the leaderboard of a folder of results, or of some of its runs.
+
+    Raises:
+        ValueError: there are no records.
+    """
+    records = [r for r in DirectoryStore(results) if keys is None or r.key in keys]
+    if not records:
+        raise ValueError(f"there are no records of runs in {results}")
+    return rank(runs_frame(records))
+
+
+def group_sizes(jobs: Sequence[Job]) -> list[tuple[Job, int]]:
+    """Returns one job per compiled program, and how many seeds it has."""
+    return [(group[0], len(group)) for group in by_program(jobs)]
+
+
+def registered_by(plugin: str) -> list[str]:
+    """Returns the names of the models that a file registers, importing it."""
+    return MODELS.names_from(import_file(plugin))

@@ -1,0 +1,11 @@
+"""Tasks: one file each, found by the registry `TASKS`."""
+
+from ..core.registry import Registry
+
+
+TASKS = Registry("task", package="nnarena.tasks")
+
+from .base import AbstractTask, Splits, SyntheticSplits  # noqa: E402
+
+
+__all__ = ["TASKS", "AbstractTask", "Splits", "SyntheticSplits"]

@@ -1,0 +1,1 @@
+"""Trainers: pure functions from keys to trained models; no clock, no files."""

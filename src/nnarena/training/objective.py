@@ -1,0 +1,74 @@
+"""Loss and score of answers: of one example, of a batch, of a whole split."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree
+
+from ..core.types import Classes, Example, Scalar, Signature
+from ..models.base import AbstractModel
+from ..tasks.base import AbstractTask
+
+
+class Tally(eqx.Module):
+    """Sums over answers that count: of losses, of scores, and how many there are."""
+
+    loss: Scalar
+    score: Scalar
+    count: Scalar
+
+    @property
+    def mean_loss(self) -> Scalar:
+        return self.loss / self.count
+
+    @property
+    def mean_score(self) -> Scalar:
+        return self.score / self.count
+
+
+def tally(answers: Array, example: Example, signature: Signature) -> Tally:
+    """Returns the sums for one example.
+
+    Classes: cross-entropy of the logits, and right answers. Values: the squared error,
+    mean over outputs, as both.
+    """
+    if isinstance(signature.outputs, Classes):
+        losses = optax.softmax_cross_entropy_with_integer_labels(
+            answers, example.targets
+        )
+        scores = (jnp.argmax(answers, axis=-1) == example.targets).astype(losses.dtype)
+    else:
+        losses = jnp.mean(jnp.square(answers - example.targets), axis=-1)
+        scores = losses
+    mask = example.mask
+    return Tally(
+        loss=jnp.sum(losses, where=mask),
+        score=jnp.sum(scores, where=mask),
+        count=jnp.sum(mask, dtype=losses.dtype),
+    )
+
+
+def tally_row(model: AbstractModel, task: AbstractTask, row: Any) -> Tally:
+    """Returns the sums of a model's answers to the example of one row."""
+    example = task.example(row)
+    answers = model(example.xs, example.dts, key=None)
+    return tally(answers, example, task.signature)
+
+
+def tally_batch(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Tally:
+    """Returns the sums over a batch of rows."""
+    tallies = jax.vmap(lambda row: tally_row(model, task, row))(rows)
+    return jax.tree.map(jnp.sum, tallies)
+
+
+def evaluate(
+    model: AbstractModel, task: AbstractTask, rows: PyTree, *, batch: int
+) -> Tally:
+    """Returns the sums over a whole split, `batch` rows at a time."""
+    tallies = jax.lax.map(
+        lambda row: tally_row(model, task, row), rows, batch_size=batch
+    )
+    return jax.tree.map(jnp.sum, tallies)

@@ -1,0 +1,186 @@
+"""Ranks, cells and verdicts of small tables whose answers can be worked out."""
+
+import json
+
+import pytest
+from tests.synthetic import make_record
+
+from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.leaderboard import leaderboard
+from nnarena.analysis.standing import Leaderboard
+from nnarena.analysis.verdict import probability_text
+
+
+Scores = dict[str, dict[str, list[float]]]
+
+
+def board_of(scores: Scores, *others) -> Leaderboard:
+    """A leaderboard of scores by contender and task, one per seed."""
+    records = [
+        make_record(contender, task, seed, score=score)
+        for contender, tasks in scores.items()
+        for task, sample in tasks.items()
+        for seed, score in enumerate(sample)
+    ]
+    return leaderboard(runs_frame([*records, *others]))
+
+
+CLEAR: Scores = {
+    "gru": {"copy": [1.0] * 5, "recall": [0.55, 0.55, 0.54, 0.55, 0.56]},
+    "lstm": {"copy": [0.55] * 5, "recall": [0.1, 0.1, 0.1, 0.1, 0.1]},
+}
+
+
+def test_the_overall_score_is_the_mean_over_tasks():
+    first, second = board_of(CLEAR).standings
+    assert (first.contender, first.rank) == ("gru", 1)
+    assert first.overall == pytest.approx(0.75)
+    assert (second.contender, second.rank) == ("lstm", 2)
+    assert second.overall == pytest.approx(0.25)
+    assert first.interval is not None
+    assert first.interval.low < 0.75 < first.interval.high
+    assert (first.seeds, first.solved_tasks, first.complete) == (5, 1, True)
+    assert (first.family, first.parameters, first.run_seconds) == (
+        "gated",
+        20_032,
+        30.0,
+    )
+
+
+def test_a_cell_counts_its_seeds():
+    cell = board_of({"gru": {"copy": [0.95, 0.5, 0.91]}}).standings[0].cells[0]
+    assert (cell.judged, cell.solved, cell.failed, cell.diverged) == (3, 2, 0, 0)
+    assert cell.mean == pytest.approx(0.78667, abs=1e-5)
+    assert cell.median == 0.91
+    assert cell.solved_interval == pytest.approx((0.2077, 0.9385), abs=1e-4)
+
+
+def test_a_diverged_run_counts_as_chance():
+    ghost = make_record(seed=1, outcome="diverged")
+    standing = board_of({"gru": {"copy": [1.0]}}, ghost).standings[0]
+    assert standing.overall == pytest.approx(0.5)
+    cell = standing.cells[0]
+    assert (cell.judged, cell.diverged, cell.failed, cell.solved) == (2, 1, 0, 1)
+    assert cell.mean == pytest.approx(0.55)
+    assert standing.solved_tasks == 0
+
+
+def test_a_failed_run_is_missing_and_counted():
+    ghost = make_record(seed=2, outcome="failed")
+    standing = board_of({"gru": {"copy": [1.0, 0.55]}}, ghost).standings[0]
+    assert standing.overall == pytest.approx(0.75)
+    assert (standing.runs, standing.failed, standing.seeds) == (3, 1, 2)
+    assert standing.complete
+
+
+def test_seeds_may_differ_between_tasks():
+    uneven = {"gru": {"copy": [1.0, 1.0, 1.0], "recall": [0.1, 0.1]}}
+    standing = board_of(uneven).standings[0]
+    assert standing.overall == pytest.approx(0.5)
+    assert standing.seeds == 2
+
+
+def test_incomplete_contenders_come_last():
+    board = board_of(
+        {
+            "gru": {"copy": [0.2, 0.2], "recall": [0.2, 0.2]},
+            "lstm": {"copy": [1.0, 1.0]},
+        },
+        make_record("lstm", "recall", 0, outcome="failed"),
+    )
+    first, last = board.standings
+    assert (first.contender, first.complete) == ("gru", True)
+    assert (last.contender, last.rank, last.complete) == ("lstm", 2, False)
+    assert last.missing == ("recall",)
+    assert last.overall == pytest.approx(1.0)
+    assert board.lead_probability is None
+    assert board.verdict == "gru is the only contender with a score on every task."
+
+
+def test_nothing_is_compared_where_nobody_is_complete():
+    board = board_of({"gru": {"copy": [0.9]}, "lstm": {"recall": [0.9]}})
+    assert board.lead_probability is None
+    assert "cannot be compared" in board.verdict
+
+
+def test_equal_contenders_share_a_rank():
+    same = {"copy": [0.5, 0.5]}
+    board = board_of({"lstm": same, "gru": same, "transformer": {"copy": [0.2, 0.2]}})
+    assert [s.contender for s in board.standings] == ["gru", "lstm", "transformer"]
+    assert [s.rank for s in board.standings] == [1, 1, 3]
+    assert board.lead_probability == 0.5
+
+
+def test_a_contender_without_a_score_has_none():
+    board = board_of(
+        {"gru": {"copy": [0.5, 0.5]}}, make_record("lstm", outcome="failed")
+    )
+    last = board.standings[-1]
+    assert (last.contender, last.overall, last.interval) == ("lstm", None, None)
+    assert last.cells[0].mean is None
+
+
+def test_one_seed_has_no_interval_and_no_verdict():
+    board = board_of({"gru": {"copy": [0.9]}, "lstm": {"copy": [0.5]}})
+    assert board.standings[0].interval is None
+    assert board.standings[0].cells[0].interval is None
+    assert board.lead_probability is None
+    assert "single seed" in board.verdict
+
+
+def test_a_clear_lead():
+    board = board_of(CLEAR)
+    assert board.lead_probability == 1.0
+    assert board.verdict == (
+        "gru leads; that it is ahead of lstm is very likely (P > 0.99)."
+    )
+
+
+def test_few_seeds_are_said_to_be_few():
+    short = {n: {t: s[:3] for t, s in ts.items()} for n, ts in CLEAR.items()}
+    assert board_of(short).verdict.endswith("3 seeds per task are too few to be sure.")
+
+
+def test_no_lead_is_no_lead():
+    near = {
+        "gru": {"copy": [0.2, 0.4, 0.6, 0.8, 0.51]},
+        "lstm": {"copy": [0.8, 0.6, 0.4, 0.2, 0.49]},
+    }
+    board = board_of(near)
+    assert board.lead_probability == pytest.approx(0.5, abs=0.1)
+    assert board.verdict.startswith("The runs cannot tell gru from lstm (P = 0.5")
+
+
+def test_a_contender_does_not_depend_on_its_rivals():
+    alone = board_of({"gru": CLEAR["gru"]}).standings[0]
+    among = board_of(CLEAR).standings[0]
+    assert alone.interval == among.interval
+    assert alone.cells == among.cells
+
+
+def test_the_seed_decides_the_draws():
+    frame = runs_frame(make_record(seed=s, score=s / 7) for s in range(7))
+    assert leaderboard(frame, seed=1) == leaderboard(frame, seed=1)
+    assert leaderboard(frame, seed=1) != leaderboard(frame, seed=2)
+
+
+def test_no_runs_are_refused():
+    with pytest.raises(ValueError, match="no runs to rank"):
+        leaderboard(runs_frame([]))
+
+
+def test_a_leaderboard_goes_into_json():
+    ghosts = [make_record("lstm", outcome="failed", seed=9)]
+    data = board_of({"gru": {"copy": [0.5, 0.7]}}, *ghosts).to_dict()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert set(data["standings"][0]["interval"]) == {"low", "high"}
+    assert data["standings"][0]["cells"][0]["solved_interval"]["low"] == 0.0
+    assert data["tasks"][0]["metric"] == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(1.0, "P > 0.99"), (0.93, "P = 0.93"), (0.5, "P = 0.50"), (0.0, "P < 0.01")],
+)
+def test_probabilities_are_never_certain(probability, text):
+    assert probability_text(probability) == text

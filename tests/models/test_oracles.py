@@ -1,0 +1,249 @@
+"""Contenders against implementations that were not written here.
+
+The files in `tests/oracles` hold what PyTorch answers (`record.py` there makes them);
+the unitary network is held against scipy's exponential and complex numbers in numpy.
+"""
+
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+from jaxtyping import PyTree
+from safetensors.numpy import load_file
+
+from nnarena.models.elman import Elman
+from nnarena.models.exp_unitary import ExpUnitary
+from nnarena.models.gru import GRU
+from nnarena.models.lstm import LSTM
+from nnarena.models.transformer import EncoderBlock
+from nnarena.nn.attention import SelfAttention
+from nnarena.nn.scan import scan
+
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+CASES = ["short", "long"]
+FEATURES, HIDDEN = 3, 5
+WIDTH, HEADS = 8, 2
+KEY = jax.random.key(0)
+
+
+class Oracle:
+    """One recorded file: torch's weights, inputs and answers."""
+
+    def __init__(self, name: str):
+        self.tensors = {
+            key: jnp.asarray(value)
+            for key, value in load_file(ORACLES / f"{name}.safetensors").items()
+        }
+
+    def __getitem__(self, key: str) -> jax.Array:
+        return self.tensors[key]
+
+    def fill(self, linear: eqx.nn.Linear, name: str, infix: str = "") -> eqx.nn.Linear:
+        """Returns the linear map with torch's weight and bias of that name."""
+        weight = self[f"weight.{name}{infix}weight"]
+        bias = self[f"weight.{name}{infix}bias"]
+        assert (weight.shape, bias.shape) == (linear.weight.shape, bias.shape)
+        return eqx.tree_at(
+            lambda part: (part.weight, part.bias), linear, (weight, bias)
+        )
+
+
+def replace(module: PyTree, **fields: jax.Array) -> PyTree:
+    """Returns the module with some of its arrays replaced by others of equal shape."""
+    for name, value in fields.items():
+        assert getattr(module, name).shape == value.shape, name
+        module = eqx.tree_at(lambda part, name=name: getattr(part, name), module, value)
+    return module
+
+
+def one_bias(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
+    """Returns a torch cell's arrays in our form, its two biases added up."""
+    return {
+        "input_weight": oracle[f"{prefix}.weight_ih_l0"].T,
+        "recurrent_weight": oracle[f"{prefix}.weight_hh_l0"].T,
+        "bias": oracle[f"{prefix}.bias_ih_l0"] + oracle[f"{prefix}.bias_hh_l0"],
+    }
+
+
+def two_biases(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
+    """Returns a torch GRU's arrays in our form."""
+    return {
+        "input_weight": oracle[f"{prefix}.weight_ih_l0"].T,
+        "recurrent_weight": oracle[f"{prefix}.weight_hh_l0"].T,
+        "input_bias": oracle[f"{prefix}.bias_ih_l0"],
+        "recurrent_bias": oracle[f"{prefix}.bias_hh_l0"],
+    }
+
+
+CELLS = {
+    "rnn": (Elman, one_bias),
+    "lstm": (LSTM, one_bias),
+    "gru": (GRU, two_biases),
+}
+
+
+def recorded_cell(name: str) -> tuple[Oracle, PyTree]:
+    """Returns an oracle and our cell with its weights."""
+    make, arrays = CELLS[name]
+    oracle = Oracle(name)
+    cell = make(FEATURES, HIDDEN, key=KEY)
+    return oracle, replace(cell, **arrays(oracle, "weight"))
+
+
+def ones(xs: jax.Array) -> jax.Array:
+    """Returns one unit of time per step."""
+    return jnp.ones(xs.shape[0])
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_outputs_are_those_of_torch(name: str, case: str):
+    oracle, cell = recorded_cell(name)
+    xs = oracle[f"{case}.inputs"]
+    hs = scan(cell, xs, ones(xs))
+    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_gradients_are_those_of_torch(name: str, case: str):
+    oracle, cell = recorded_cell(name)
+    xs = oracle[f"{case}.inputs"]
+
+    def loss(cell_and_inputs):
+        cell, xs = cell_and_inputs
+        return jnp.sum(oracle[f"{case}.probe"] * scan(cell, xs, ones(xs)))
+
+    of_cell, of_inputs = eqx.filter_grad(loss)((cell, xs))
+    expected = CELLS[name][1](oracle, f"{case}.gradient")
+    if "bias" in expected:  # each of torch's two has the gradient of our one
+        expected["bias"] = oracle[f"{case}.gradient.bias_ih_l0"]
+    expected_inputs = oracle[f"{case}.gradient.inputs"]
+    np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-5, atol=1e-5)
+    for field, gradient in expected.items():
+        found = getattr(of_cell, field)
+        np.testing.assert_allclose(found, gradient, rtol=1e-5, atol=1e-5, err_msg=field)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lstm_ends_with_the_memory_of_torch(case: str):
+    oracle, cell = recorded_cell("lstm")
+    xs = oracle[f"{case}.inputs"]
+
+    def step(state, x):
+        return cell(state, x, jnp.float32(1.0))
+
+    (_, memory), _ = jax.lax.scan(step, cell.init_state(), xs)
+    np.testing.assert_allclose(memory, oracle[f"{case}.last_memory"], rtol=0, atol=5e-6)
+
+
+def fill_attention(oracle: Oracle, attention: SelfAttention, prefix: str = ""):
+    """Returns the attention with torch's weights; both stack queries, keys, values."""
+    return eqx.tree_at(
+        lambda part: (part.project, part.merge),
+        attention,
+        (
+            oracle.fill(attention.project, f"{prefix}in_proj", "_"),
+            oracle.fill(attention.merge, f"{prefix}out_proj", "."),
+        ),
+    )
+
+
+def outputs_of(oracle: Oracle, case: str, *, causal: bool) -> jax.Array:
+    """Returns torch's answers, with or without its causal mask."""
+    return oracle[f"{case}.causal_outputs" if causal else f"{case}.outputs"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_is_that_of_torch(causal: bool, case: str):
+    oracle = Oracle("attention")
+    ours = SelfAttention(WIDTH, HEADS, rotary=False, causal=causal, key=KEY)
+    ours = fill_attention(oracle, ours)
+    xs = oracle[f"{case}.inputs"]
+    found = ours(xs, jnp.cumsum(ones(xs)))
+    expected = outputs_of(oracle, case, causal=causal)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("causal", [False, True])
+def test_encoder_block_is_that_of_torch(causal: bool, case: str):
+    oracle = Oracle("encoder_block")
+    ours = EncoderBlock(WIDTH, HEADS, 4, rotary=False, causal=causal, key=KEY)
+
+    def parts(block):
+        return (
+            block.attention_norm,
+            block.attention,
+            block.feed_norm,
+            block.widen,
+            block.narrow,
+        )
+
+    theirs = (
+        oracle.fill(ours.attention_norm, "norm1", "."),  # pyright: ignore[reportArgumentType]
+        fill_attention(oracle, ours.attention, "self_attn."),
+        oracle.fill(ours.feed_norm, "norm2", "."),  # pyright: ignore[reportArgumentType]
+        oracle.fill(ours.widen, "linear1", "."),
+        oracle.fill(ours.narrow, "linear2", "."),
+    )
+    ours = eqx.tree_at(parts, ours, theirs)
+    xs = oracle[f"{case}.inputs"]
+    found = ours(xs, jnp.cumsum(ones(xs)))
+    expected = outputs_of(oracle, case, causal=causal)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def as_single(array: np.ndarray) -> np.ndarray:
+    """Returns numbers that single precision holds exactly, in double."""
+    return array.astype(np.float32).astype(np.float64)
+
+
+def complex_recurrence(
+    matrix: np.ndarray, drive: np.ndarray, bias: np.ndarray, epsilon: float
+) -> np.ndarray:
+    """Returns h_t = modReLU(h_{t-1} W + drive_t; b) with numpy's complex numbers."""
+    h = np.zeros(matrix.shape[0], dtype=np.complex128)
+    hs = []
+    for term in drive:
+        z = h @ matrix + term
+        modulus = np.sqrt(np.abs(z) ** 2 + epsilon)
+        h = np.maximum(modulus + bias, 0.0) * z / modulus
+        hs.append(h)
+    return np.stack(hs)
+
+
+@pytest.mark.parametrize(
+    ("double", "length", "tolerance"),
+    [(False, 12, 5e-6), (False, 50, 5e-5), (True, 50, 1e-10)],
+)
+def test_exp_unitary_is_its_complex_recurrence(
+    double: bool, length: int, tolerance: float
+):
+    """An error of W turns the state a little further every step: 50 x 5e-7."""
+    rng = np.random.default_rng(3)
+    shapes = [(length, FEATURES), (HIDDEN, HIDDEN), (FEATURES, 2 * HIDDEN)]
+    xs, raw, from_input = (as_single(rng.standard_normal(shape)) for shape in shapes)
+    bias = as_single(rng.uniform(-0.3, 0.1, HIDDEN))
+    with jax.enable_x64(double):
+        cell = eqx.tree_at(
+            lambda c: (c.recurrent_weight.raw, c.input_weight, c.bias),
+            ExpUnitary(FEATURES, HIDDEN, key=KEY),
+            tuple(jnp.asarray(array) for array in (raw, from_input, bias)),
+        )
+        hs = np.asarray(scan(cell, jnp.asarray(xs), jnp.ones(length)))
+    assert hs.dtype == (np.float64 if double else np.float32)
+
+    lower, upper = np.tril(raw, -1), np.triu(raw)
+    matrix = scipy.linalg.expm((lower - lower.T) + 1j * (upper + upper.T))
+    drive = xs @ (from_input[:, :HIDDEN] + 1j * from_input[:, HIDDEN:])
+    expected = complex_recurrence(matrix, drive, bias, epsilon=1e-5)
+    both = np.concatenate([np.real(expected), np.imag(expected)], axis=1)
+    largest = np.max(np.abs(both))
+    np.testing.assert_allclose(hs / largest, both / largest, rtol=0, atol=tolerance)

@@ -1,0 +1,231 @@
+"""The exponential map against scipy, and the laws of the unitary group."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+
+from nnarena.nn import unitary
+
+
+SIZES = [1, 2, 5, 16]
+SCALES = [0.01, 0.1, 1.0]
+
+
+def draw_raw(size: int, scale: float) -> np.ndarray:
+    """Returns unconstrained numbers, the same for the same size and scale."""
+    rng = np.random.default_rng([size, round(1000 * scale)])
+    return (scale * rng.standard_normal((size, size))).astype(np.float32)
+
+
+def skew_of(raw: np.ndarray) -> np.ndarray:
+    """Returns the skew-Hermitian matrix entry by entry, in double precision."""
+    size = raw.shape[0]
+    skew = np.zeros((size, size), dtype=np.complex128)
+    for i in range(size):
+        for j in range(size):
+            number = float(raw[i, j])
+            if i > j:
+                skew[i, j] += number
+                skew[j, i] -= number
+            else:
+                skew[i, j] += 1j * number
+                skew[j, i] += 1j * number
+    return skew
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_skew_hermitian_is_skew_and_filled_as_documented(size: int):
+    raw = draw_raw(size, 1.0)
+    found = np.asarray(unitary.skew_hermitian(jnp.asarray(raw)))
+    np.testing.assert_array_equal(found, -found.conj().T)
+    np.testing.assert_array_equal(found, skew_of(raw).astype(np.complex64))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", SIZES)
+def test_exponential_is_that_of_scipy(size: int, scale: float):
+    raw = draw_raw(size, scale)
+    found = unitary.ExponentialMap(jnp.asarray(raw)).unitary()
+    expected = scipy.linalg.expm(skew_of(raw))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+def test_phases_beyond_the_first_squaring_are_inexact_but_unitary():
+    """JAX's expm halves a matrix of norm m 2^k to m 2^(k+1) one time too few.
+
+    It takes the floor of log2(norm / m) where Higham takes the ceiling, m = 3.93 in
+    single precision. Where a phase of W is far beyond m, as no start here has it, W
+    departs from exp(A) by up to 1e-2, and yet stays unitary.
+    """
+    turned = {}
+    for angle in [3.9, 7.8, 7.9, 15.6]:
+        raw = jnp.full((1, 1), 0.5 * angle)
+        found = np.asarray(unitary.ExponentialMap(raw).unitary())[0, 0]
+        assert abs(abs(found) - 1.0) < 1e-6
+        turned[angle] = abs(found - np.exp(1j * angle))
+    assert turned[3.9] < 1e-6
+    assert turned[7.9] < 2e-6
+    assert turned[7.8] < 1e-2
+    assert turned[15.6] < 1e-2
+
+
+@pytest.mark.parametrize("scale", [*SCALES, 10.0])
+@pytest.mark.parametrize("size", SIZES)
+def test_matrix_is_unitary(size: int, scale: float):
+    matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).unitary()
+    wide = np.asarray(matrix).astype(np.complex128)
+    np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=1e-5)
+
+
+def norm_change(matrix: jax.Array, steps: int) -> float:
+    """Returns by what share the norm of a state has changed after many products."""
+    rng = np.random.default_rng(0)
+    start = jnp.asarray(rng.standard_normal(matrix.shape[0]), dtype=matrix.dtype)
+    end = jax.lax.fori_loop(0, steps, lambda _, state: state @ matrix, start)
+    lengths = [np.linalg.norm(np.asarray(v).astype(np.float64)) for v in (start, end)]
+    return abs(float(lengths[1] / lengths[0]) - 1.0)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", SIZES)
+def test_norm_is_kept_over_a_thousand_steps(size: int, scale: float):
+    """To a rounding error per step: 1,000 times 6e-8 can add up to 6e-5, or twice."""
+    matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).value()
+    assert norm_change(matrix, 1_000) < 2e-4
+
+
+@pytest.mark.parametrize("size", [5, 16])
+def test_norm_changes_by_rounding_alone(size: int):
+    with jax.enable_x64(True):
+        raw = jnp.asarray(draw_raw(size, 1.0).astype(np.float64))
+        matrix = unitary.ExponentialMap(raw).value()
+        assert matrix.dtype == jnp.float64
+        assert norm_change(matrix, 1_000) < 1e-11
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_real_form_acts_as_the_complex_matrix(size: int):
+    rng = np.random.default_rng(size)
+    parts = rng.standard_normal((4, size, size)).astype(np.float32)
+    matrix = parts[0] + 1j * parts[1]
+    z = parts[2, 0] + 1j * parts[3, 0]
+    state = jnp.concatenate([jnp.real(z), jnp.imag(z)])
+    found = state @ unitary.real_form(jnp.asarray(matrix))
+    expected = z.astype(np.complex128) @ matrix.astype(np.complex128)
+    both = np.concatenate([np.real(expected), np.imag(expected)])
+    np.testing.assert_allclose(found, both, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_value_is_the_real_form_of_the_matrix(size: int):
+    weight = unitary.ExponentialMap(jnp.asarray(draw_raw(size, 1.0)))
+    matrix = np.asarray(weight.unitary())
+    rows = [[np.real(matrix), np.imag(matrix)], [-np.imag(matrix), np.real(matrix)]]
+    np.testing.assert_array_equal(weight.value(), np.block(rows))
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 16])
+def test_map_reaches_any_unitary_matrix(size: int):
+    target = scipy.stats.unitary_group.rvs(size, random_state=size)
+    logarithm = np.asarray(scipy.linalg.logm(target))
+    np.testing.assert_allclose(logarithm, -logarithm.conj().T, rtol=0, atol=1e-10)
+    # The diagonal of the logarithm is purely imaginary, and entered twice.
+    halved = np.triu(np.imag(logarithm), 1) + 0.5 * np.diag(np.diag(np.imag(logarithm)))
+    raw = np.tril(np.real(logarithm), -1) + halved
+    found = unitary.ExponentialMap(jnp.asarray(raw.astype(np.float32))).unitary()
+    np.testing.assert_allclose(found, target, rtol=0, atol=3e-6)
+
+
+def test_starts_are_random_phases_and_the_identity():
+    start = unitary.random_phases(64, key=jax.random.key(0))
+    assert np.max(np.abs(start.raw)) <= np.pi / 2.0  # the map doubles the diagonal
+    phases = np.asarray(start.unitary())
+    diagonal = np.diag(phases)
+    np.testing.assert_allclose(phases, np.diag(diagonal), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(np.abs(diagonal), 1.0, rtol=0, atol=1e-6)
+    angles = np.angle(diagonal) / (2 * np.pi) + 0.5
+    assert scipy.stats.kstest(angles, "uniform").pvalue > 0.01
+    identity = np.asarray(unitary.identity(7).unitary())
+    np.testing.assert_allclose(identity, np.eye(7), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-12])
+def test_modrelu_is_its_complex_formula(epsilon: float):
+    rng = np.random.default_rng(4)
+    z = rng.standard_normal(64) + 1j * rng.standard_normal(64)
+    bias = rng.uniform(-1.5, 0.5, 64)
+    state = jnp.asarray(np.concatenate([np.real(z), np.imag(z)]).astype(np.float32))
+    found = unitary.modrelu(state, jnp.asarray(bias.astype(np.float32)), epsilon)
+    modulus = np.sqrt(np.abs(z) ** 2 + epsilon)
+    expected = np.where(modulus + bias > 0.0, (modulus + bias) * z / modulus, 0.0)
+    both = np.concatenate([np.real(expected), np.imag(expected)])
+    assert 0 < np.sum(expected == 0.0) < 64  # both branches are met
+    np.testing.assert_allclose(found, both, rtol=0, atol=2e-6)
+
+
+def test_modrelu_keeps_phases_and_with_no_bias_everything():
+    rng = np.random.default_rng(5)
+    state = jnp.asarray(rng.standard_normal(32).astype(np.float32))
+    unchanged = unitary.modrelu(state, jnp.zeros(16))
+    np.testing.assert_allclose(unchanged, state, rtol=1e-6, atol=0)
+    shrunk = np.asarray(unitary.modrelu(state, jnp.full(16, -0.1)))
+    before = np.asarray(state[:16]) + 1j * np.asarray(state[16:])
+    after = shrunk[:16] + 1j * shrunk[16:]
+    alive = np.abs(after) > 0.0
+    turned = np.angle(after[alive] / before[alive])
+    np.testing.assert_allclose(turned, 0.0, rtol=0, atol=1e-6)
+
+
+def test_modrelu_has_a_gradient_at_zero():
+    def total(state, bias):
+        return jnp.sum(unitary.modrelu(state, bias))
+
+    gradients = jax.grad(total, argnums=(0, 1))(jnp.zeros(4), jnp.full(2, 0.1))
+    for gradient in gradients:
+        assert np.all(np.isfinite(gradient))
+
+
+@jax.jit
+def probed(raw: jax.Array, probe: jax.Array) -> jax.Array:
+    """Returns a number that depends on every entry of W."""
+    return jnp.sum(probe * unitary.ExponentialMap(raw).value())
+
+
+slope = jax.jit(jax.grad(probed))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("size", [1, 4])
+def test_gradient_of_the_map_is_its_finite_difference(size: int, scale: float):
+    """All n^2 numbers act: none is idle, as n were in the thesis."""
+    rng = np.random.default_rng(size)
+    base = draw_raw(size, 1.0).astype(np.float64) * scale
+    width = 1e-5
+    with jax.enable_x64(True):
+        probe = jnp.asarray(rng.standard_normal((2 * size, 2 * size)))
+        gradient = np.asarray(slope(jnp.asarray(base), probe))
+        difference = np.zeros((size, size))
+        for index in np.ndindex(size, size):
+            shift = np.zeros((size, size))
+            shift[index] = width
+            above, below = (
+                float(probed(jnp.asarray(base + step), probe))
+                for step in (shift, -shift)
+            )
+            difference[index] = (above - below) / (2 * width)
+    np.testing.assert_allclose(gradient, difference, rtol=0, atol=1e-8)
+    assert np.all(gradient != 0.0)
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_gradient_in_single_precision_is_that_in_double(size: int):
+    probe = np.random.default_rng(size).standard_normal((2 * size, 2 * size))
+    raw = draw_raw(size, 0.3)
+    single = slope(jnp.asarray(raw), jnp.asarray(probe.astype(np.float32)))
+    with jax.enable_x64(True):
+        double = slope(jnp.asarray(raw.astype(np.float64)), jnp.asarray(probe))
+        assert double.dtype == jnp.float64
+    np.testing.assert_allclose(single, np.asarray(double), rtol=1e-5, atol=1e-5)

@@ -1,0 +1,200 @@
+"""Records what PyTorch answers, for our modules to be held against.
+
+    python tests/oracles/record.py            writes the files beside this script
+    python tests/oracles/record.py --check    recomputes and compares, exits 1 if unlike
+
+Runs where torch, numpy and safetensors are installed; nnarena is neither needed nor
+imported. `tests/models/test_oracles.py` reads the files without torch. Inputs and
+weights are drawn in single precision, torch computes in double, and the answers are
+rounded to single, so that what a test measures is the error of our side alone.
+
+A file `<name>.safetensors` holds `weight.<parameter>` under torch's own names, and
+per case `<case>.inputs` and `<case>.outputs`; the recurrent ones also a `probe` of
+the outputs' shape and the gradients of sum(probe * outputs), as
+`<case>.gradient.<parameter>` and `<case>.gradient.inputs`.
+"""
+
+import argparse
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]  # not a dependency of tests
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+
+SEED = 1997
+FOLDER = Path(__file__).parent
+LENGTHS = {"short": 12, "long": 50}
+FEATURES, HIDDEN = 3, 5
+WIDTH, HEADS = 8, 2
+
+Tensors = dict[str, np.ndarray]
+
+
+def draw(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> torch.Tensor:
+    """Returns normal numbers of single precision, held in double."""
+    single = (scale * rng.standard_normal(shape)).astype(np.float32)
+    return torch.from_numpy(single).double()
+
+
+def randomize(module: torch.nn.Module, rng: np.random.Generator) -> None:
+    """Sets every parameter, biases and norms too, to numbers of the generator.
+
+    Torch starts many biases at zero and norms at one, where a swapped or forgotten
+    parameter would not show.
+    """
+    for name, parameter in sorted(module.named_parameters()):
+        offset = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+        parameter.data = draw(rng, *parameter.shape, scale=0.4) + offset
+
+
+def weights(module: torch.nn.Module) -> Tensors:
+    """Returns all parameters under torch's names."""
+    return {
+        f"weight.{name}": as_numpy(value) for name, value in module.named_parameters()
+    }
+
+
+def as_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """Returns the tensor in single precision."""
+    return np.ascontiguousarray(tensor.detach().numpy().astype(np.float32))
+
+
+def record_recurrent(make: Callable[..., torch.nn.RNNBase], name: str) -> Tensors:
+    """A recurrent network over two lengths, with gradients of a random probe."""
+    rng = generator(name)
+    module = make(FEATURES, HIDDEN)
+    randomize(module, rng)
+    tensors = weights(module)
+    for case, length in LENGTHS.items():
+        inputs = draw(rng, length, FEATURES).requires_grad_()
+        probe = draw(rng, length, HIDDEN)
+        outputs, last = module(inputs)
+        module.zero_grad()
+        (probe * outputs).sum().backward()
+        tensors[f"{case}.inputs"] = as_numpy(inputs)
+        tensors[f"{case}.outputs"] = as_numpy(outputs)
+        tensors[f"{case}.probe"] = as_numpy(probe)
+        if isinstance(last, tuple):
+            tensors[f"{case}.last_memory"] = as_numpy(last[1][0])
+        assert inputs.grad is not None
+        tensors[f"{case}.gradient.inputs"] = as_numpy(inputs.grad)
+        for parameter, value in module.named_parameters():
+            assert value.grad is not None
+            tensors[f"{case}.gradient.{parameter}"] = as_numpy(value.grad)
+    return tensors
+
+
+def hide_later(length: int) -> torch.Tensor:
+    """Returns torch's causal mask: true where a step may not look."""
+    return torch.triu(torch.ones(length, length, dtype=torch.bool), diagonal=1)
+
+
+def record_attention(name: str) -> Tensors:
+    """Self-attention in both directions and causal."""
+    rng = generator(name)
+    module = torch.nn.MultiheadAttention(WIDTH, HEADS)
+    randomize(module, rng)
+    tensors = weights(module)
+    for case, length in LENGTHS.items():
+        inputs = draw(rng, length, WIDTH)
+        both, _ = module(inputs, inputs, inputs)
+        causal, _ = module(inputs, inputs, inputs, attn_mask=hide_later(length))
+        tensors[f"{case}.inputs"] = as_numpy(inputs)
+        tensors[f"{case}.outputs"] = as_numpy(both)
+        tensors[f"{case}.causal_outputs"] = as_numpy(causal)
+    return tensors
+
+
+def record_encoder_block(name: str) -> Tensors:
+    """A pre-norm encoder layer with GELU in its tanh form, which is JAX's default."""
+    rng = generator(name)
+    module = torch.nn.TransformerEncoderLayer(
+        WIDTH,
+        HEADS,
+        dim_feedforward=4 * WIDTH,
+        dropout=0.0,
+        activation=functools.partial(torch.nn.functional.gelu, approximate="tanh"),
+        norm_first=True,
+    )
+    randomize(module, rng)
+    tensors = weights(module)
+    for case, length in LENGTHS.items():
+        inputs = draw(rng, length, WIDTH)
+        tensors[f"{case}.inputs"] = as_numpy(inputs)
+        tensors[f"{case}.outputs"] = as_numpy(module(inputs))
+        causal = module(inputs, src_mask=hide_later(length))
+        tensors[f"{case}.causal_outputs"] = as_numpy(causal)
+    return tensors
+
+
+def generator(name: str) -> np.random.Generator:
+    """Returns the generator of one oracle, whatever others are recorded."""
+    return np.random.default_rng([SEED, *name.encode()])
+
+
+RECORDS: dict[str, Callable[[str], Tensors]] = {
+    "rnn": functools.partial(record_recurrent, torch.nn.RNN),
+    "lstm": functools.partial(record_recurrent, torch.nn.LSTM),
+    "gru": functools.partial(record_recurrent, torch.nn.GRU),
+    "attention": record_attention,
+    "encoder_block": record_encoder_block,
+}
+
+
+def differences(path: Path, computed: Tensors) -> list[str]:
+    """Returns a sentence per tensor of the file that torch now answers otherwise."""
+    if not path.is_file():
+        return [f"{path.name} is missing."]
+    with safe_open(path, framework="numpy") as file:
+        recorded = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    found = []
+    for key in sorted(recorded.keys() | computed.keys()):
+        if key not in recorded or key not in computed:
+            where = "now" if key in computed else "in the file"
+            found.append(f"{path.name}: {key} stands only {where}.")
+        elif recorded[key].shape != computed[key].shape:
+            shapes = f"{recorded[key].shape} in the file, {computed[key].shape} now"
+            found.append(f"{path.name}: {key} has shape {shapes}.")
+        elif not np.allclose(computed[key], recorded[key], rtol=1e-5, atol=1e-6):
+            gap = np.max(np.abs(computed[key] - recorded[key]))
+            found.append(f"{path.name}: {key} differs by up to {gap:.2g}.")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks every file; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--check", action="store_true", help="compare with the files, write nothing"
+    )
+    check = parser.parse_args(arguments).check
+    torch.set_default_dtype(torch.float64)
+    # One key, since safetensors writes several in an order that changes by run.
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "seed": SEED}
+    metadata = {"recorded_with": json.dumps(versions)}
+    found = []
+    for name, record in RECORDS.items():
+        path = FOLDER / f"{name}.safetensors"
+        if check:
+            found += differences(path, record(name))
+        else:
+            save_file(record(name), path, metadata)
+            print(f"{path.name}: {path.stat().st_size:,} bytes")
+    if found:
+        print(f"PyTorch {torch.__version__} does not answer as recorded:")
+        print("\n".join(found))
+    elif check:
+        print(
+            f"PyTorch {torch.__version__} answers as recorded in {len(RECORDS)} files."
+        )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,183 @@
+"""The page of a made-up store: whole, honest, and on its own."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from tests.synthetic import fill_store, make_record
+
+from nnarena.report.page import write_report
+from nnarena.runs.store import DirectoryStore
+
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, text outside of scripts, and scripts by id."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            name = self.tags[-1][1].get("id") or f"script {len(self.scripts)}"
+            self.scripts[name] = self.scripts.get(name, "") + data
+        else:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def outline(page: str) -> Outline:
+    return Outline(page)
+
+
+def specs(outline: Outline) -> dict[str, dict]:
+    return json.loads(outline.scripts["figures"])
+
+
+def test_every_element_is_closed(outline):
+    assert outline.open == []
+
+
+def test_nothing_outside_is_asked_for(outline):
+    loading = {"src", "href", "srcset", "data", "action", "poster"}
+    asked = [tag for tag in outline.tags if loading & set(tag[1])]
+    assert asked == []
+    style = "".join(re.findall(r"@import|url\(", " ".join(outline.words)))
+    assert style == ""
+    assert not any("url" in spec for spec in find_data(list(specs(outline).values())))
+
+
+def find_data(value: object) -> list[dict]:
+    """All "data" parts of specifications."""
+    if isinstance(value, list):
+        return [found for item in value for found in find_data(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["data"]] if isinstance(value.get("data"), dict) else []
+    return own + [found for item in value.values() for found in find_data(item)]
+
+
+def test_the_page_forbids_itself_to_load_anything(outline):
+    (policy,) = (
+        str(attributes["content"])
+        for tag, attributes in outline.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    assert "unsafe-eval" not in policy
+
+
+def test_every_contender_and_task_is_named(outline):
+    for name in ("gru", "lstm", "<script>alert(1)</script>", "copy", "add", "recall"):
+        assert name in outline.text
+
+
+def test_hostile_names_are_only_text(page, outline):
+    assert "<script>alert(1)</script>" not in page
+    assert len(outline.scripts) == 3
+    points = json.dumps(specs(outline)["overall"])
+    assert "<script>alert(1)</script>" in points
+
+
+def test_lost_runs_are_counted_and_explained(outline):
+    assert (
+        "Of 27 runs, 24 finished, 2 diverged (each counts as a blind answer) and "
+        "1 failed (no result)."
+    ) in outline.text
+    assert outline.text.count("the loss was not finite at step 640") == 2
+    assert "out of memory: the process asked for 9 GiB" in outline.text
+    crosses = [
+        run
+        for name, spec in specs(outline).items()
+        if name.startswith("seeds-")
+        for rows in spec["datasets"].values()
+        for run in rows
+        if run.get("outcome") == "diverged"
+    ]
+    assert len(crosses) == 2
+
+
+def test_the_verdict_stands_first(outline):
+    assert "gru leads; that it is ahead of lstm is very likely" in outline.text
+    assert "seeds per task are too few to be sure" in outline.text
+
+
+def test_all_figures_are_there_and_have_a_place(outline):
+    places = {a["data-figure"] for _, a in outline.tags if "data-figure" in a}
+    per_task = {f"{kind}-{n}" for kind in ("seeds", "curves") for n in range(3)}
+    assert set(specs(outline)) == places == {"overall", "cost"} | per_task
+
+
+def test_provenance_tells_no_path(page, outline):
+    assert "version nnarena 0.1.0 27" in outline.text
+    assert "hardware processor Example CPU 27" in outline.text
+    assert "commit 1234567890abcdef 27" in outline.text
+    assert "Store: runs" in outline.text
+    assert "secret" not in page
+
+
+def test_a_page_depends_on_its_store_alone(store, page, tmp_path):
+    again = write_report(store, tmp_path / "again.html", "Arena & friends")
+    assert again.read_text(encoding="utf-8") == page
+
+
+def test_what_cannot_be_read_is_listed(tmp_path):
+    store = fill_store(tmp_path / "runs", {"gru": 0.9}, tasks=["copy"], seeds=2)
+    (tmp_path / "runs" / "records" / "broken.json").write_text("{")
+    path = write_report(store, tmp_path / "report.html", "broken")
+    text = Outline(path.read_text(encoding="utf-8")).text
+    assert "1 record could not be read and is missing here." in text
+    assert "broken.json :" in text
+    assert str(tmp_path) not in text
+
+
+def test_an_empty_store_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no run to report on in the store$"):
+        write_report(DirectoryStore(tmp_path), tmp_path / "report.html", "empty")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "broken.json").write_text("{")
+    with pytest.raises(ValueError, match=r"\(1 could not be read\)"):
+        write_report(DirectoryStore(tmp_path), tmp_path / "report.html", "empty")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_runs_without_scores_or_histories_still_make_a_page(tmp_path):
+    store = DirectoryStore(tmp_path / "runs")
+    path = tmp_path / "runs" / "records" / "x.json"
+    path.parent.mkdir(parents=True)
+    record = make_record(outcome="failed", reason="no memory", steps=0)
+    path.with_name(f"{record.key}.json").write_text(record.model_dump_json())
+    page = write_report(store, tmp_path / "report.html", "failed").read_text("utf-8")
+    assert "No run has a score yet" in page
+
+
+def test_a_report_needs_no_accelerator_stack():
+    code = (
+        "import nnarena.report.page, sys;"
+        "assert not {'jax', 'torch', 'equinox', 'optax'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,87 @@
+"""Suite files: what they may say, and how a wrong one is refused."""
+
+import pytest
+
+from nnarena.core.registry import UnknownName
+from nnarena.suite.config import SuiteProblem, load_suite, parse_suite, suite_names
+from nnarena.suite.plan import make_jobs
+
+
+GOOD = {"name": "s", "models": ["lstm"], "tasks": ["add"], "parameters": 500}
+
+
+def test_every_packaged_suite_can_be_planned():
+    for name in suite_names():
+        assert make_jobs(load_suite(name)), name
+
+
+def test_a_choice_is_a_name_or_a_table_of_numbers():
+    suite = parse_suite({**GOOD, "tasks": ["add", {"name": "add", "length": 7}]}, "here")
+    assert [choice.numbers for choice in suite.tasks] == [{}, {"length": 7}]
+
+
+def test_seeds_may_be_a_count_or_a_list():
+    assert parse_suite({**GOOD, "seeds": 3}, "here").seeds == [0, 1, 2]
+    assert parse_suite({**GOOD, "seeds": [4, 9]}, "here").seeds == [4, 9]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"colour": 1}, ["here", "colour", "allowed", "models"]),
+        ({"models": []}, ["here", "models"]),
+        ({"seeds": 0}, ["here", "seeds"]),
+        ({"seeds": [-1]}, ["here", "seeds.0"]),
+        ({"parameters": "many"}, ["here", "parameters"]),
+        ({"width": 8}, ["parameters", "width"]),
+        ({"parameters": None}, ["parameters", "width"]),
+    ],
+)
+def test_a_wrong_suite_names_place_and_key(change, words):
+    with pytest.raises(SuiteProblem) as caught:
+        parse_suite({**GOOD, **change}, "here")
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"models": [{"name": "lstm", "forget": 1}]}, ["lstm", "forget", "forget_bias"]),
+        ({"tasks": [{"name": "add", "long": 1}]}, ["add", "long", "length"]),
+        ({"tasks": [{"name": "add", "length": 1}]}, ["add", "length"]),
+        ({"trainer": {"lr": 1}}, ["trainer", "lr", "learning_rate"]),
+        ({"trainer": {"schedule": "linear"}}, ["schedule", "warmup_cosine"]),
+        ({"parameters": 3}, ["lstm", "budget"]),
+    ],
+)
+def test_wrong_numbers_are_refused_before_anything_runs(change, words):
+    with pytest.raises(SuiteProblem) as caught:
+        make_jobs(parse_suite({**GOOD, **change}, "here"))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_unknown_names_suggest_near_ones():
+    with pytest.raises(UnknownName, match="quick"):
+        load_suite("quikc")
+    with pytest.raises(UnknownName, match="lstm"):
+        make_jobs(parse_suite({**GOOD, "models": ["lsmt"]}, "here"))
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("models = [")
+    with pytest.raises(SuiteProblem, match=r"mine\.toml is no valid TOML"):
+        load_suite(str(path))
+    with pytest.raises(SuiteProblem, match="there is no suite file"):
+        load_suite(str(tmp_path / "other.toml"))
+
+
+def test_changes_keep_what_they_do_not_name(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'models = ["lstm"]\ntasks = ["add"]\nwidth = 8\n'
+        "[trainer]\nsteps = 10\nbatch = 4\n"
+    )
+    suite = load_suite(str(path), {"trainer": {"steps": 20}, "parameters": 900})
+    assert suite.trainer == {"steps": 20, "batch": 4}
+    assert (suite.width, suite.parameters) == (None, 900)

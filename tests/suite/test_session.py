@@ -1,0 +1,186 @@
+"""A matrix of runs: what is kept, what is repeated, and that nothing else matters."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnarena
+from nnarena.core.registry import UnknownName
+from nnarena.runs.store import DirectoryStore
+from nnarena.suite import runner
+from nnarena.suite.executors import InProcess
+from nnarena.suite.pool import WorkerPool
+from nnarena.suite.session import Session, open_session
+
+
+def outcome(results: Path) -> dict[str, tuple]:
+    """What must be equal between two ways of doing the same runs."""
+    store = DirectoryStore(results)
+    return {
+        record.key: (
+            record.identity,
+            record.result,
+            store.history(record.key),
+            (results / "weights" / f"{record.key}.safetensors").read_bytes(),
+        )
+        for record in store
+    }
+
+
+@pytest.fixture
+def session(tiny_suite, tmp_path) -> Session:
+    return open_session(tiny_suite, tmp_path / "results")
+
+
+def test_every_job_ends_in_a_record(session):
+    events = list(session.run(workers=0))
+    assert [event.kind for event in events].count("done") == 2
+    assert session.pending == []
+    for record in session.store:
+        assert record.result.outcome == "finished"
+        assert record.result.steps == 20
+        assert record.result.test_score is not None
+        assert record.cost.run_seconds > 0
+        history = session.store.history(record.key)
+        assert history is not None
+        assert history.series["step"] == [4, 8, 12, 16, 20]
+        assert min(history.series["validation_loss"]) == record.result.validation_loss
+
+
+def test_finished_runs_are_not_repeated(session):
+    list(session.run(workers=0))
+    before = outcome(session.results)
+    assert list(session.run(workers=0)) == []
+    assert outcome(session.results) == before
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(session, tmp_path, monkeypatch):
+    list(session.run(workers=0))
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    other = Session(session.jobs, tmp_path / "interrupted")
+    for stop_after in (2, 3):  # of five checks, twice
+        checks = 0
+        for event in other.run(workers=0):
+            checks += event.kind == "check"
+            if checks == stop_after:
+                break
+    assert len(list((other.results / "checkpoints").iterdir())) == 1
+    list(other.run(workers=0))
+    assert outcome(other.results) == outcome(session.results)
+    assert max(record.provenance.interruptions for record in other.store) == 2
+    assert list((other.results / "checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_of_something_else_costs_a_fresh_start(session, tmp_path):
+    other = Session(session.jobs, tmp_path / "foreign")
+    for job in session.jobs:
+        other.store.put_checkpoint(job.key, {"weights": np.zeros(3)}, {"ledger": "{}"})
+    list(session.run(workers=0))
+    list(other.run(workers=0))
+    assert outcome(other.results) == outcome(session.results)
+
+
+def test_worker_processes_give_the_same_bits(session, tmp_path):
+    list(WorkerPool(tmp_path / "one", 1).run(session.jobs))
+    list(WorkerPool(tmp_path / "two", 2).run(session.jobs[::-1]))
+    assert len(outcome(tmp_path / "one")) == 2
+    assert outcome(tmp_path / "one") == outcome(tmp_path / "two")
+
+
+def test_seeds_as_an_axis_agree_with_seeds_alone(session, tmp_path):
+    list(session.run(workers=0))
+    list(InProcess(tmp_path / "axis", seeds_at_once=2).run(session.jobs))
+    together = DirectoryStore(tmp_path / "axis")
+    for record in session.store:
+        twin = next(other for other in together if other.key == record.key)
+        assert twin.result.test_loss == pytest.approx(record.result.test_loss, rel=1e-4)
+        for name, weight in session.store.weights(record.key).items():
+            np.testing.assert_allclose(together.weights(record.key)[name], weight, atol=1e-4)
+
+
+PLUGIN = """
+import jax.numpy as jnp
+from nnarena import MODELS, AbstractLayer
+
+@MODELS.register("{name}", family="test", source="nowhere")
+class Layer(AbstractLayer):
+    weight: object
+    hidden_size: int
+    causal: bool
+
+    def __init__(self, features, hidden, *, key):
+        self.weight = jnp.ones((features, hidden))
+        self.hidden_size, self.causal = hidden, True
+
+    def __call__(self, xs, dts, *, key=None):
+        {body}
+"""
+
+
+def plugin_session(tiny_suite, folder: Path, name: str, body: str) -> Session:
+    path = folder / f"{name}.py"
+    path.write_text(PLUGIN.format(name=name, body=body))
+    nnarena.MODELS  # noqa: B018 - the registry must exist before the file is imported
+    from nnarena.core.registry import import_file
+
+    import_file(path)
+    suite = tiny_suite.model_copy(
+        update={"models": [tiny_suite.models[0].model_copy(update={"name": name})]}
+    )
+    return open_session(suite, folder / "results", plugins=[str(path)])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_model_fails_its_own_runs_with_a_reason(tiny_suite, tmp_path, workers):
+    name = f"broken_{workers}"
+    session = plugin_session(tiny_suite, tmp_path, name, 'raise RuntimeError("no luck")')
+    # Breaks while shapes are traced for the first time, in the middle of a run.
+    events = list(session.run(workers=workers))
+    assert [event.kind for event in events] == ["failed", "failed"]
+    assert all("no luck" in event.text for event in events)
+    record = next(iter(session.store))
+    assert record.result.outcome == "failed"
+    assert "no luck" in (session.results / "logs" / f"{record.key}.txt").read_text()
+    assert len(session.pending) == 2  # a failed run is tried again
+
+
+def test_a_worker_that_dies_is_a_failed_run_and_not_the_end(tiny_suite, tmp_path):
+    body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    session = plugin_session(tiny_suite, tmp_path, "deadly", body)
+    events = list(session.run(workers=1))
+    assert [event.kind for event in events] == ["failed", "failed"]
+    assert all("signal 9" in event.text for event in events)
+
+
+def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
+    wild = {**tiny_suite.trainer, "learning_rate": 1e30, "schedule": "constant"}
+    suite = tiny_suite.model_copy(update={"trainer": wild, "seeds": [0]})
+    session = open_session(suite, tmp_path / "results")
+    list(session.run(workers=0))
+    (record,) = session.store
+    assert record.result.outcome == "diverged"
+    assert record.result.test_score is None
+    assert "no longer finite" in (record.result.reason or "")
+
+
+def test_run_returns_a_leaderboard(tmp_path):
+    board = nnarena.run(
+        ["elman"],
+        [{"name": "add", "length": 8}],
+        seeds=2,
+        width=6,
+        steps=20,
+        results=tmp_path,
+    )
+    assert board.standings[0].contender == "elman"
+    assert "elman" in str(board)
+    again = nnarena.leaderboard(tmp_path)
+    assert again.to_dict() == board.to_dict()
+
+
+def test_run_refuses_unknown_names(tmp_path):
+    with pytest.raises(UnknownName, match="did you mean gru"):
+        nnarena.run(["gruu"], ["add"], results=tmp_path)
+    with pytest.raises(ValueError, match="there are no records"):
+        nnarena.leaderboard(tmp_path)

@@ -1,0 +1,463 @@
+"""A run is a pure function of its keys: held against AdamW by hand in numpy.
+
+Also held: the budget is exact, a seed beside others is the seed alone, what stopped
+stays still, divergence is an outcome, and a state written down goes on bit for bit.
+
+One linear model with three weights serves all tests, so that a program compiles in a
+fraction of a second; programs are shared where the keys alone differ.
+"""
+
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+from nnarena.core.scoring import mean_squared_error
+from nnarena.core.types import Example, Features, Signature, Values
+from nnarena.models import AbstractModel
+from nnarena.tasks import AbstractTask, Splits, SyntheticSplits
+from nnarena.training.base import (
+    AbstractProgram,
+    AbstractTrainer,
+    Fitted,
+    arrays_by_path,
+    fit,
+    fit_seeds,
+    tree_from_paths,
+)
+from nnarena.training.gradient_descent import GradientDescent
+from nnarena.training.objective import evaluate
+
+
+SLOPE, OFFSET = np.array([2.0, -1.0]), 0.5
+DATA_KEYS = jax.random.split(jax.random.key(7), 3)
+INIT_KEYS = jax.vmap(jax.random.key)(jnp.arange(3))
+
+TRAINER = GradientDescent(
+    steps=25, batch=4, learning_rate=0.3, checks=10, weight_decay=0.1
+)
+IMPATIENT = GradientDescent(
+    steps=60,
+    batch=4,
+    learning_rate=0.05,
+    schedule="constant",
+    weight_decay=0.0,
+    checks=30,
+    patience=2,
+)
+"""A small constant rate: a start beside the answer is reached and left, one far away
+comes nearer at every check."""
+
+
+class Plane(AbstractTask):
+    """Answer a fixed linear function of two numbers."""
+
+    @property
+    def signature(self):
+        return Signature(Features(2), Values(1))
+
+    @property
+    def scoring(self):
+        return mean_squared_error(chance=5.0, solved=0.01)
+
+    def splits(self, data, *, key):
+        del data
+        return SyntheticSplits(validation=10, test=8).draw(key=key)
+
+    def example(self, row):
+        xs = jax.random.normal(row, (1, 2))
+        return Example(
+            xs=xs,
+            dts=jnp.ones(1),
+            targets=xs[0] @ jnp.asarray(SLOPE, jnp.float32)[:, None] + OFFSET,
+            mask=jnp.array(True),
+        )
+
+
+class Line(AbstractModel):
+    """A linear map of the last step."""
+
+    matrix: Float[Array, "features outputs"]
+    bias: Float[Array, " outputs"]
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, xs, dts, *, key=None):
+        return xs[-1] @ self.matrix + self.bias
+
+
+def build(key) -> Line:
+    """Returns a line that starts the further off, the greater its key's number."""
+    number = jax.random.key_data(key)[-1].astype(jnp.float32)
+    start = jnp.asarray(SLOPE, jnp.float32)[:, None] + 0.1 + 10 * number
+    return Line(start, jnp.array([OFFSET]))
+
+
+class Compiled(AbstractTrainer):
+    """A recipe whose program is compiled already."""
+
+    program: AbstractProgram = eqx.field(static=True)
+
+    def compile(self, build, task, splits, *, seeds=None):
+        return self.program
+
+
+TASK = Plane()
+SPLITS = TASK.splits(None, key=jax.random.key(11))
+
+
+@cache
+def program_of(trainer: GradientDescent, seeds: int | None = None) -> AbstractProgram:
+    """Returns a program, compiled once for all tests of this file."""
+    return trainer.compile(build, TASK, SPLITS, seeds=seeds)
+
+
+def fit_one(trainer: GradientDescent, seed: int = 1, data: int = 0) -> Fitted:
+    """Returns the run of one seed."""
+    return fit(
+        Compiled(program_of(trainer)),
+        build,
+        TASK,
+        SPLITS,
+        init_key=INIT_KEYS[seed],
+        data_key=DATA_KEYS[data],
+    )
+
+
+@cache
+def fit_three() -> Fitted:
+    """Returns the run of three seeds at once, of which the first stops early."""
+    return fit_seeds(
+        Compiled(program_of(IMPATIENT, 3)),
+        build,
+        TASK,
+        SPLITS,
+        init_keys=INIT_KEYS,
+        data_keys=DATA_KEYS,
+    )
+
+
+def assert_same_bits(left, right) -> None:
+    """Holds two trees to the same leaves, bit for bit."""
+    ours, theirs = arrays_by_path(left), arrays_by_path(right)
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+
+
+def rate_by_hand(trainer: GradientDescent, step: int) -> float:
+    """Returns the rate of an update in double precision."""
+    if trainer.schedule == "constant":
+        return trainer.learning_rate
+    warm = max(1, round(trainer.warmup * trainer.steps))
+    if step < warm:
+        return trainer.learning_rate * (step + 1) / warm
+    share = (step - warm) / max(1, trainer.steps - warm)
+    return trainer.learning_rate * 0.5 * (1 + np.cos(np.pi * share))
+
+
+def descent_by_hand(trainer: GradientDescent, seed: int, data: int):
+    """Returns final weights, losses and gradient norms of all steps, by AdamW."""
+    positions = jnp.arange(trainer.steps * trainer.batch)
+    rows = jax.vmap(lambda p: jax.random.fold_in(DATA_KEYS[data], p))(positions)
+    examples = jax.jit(jax.vmap(TASK.example))(rows)
+    xs = np.asarray(examples.xs, np.float64)[:, 0]
+    design = np.concatenate([xs, np.ones((len(xs), 1))], axis=1)
+    targets = np.asarray(examples.targets, np.float64)[:, 0]
+    line = build(INIT_KEYS[seed])
+    weights = np.append(np.asarray(line.matrix, np.float64)[:, 0], float(line.bias[0]))
+    decayed = np.array([1.0, 1.0, 0.0])
+    first, second, losses, norms = np.zeros(3), np.zeros(3), [], []
+    for step in range(trainer.steps):
+        batch = slice(step * trainer.batch, (step + 1) * trainer.batch)
+        errors = design[batch] @ weights - targets[batch]
+        gradient = 2 * errors @ design[batch] / trainer.batch
+        losses.append(np.mean(errors**2))
+        norms.append(np.linalg.norm(gradient))
+        gradient *= min(1.0, trainer.clip / norms[-1])
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        first_unbiased = first / (1 - 0.9 ** (step + 1))
+        second_unbiased = second / (1 - 0.999 ** (step + 1))
+        change = first_unbiased / (np.sqrt(second_unbiased) + 1e-8)
+        change += trainer.weight_decay * decayed * weights
+        weights = weights - rate_by_hand(trainer, step) * change
+    return weights, np.array(losses), np.array(norms)
+
+
+def test_training_is_adamw_as_in_the_paper():
+    program, state = program_of(TRAINER), None
+    state = program.start(INIT_KEYS[1])
+    history = []
+    for _ in range(program.checks):
+        state, metrics = program.advance(state, DATA_KEYS[0])
+        history.append(metrics)
+    weights, losses, norms = descent_by_hand(TRAINER, seed=1, data=0)
+    ours = np.append(state.params.matrix[:, 0], state.params.bias)
+    np.testing.assert_allclose(ours, weights, rtol=1e-4)
+    ends = [int(metrics["step"]) for metrics in history]
+    for metrics, begin, end in zip(history, [0, *ends[:-1]], ends, strict=True):
+        span = slice(begin, end)
+        mean_loss, mean_norm = losses[span].mean(), norms[span].mean()
+        assert float(metrics["train_loss"]) == pytest.approx(mean_loss, rel=1e-4)
+        assert float(metrics["gradient_norm"]) == pytest.approx(mean_norm, rel=1e-4)
+        assert float(metrics["learning_rate"]) == pytest.approx(
+            rate_by_hand(TRAINER, end - 1), rel=1e-5
+        )
+
+
+def test_the_budget_is_exact():
+    fitted = fit_one(TRAINER)
+    assert list(fitted.history["step"]) == [3, 6, 9, 12, 15, 18, 21, 24, 25]
+    assert list(fitted.history["stopped"]) == [False] * 8 + [True]
+    program = program_of(TRAINER)
+    state = program.start(INIT_KEYS[1])
+    for _ in range(program.checks):
+        state, _ = program.advance(state, DATA_KEYS[0])
+    counts = [
+        int(leaf)
+        for leaf in jax.tree.leaves(state.optimizer)
+        if jnp.issubdtype(leaf.dtype, jnp.integer)
+    ]
+    assert counts
+    assert set(counts) == {25}
+    assert int(state.step) == 25
+
+
+def test_fewer_steps_than_checks_is_a_check_per_step():
+    assert GradientDescent(steps=5, checks=20).steps_per_check == 1
+
+
+def test_same_keys_give_the_same_bits():
+    assert_same_bits(fit_one(TRAINER), fit_one(TRAINER))
+
+
+def test_another_data_key_gives_other_batches():
+    one, other = fit_one(TRAINER, data=0), fit_one(TRAINER, data=1)
+    assert not np.any(one.history["train_loss"] == other.history["train_loss"])
+    assert not np.array_equal(one.model.matrix, other.model.matrix)
+
+
+def test_the_test_split_is_read_only_at_the_end():
+    others = jax.random.split(jax.random.key(99), 8)
+    splits = Splits(train=None, validation=SPLITS.validation, test=others)
+    one = fit_one(TRAINER)
+    other = fit(
+        TRAINER,
+        build,
+        TASK,
+        splits,
+        init_key=INIT_KEYS[1],
+        data_key=DATA_KEYS[0],
+    )
+    assert_same_bits(one.history, other.history)
+    assert_same_bits(one.model, other.model)
+    assert float(one.test_loss) != float(other.test_loss)
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss():
+    three = fit_three()
+    for seed in range(3):
+        stop = int(np.argmax(three.history["stopped"][:, seed])) + 1
+        losses = three.history["validation_loss"][:stop, seed]
+        model = jax.tree.map(lambda leaf, seed=seed: leaf[seed], three.model)
+        again = evaluate(model, TASK, SPLITS.validation, batch=4)
+        assert float(again.mean_loss) == pytest.approx(losses.min(), rel=1e-5)
+        best_step = three.history["best_step"][stop - 1, seed]
+        assert best_step == three.history["step"][np.argmin(losses)]
+    assert int(np.argmin(three.history["validation_loss"][:, 0])) < 29
+
+
+def test_a_seed_beside_others_is_the_seed_alone():
+    """To 1e-4: the same arithmetic, in another order once it has an axis more."""
+    three = fit_three()
+    stops = [int(stop) for stop in np.argmax(three.history["stopped"], axis=0)]
+    assert stops[0] < min(stops[1:]), "no seed stopped before the others"
+    for seed, stop in enumerate(stops):
+        alone = fit_one(IMPATIENT, seed=seed, data=seed)
+        assert len(alone.history["step"]) == stop + 1
+        for name, series in alone.history.items():
+            beside = three.history[name][: stop + 1]
+            beside = beside if beside.ndim == 1 else beside[:, seed]
+            np.testing.assert_allclose(
+                series, beside, rtol=1e-4, atol=1e-7, err_msg=name
+            )
+        np.testing.assert_allclose(
+            alone.model.matrix, three.model.matrix[seed], rtol=1e-4
+        )
+        np.testing.assert_allclose(alone.test_loss, three.test_loss[seed], rtol=1e-4)
+
+
+def test_patience_counts_checks_without_a_lower_loss():
+    three = fit_three()
+    for seed in range(3):
+        best, stale, stopped = np.inf, 0, False
+        for check, loss in enumerate(three.history["validation_loss"][:, seed]):
+            if not stopped:
+                stale = 0 if loss < best else stale + 1
+                best = min(best, loss)
+                stopped = stale >= 2 or check == 29
+            assert bool(three.history["stopped"][check, seed]) == stopped
+
+
+def test_a_stopped_seed_stays_as_it_is():
+    program = program_of(IMPATIENT, 3)
+    state = program.start(INIT_KEYS)
+    while not bool(state.stopped[0]):
+        state, _ = program.advance(state, DATA_KEYS)
+    later, _ = program.advance(state, DATA_KEYS)
+    frozen, moving = (lambda leaf: leaf[0]), (lambda leaf: leaf[1])
+    assert_same_bits(jax.tree.map(frozen, state), jax.tree.map(frozen, later))
+    assert int(later.step[1]) == int(state.step[1]) + 2
+    before, after = jax.tree.map(moving, (state.params, later.params))
+    assert not np.array_equal(before.matrix, after.matrix)
+
+
+def test_an_absurd_rate_ends_as_diverged():
+    absurd = GradientDescent(
+        steps=4, batch=4, learning_rate=1e30, schedule="constant", checks=2
+    )
+    fitted = fit_one(absurd)
+    assert bool(fitted.diverged)
+    assert list(fitted.history["step"]) == [2]
+    assert int(fitted.history["best_step"][-1]) == 0
+    assert_same_bits(fitted.model, build(INIT_KEYS[1]))
+    assert np.isfinite(fitted.test_loss)
+
+
+def test_a_divergence_keeps_the_best_weights_and_harms_no_neighbor():
+    program = program_of(IMPATIENT, 3)
+    state, _ = program.advance(program.start(INIT_KEYS), DATA_KEYS)
+    broken = eqx.tree_at(
+        lambda s: s.params.bias, state, state.params.bias.at[1].set(jnp.nan)
+    )
+    after, metrics = program.advance(broken, DATA_KEYS)
+    whole, _ = program.advance(state, DATA_KEYS)
+    assert list(metrics["diverged"]) == list(metrics["stopped"]) == [False, True, False]
+    assert_same_bits(
+        jax.tree.map(lambda leaf: leaf[1], program.best(after)),
+        jax.tree.map(lambda leaf: leaf[1], program.best(state)),
+    )
+    neighbors = jnp.array([0, 2])
+    assert_same_bits(
+        jax.tree.map(lambda leaf: leaf[neighbors], after),
+        jax.tree.map(lambda leaf: leaf[neighbors], whole),
+    )
+    assert np.all(np.isfinite(program.test(after).mean_loss))
+
+
+@pytest.mark.parametrize("schedule", ["warmup_cosine", "constant"])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+def test_the_rate_in_closed_form(schedule, warmup):
+    trainer = GradientDescent(
+        steps=40, learning_rate=0.02, schedule=schedule, warmup=warmup
+    )
+    rates = np.asarray(jax.vmap(trainer.rate)(jnp.arange(40)))
+    by_hand = [rate_by_hand(trainer, step) for step in range(40)]
+    np.testing.assert_allclose(rates, by_hand, rtol=1e-4, atol=1e-8)
+
+
+def test_the_rate_rises_from_above_zero_to_its_peak_and_falls_to_almost_zero():
+    rates = np.asarray(jax.vmap(GradientDescent(steps=1000).rate)(jnp.arange(1000)))
+    assert rates[0] == pytest.approx(3e-3 / 100)
+    assert np.argmax(rates) in (99, 100)
+    assert rates[99] == rates[100] == np.float32(3e-3)
+    assert np.all(np.diff(rates[:100]) > 0)
+    assert np.all(np.diff(rates[100:]) < 0)
+    assert 0 < rates[-1] < 3e-3 * 1e-5
+
+
+def updated(trainer: GradientDescent, gradients, params):
+    """Returns updates and optimizer state after one gradient."""
+    optimizer = trainer.optimizer()
+    with jax.numpy_dtype_promotion("standard"):
+        return optimizer.update(gradients, optimizer.init(params), params)
+
+
+def test_weights_decay_in_matrices_only():
+    trainer = GradientDescent(learning_rate=0.5, schedule="constant", weight_decay=0.2)
+    params = {"matrix": jnp.full((2, 2), 3.0), "bias": jnp.full(2, 3.0)}
+    still = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = updated(trainer, still, params)
+    np.testing.assert_allclose(updates["matrix"], -0.5 * 0.2 * params["matrix"])
+    np.testing.assert_array_equal(updates["bias"], 0.0)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e4, 1e12])
+def test_gradients_are_clipped_to_the_global_norm(size):
+    trainer = GradientDescent(
+        learning_rate=0.1, schedule="constant", clip=0.5, weight_decay=0.0
+    )
+    params = {"matrix": jnp.ones((3, 2)), "bias": jnp.ones(2)}
+    gradients = jax.tree.map(lambda leaf: size * leaf, params)
+    updates, state = updated(trainer, gradients, params)
+    momentum = [
+        np.asarray(leaf)
+        for name, leaf in arrays_by_path(state).items()
+        if ".mu[" in name
+    ]
+    assert len(momentum) == 2
+    norm = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in momentum))
+    assert norm == pytest.approx(0.1 * min(0.5, size * np.sqrt(8)), rel=1e-5)
+    assert max(np.abs(leaf).max() for leaf in updates.values()) < 0.1001
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"steps": 0},
+        {"batch": 0},
+        {"checks": -1},
+        {"patience": 0},
+        {"schedule": "linear"},
+    ],
+)
+def test_impossible_numbers_are_refused(numbers):
+    with pytest.raises(ValueError, match=r"at least 1|is none of"):
+        GradientDescent(**numbers)
+
+
+def test_whole_numbers_are_as_good_as_fractions():
+    """A suite may say `clip = 1`; it is the same recipe, with the same key."""
+    whole = GradientDescent(learning_rate=1, clip=1, weight_decay=0, warmup=0)
+    assert repr(whole) == repr(
+        GradientDescent(learning_rate=1.0, clip=1.0, weight_decay=0.0, warmup=0.0)
+    )
+
+
+@pytest.mark.parametrize("seeds", [None, 3])
+def test_a_state_written_down_goes_on_bit_for_bit(seeds):
+    keys = (INIT_KEYS[1], DATA_KEYS[0]) if seeds is None else (INIT_KEYS, DATA_KEYS)
+    program = program_of(TRAINER if seeds is None else IMPATIENT, seeds)
+    state, _ = program.advance(program.start(keys[0]), keys[1])
+    written = {
+        name: np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+        for name, array in arrays_by_path(state).items()
+    }
+    taken_up = tree_from_paths(program.start(keys[0]), written)
+    assert_same_bits(state, taken_up)
+    assert_same_bits(
+        program.advance(state, keys[1]), program.advance(taken_up, keys[1])
+    )
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda arrays: arrays.pop(".bias"),
+        lambda arrays: arrays.update({".bias": np.zeros(2, np.float32)}),
+        lambda arrays: arrays.update({".bias": np.zeros(1, np.float64)}),
+        lambda arrays: arrays.update({".bias": np.zeros((), np.float32)}),
+    ],
+    ids=["missing", "longer", "other type", "fewer axes"],
+)
+def test_arrays_that_do_not_fit_are_refused(spoil):
+    line = build(INIT_KEYS[0])
+    arrays = arrays_by_path(line)
+    assert_same_bits(tree_from_paths(line, arrays), line)
+    spoil(arrays)
+    with pytest.raises(ValueError, match="do not fit at .bias"):
+        tree_from_paths(line, arrays)

@@ -1,0 +1,148 @@
+"""Losses and scores in closed form; what is masked counts nothing."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+from nnarena.core.scoring import accuracy, mean_squared_error
+from nnarena.core.types import Classes, Example, Features, Signature, Values
+from nnarena.models import AbstractModel
+from nnarena.tasks import AbstractTask, Splits
+from nnarena.training.objective import Tally, evaluate, tally, tally_batch
+
+
+CLASSES, TIME = 5, 4
+ONCE = Signature(Features(2), Classes(CLASSES))
+ALWAYS = Signature(Features(2), Classes(CLASSES), "every step")
+VALUES = Signature(Features(2), Values(2))
+VALUES_ALWAYS = Signature(Features(2), Values(2), "every step")
+
+
+def example(targets, mask=True) -> Example:
+    """Returns an example of which only the answers matter."""
+    return Example(
+        xs=jnp.zeros((TIME, 2)),
+        dts=jnp.ones(TIME),
+        targets=jnp.asarray(targets),
+        mask=jnp.asarray(mask),
+    )
+
+
+def numbers(found: Tally) -> tuple[float, float, float]:
+    return float(found.loss), float(found.score), float(found.count)
+
+
+def test_uniform_logits_cost_the_logarithm_of_the_classes():
+    found = tally(jnp.full(CLASSES, 3.0), example(2), ONCE)
+    assert numbers(found) == pytest.approx((np.log(CLASSES), 0.0, 1.0))
+
+
+@pytest.mark.parametrize(("target", "score"), [(3, 1.0), (1, 0.0)])
+def test_the_cross_entropy_of_one_raised_logit(target, score):
+    logits = jnp.zeros(CLASSES).at[3].set(2.0)
+    found = tally(logits, example(target), ONCE)
+    loss = np.log(np.exp(2.0) + CLASSES - 1) - 2.0 * score
+    assert numbers(found) == pytest.approx((loss, score, 1.0))
+
+
+def test_huge_logits_stay_finite():
+    logits = jnp.zeros(CLASSES).at[3].set(1e4)
+    assert numbers(tally(logits, example(1), ONCE)) == pytest.approx((1e4, 0.0, 1.0))
+
+
+def test_the_squared_error_is_a_mean_over_outputs():
+    found = tally(jnp.array([1.0, 2.0]), example([4.0, 0.0]), VALUES)
+    assert numbers(found) == pytest.approx(((9 + 4) / 2, (9 + 4) / 2, 1.0))
+
+
+def test_masked_steps_count_nothing():
+    logits = jnp.zeros((TIME, CLASSES)).at[jnp.arange(TIME), 1].set(2.0)
+    targets, mask = jnp.array([1, 1, 0, 0]), jnp.array([True, False, True, False])
+    right = np.log(np.exp(2.0) + CLASSES - 1) - 2.0
+    found = tally(logits, example(targets, mask), ALWAYS)
+    assert numbers(found) == pytest.approx((2 * right + 2.0, 1.0, 2.0))
+    assert float(found.mean_score) == 0.5
+
+
+def test_what_stands_behind_a_mask_does_not_matter_even_if_it_is_not_finite():
+    mask = jnp.array([True, True, False, False])
+    answers = jnp.ones((TIME, 2)).at[2:].set(jnp.nan)
+    found = tally(answers, example(jnp.zeros((TIME, 2)), mask), VALUES_ALWAYS)
+    assert numbers(found) == (2.0, 2.0, 2.0)
+
+    def loss(answers):
+        return tally(answers, example(jnp.zeros((TIME, 2)), mask), VALUES_ALWAYS).loss
+
+    padded = jax.grad(loss)(jnp.ones((TIME, 2)))
+    np.testing.assert_array_equal(padded[2:], 0.0)
+    assert np.all(np.asarray(padded[:2]) != 0.0)
+
+
+class Ragged(AbstractTask):
+    """Name the greater feature at every step; sequences have 1 to 4 steps."""
+
+    classes: bool = eqx.field(static=True, default=True)
+
+    @property
+    def signature(self):
+        outputs = Classes(CLASSES) if self.classes else Values(2)
+        return Signature(Features(2), outputs, "every step")
+
+    @property
+    def scoring(self):
+        if self.classes:
+            return accuracy(chance=0.5)
+        return mean_squared_error(chance=1.0, solved=0.1)
+
+    def splits(self, data, *, key):
+        del data
+        return Splits(None, *jax.random.split(key, (2, 10)))
+
+    def example(self, row):
+        xs = jax.random.normal(row, (TIME, 2))
+        length = jax.random.randint(row, (), 1, TIME + 1)
+        return Example(
+            xs=xs,
+            dts=jnp.ones(TIME),
+            targets=jnp.argmax(xs, axis=-1) if self.classes else 2 * xs,
+            mask=jnp.arange(TIME) < length,
+        )
+
+
+class Dense(AbstractModel):
+    """A linear map of every step."""
+
+    matrix: Float[Array, "features outputs"]
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, xs, dts, *, key=None):
+        return xs @ self.matrix
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_split_is_the_plain_mean_over_answers_whatever_the_batch(classes):
+    task = Ragged(classes)
+    rows = task.splits(None, key=jax.random.key(5)).validation
+    rng = np.random.default_rng(3)
+    size = task.signature.outputs.size
+    model = Dense(jnp.asarray(rng.standard_normal((2, size)), jnp.float32))
+    examples = jax.vmap(task.example)(rows)
+    answers = np.asarray(examples.xs, np.float64) @ np.asarray(model.matrix)
+    targets, mask = np.asarray(examples.targets), np.asarray(examples.mask)
+    if classes:
+        chosen = np.take_along_axis(answers, targets[..., None], axis=-1)[..., 0]
+        losses = np.log(np.exp(answers).sum(-1)) - chosen
+        scores = (answers.argmax(-1) == targets).astype(float)
+    else:
+        losses = scores = ((answers - targets) ** 2).mean(-1)
+    assert len(set(mask.sum(axis=1).tolist())) > 1, "all sequences are equally long"
+    expected = (losses[mask].sum(), scores[mask].sum(), mask.sum())
+    assert numbers(tally_batch(model, task, rows)) == pytest.approx(expected, rel=1e-5)
+    for batch in (3, 10, 64):
+        found = evaluate(model, task, rows, batch=batch)
+        assert numbers(found) == pytest.approx(expected, rel=1e-5)
+        assert float(found.mean_loss) == pytest.approx(losses[mask].mean(), rel=1e-5)
+        assert float(found.mean_score) == pytest.approx(scores[mask].mean(), rel=1e-5)
