@@ -53,23 +53,21 @@ def test_exponential_is_that_of_scipy(size: int, scale: float):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
 
 
-def test_phases_beyond_the_first_squaring_are_inexact_but_unitary():
-    """JAX's expm halves a matrix of norm m 2^k to m 2^(k+1) one time too few.
+@pytest.mark.parametrize("angle", [0.3, 3.9, 7.8, 7.9, 15.6, 62.0])
+def test_large_phases_are_exact(angle: float):
+    """Where jax.scipy.linalg.expm 0.10 errs by up to 1e-2 in single precision."""
+    found = unitary.ExponentialMap(jnp.full((1, 1), 0.5 * angle)).unitary()[0, 0]
+    rounding = 6e-8 * max(1.0, angle)
+    assert abs(complex(found) - np.exp(1j * angle)) < 4 * rounding
 
-    It takes the floor of log2(norm / m) where Higham takes the ceiling, m = 3.93 in
-    single precision. Where a phase of W is far beyond m, as no start here has it, W
-    departs from exp(A) by up to 1e-2, and yet stays unitary.
-    """
-    turned = {}
-    for angle in [3.9, 7.8, 7.9, 15.6]:
-        raw = jnp.full((1, 1), 0.5 * angle)
-        found = np.asarray(unitary.ExponentialMap(raw).unitary())[0, 0]
-        assert abs(abs(found) - 1.0) < 1e-6
-        turned[angle] = abs(found - np.exp(1j * angle))
-    assert turned[3.9] < 1e-6
-    assert turned[7.9] < 2e-6
-    assert turned[7.8] < 1e-2
-    assert turned[15.6] < 1e-2
+
+def test_exponential_in_double_is_that_of_scipy():
+    with jax.enable_x64(True):
+        for size, scale in [(3, 0.1), (16, 1.0), (16, 10.0)]:
+            skew = skew_of(draw_raw(size, scale))
+            found = np.asarray(unitary.exponential(jnp.asarray(skew)))
+            expected = scipy.linalg.expm(skew)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (1 + scale))
 
 
 @pytest.mark.parametrize("scale", [*SCALES, 10.0])
@@ -77,7 +75,7 @@ def test_phases_beyond_the_first_squaring_are_inexact_but_unitary():
 def test_matrix_is_unitary(size: int, scale: float):
     matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).unitary()
     wide = np.asarray(matrix).astype(np.complex128)
-    np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=2e-6)
 
 
 def norm_change(matrix: jax.Array, steps: int) -> float:
@@ -89,12 +87,12 @@ def norm_change(matrix: jax.Array, steps: int) -> float:
     return abs(float(lengths[1] / lengths[0]) - 1.0)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("size", SIZES)
-def test_norm_is_kept_over_a_thousand_steps(size: int, scale: float):
-    """To a rounding error per step: 1,000 times 6e-8 can add up to 6e-5, or twice."""
+@pytest.mark.parametrize("scale", [*SCALES, 10.0])
+@pytest.mark.parametrize(("size", "limit"), [(1, 1e-4), (5, 5e-5), (16, 2e-5), (36, 2e-5)])
+def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: float):
+    """To the rounding of W: 6e-8 an entry, which small matrices average out less."""
     matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).value()
-    assert norm_change(matrix, 1_000) < 2e-4
+    assert norm_change(matrix, 1_000) < limit
 
 
 @pytest.mark.parametrize("size", [5, 16])

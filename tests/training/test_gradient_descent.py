@@ -8,6 +8,7 @@ fraction of a second; programs are shared where the keys alone differ.
 """
 
 from functools import cache
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -29,6 +30,7 @@ from nnarena.training.base import (
     fit_seeds,
     tree_from_paths,
 )
+from nnarena.training.flops import Work
 from nnarena.training.gradient_descent import GradientDescent
 from nnarena.training.objective import evaluate
 
@@ -70,10 +72,11 @@ class Plane(AbstractTask):
 
     def example(self, row):
         xs = jax.random.normal(row, (1, 2))
+        slope = jnp.asarray(SLOPE, jnp.float32)[None]
         return Example(
             xs=xs,
             dts=jnp.ones(1),
-            targets=xs[0] @ jnp.asarray(SLOPE, jnp.float32)[:, None] + OFFSET,
+            targets=jnp.sum(xs * slope, axis=-1) + OFFSET,
             mask=jnp.array(True),
         )
 
@@ -103,6 +106,9 @@ class Compiled(AbstractTrainer):
 
     def compile(self, build, task, splits, *, seeds=None):
         return self.program
+
+    def work(self, build, task, splits):
+        return Work(None, 0, 0)
 
 
 TASK = Plane()
@@ -225,6 +231,11 @@ def test_the_budget_is_exact():
     assert counts
     assert set(counts) == {25}
     assert int(state.step) == 25
+
+
+def test_the_step_is_counted():
+    """Forward and backward for two weights of four examples, which need no gradient."""
+    assert program_of(TRAINER).matmul_flops_per_step == 2 * 2 * 4 * 2
 
 
 def test_fewer_steps_than_checks_is_a_check_per_step():
@@ -372,9 +383,14 @@ def test_the_rate_rises_from_above_zero_to_its_peak_and_falls_to_almost_zero():
 
 def updated(trainer: GradientDescent, gradients, params):
     """Returns updates and optimizer state after one gradient."""
-    optimizer = trainer.optimizer()
-    with jax.numpy_dtype_promotion("standard"):
-        return optimizer.update(gradients, optimizer.init(params), params)
+
+    @jax.jit
+    def update(gradients, params):
+        optimizer = trainer.optimizer()
+        with jax.numpy_dtype_promotion("standard"):
+            return optimizer.update(gradients, optimizer.init(params), params)
+
+    return update(gradients, params)
 
 
 def test_weights_decay_in_matrices_only():
@@ -412,12 +428,18 @@ def test_gradients_are_clipped_to_the_global_norm(size):
         {"batch": 0},
         {"checks": -1},
         {"patience": 0},
-        {"schedule": "linear"},
     ],
 )
 def test_impossible_numbers_are_refused(numbers):
-    with pytest.raises(ValueError, match=r"at least 1|is none of"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         GradientDescent(**numbers)
+
+
+def test_an_unknown_schedule_is_refused():
+    """Also where nothing checks annotations; in tests the hook would be first."""
+    numbers = SimpleNamespace(**{**vars(TRAINER), "schedule": "linear"})
+    with pytest.raises(ValueError, match="'linear' is none of warmup_cosine, constant"):
+        GradientDescent.__check_init__(numbers)  # pyright: ignore[reportArgumentType]
 
 
 def test_whole_numbers_are_as_good_as_fractions():
@@ -459,5 +481,5 @@ def test_arrays_that_do_not_fit_are_refused(spoil):
     arrays = arrays_by_path(line)
     assert_same_bits(tree_from_paths(line, arrays), line)
     spoil(arrays)
-    with pytest.raises(ValueError, match="do not fit at .bias"):
+    with pytest.raises(ValueError, match=r"do not fit at \.bias"):
         tree_from_paths(line, arrays)

@@ -55,7 +55,7 @@ def require(condition: object, sentence: str) -> None:
 
 
 def judge(law: Law, case: Any) -> Verdict:
-    """Returns how a case stands to a law; whatever the entrant raises breaks the law."""
+    """Returns how a case stands to a law; an exception of the entrant breaks it."""
     begun = time.perf_counter()
     passed, detail = _outcome(law, case)
     seconds = time.perf_counter() - begun
@@ -70,6 +70,9 @@ def _outcome(law: Law, case: Any) -> tuple[bool | None, str]:
     except (DataProblem, NotJudged) as reason:
         return None, str(reason)
     except Exception as error:  # an entrant may raise anything, and that is a verdict
-        said = (str(error).strip() or "nothing more").splitlines()[0]
-        return False, f"expected an answer, but it raised {type(error).__name__}: {said}"
+        kind, said = type(error).__name__, (str(error).strip() or "no more said")
+        return (
+            False,
+            f"expected an answer, but it raised {kind}: {said.splitlines()[0]}",
+        )
     return True, ""

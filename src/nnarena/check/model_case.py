@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -12,6 +12,7 @@ from ..core.registry import Entry
 from ..core.types import Classes, Features, Key, Signature, Times, Tokens, Values, When
 from ..models.base import AbstractModel
 from ..models.contender import Contender
+from .quick import quick_jit
 
 
 WIDTH = 8
@@ -51,7 +52,7 @@ def words_for(signature: Signature) -> str:
 def draw_inputs(
     signature: Signature, *shape: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns random inputs and elapsed times of one, the last of `shape` being time."""
+    """Returns random inputs and elapsed times of 1; the last of `shape` is time."""
     rng = np.random.default_rng(seed)
     size = signature.inputs.size
     if isinstance(signature.inputs, Features):
@@ -61,12 +62,12 @@ def draw_inputs(
     return xs, np.ones(shape, np.float32)
 
 
-@eqx.filter_jit
+@quick_jit
 def _answer(model: AbstractModel, xs: Array, dts: Times) -> Array:
     return model(xs, dts)
 
 
-@eqx.filter_jit
+@quick_jit
 def _answer_batch(model: AbstractModel, xs: Array, dts: Array) -> Array:
     return jax.vmap(lambda x, dt: model(x, dt))(xs, dts)
 
@@ -102,16 +103,12 @@ class ModelCase:
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray
     ) -> np.ndarray:
         """Returns the answers to one sequence; one program per signature and length."""
-        return np.asarray(
-            _answer(self.model(signature), jax.numpy.asarray(xs), jax.numpy.asarray(dts))
-        )
+        model = self.model(signature)
+        return np.asarray(_answer(model, jnp.asarray(xs), jnp.asarray(dts)))
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray
     ) -> np.ndarray:
         """Returns the answers to several sequences at once, by `jax.vmap`."""
-        return np.asarray(
-            _answer_batch(
-                self.model(signature), jax.numpy.asarray(xs), jax.numpy.asarray(dts)
-            )
-        )
+        model = self.model(signature)
+        return np.asarray(_answer_batch(model, jnp.asarray(xs), jnp.asarray(dts)))

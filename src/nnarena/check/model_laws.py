@@ -4,8 +4,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PyTree
 
-from ..core.types import Signature
+from ..core.types import Scalar, Signature, State, Times
+from ..models.base import AbstractCell, AbstractModel
 from ..models.contender import count_parameters, fit_width
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
@@ -21,21 +23,22 @@ from .model_case import (
     words_for,
 )
 from .model_training import BATCH, STEPS, train
+from .quick import quick_jit
 
 
 BUDGET = 3_000
 TOLERANCE = 1e-5
 
 
-def test_documented(case: ModelCase) -> None:
+def check_documented(case: ModelCase) -> None:
     require_account(case.entry)
     require(
         "$$" in case.entry.docstring,
-        "expected the docstring to hold the equation between $$ and $$, but it has none",
+        "expected the docstring to hold the equation between $$, but it has none",
     )
 
 
-def test_shapes(case: ModelCase) -> None:
+def check_shapes(case: ModelCase) -> None:
     for signature in SIGNATURES:
         model = case.model(signature)
         for length in (1, 2, LENGTH):
@@ -50,15 +53,15 @@ def test_shapes(case: ModelCase) -> None:
             )
 
 
-def test_causal(case: ModelCase) -> None:
+def check_causal(case: ModelCase) -> None:
     declared = case.model(EVERY_STEP[0]).causal
     looked = {words_for(s): _looks_ahead(case, s) for s in EVERY_STEP}
     if declared:
         for words, step in looked.items():
             require(
                 step is None,
-                f"{words}: declared causal, but changing the inputs from step {step} on "
-                "changed an answer before it",
+                f"{words}: declared causal, but a change of the inputs from step {step} "
+                "on changed an answer before it",
             )
     else:
         require(
@@ -84,7 +87,7 @@ def _looks_ahead(case: ModelCase, signature: Signature) -> int | None:
     return None
 
 
-def test_vmap(case: ModelCase) -> None:
+def check_vmap(case: ModelCase) -> None:
     for signature in EVERY_STEP:
         xs, dts = draw_inputs(signature, 3, LENGTH)
         together = case.answer_batch(signature, xs, dts)
@@ -94,12 +97,12 @@ def test_vmap(case: ModelCase) -> None:
         distance = float(np.abs(together - alone).max())
         require(
             distance <= TOLERANCE * max(1.0, float(np.abs(alone).max())),
-            f"{words_for(signature)}: expected the same answers to a sequence alone and "
-            f"beside others, but they differ by {distance:.2g}",
+            f"{words_for(signature)}: expected the same answers to a sequence alone "
+            f"and beside others, but they differ by {distance:.2g}",
         )
 
 
-def test_step(case: ModelCase) -> None:
+def check_step(case: ModelCase) -> None:
     model = case.model(SIGNATURES[0])
     layers = model.layers if isinstance(model, SequenceModel) else ()
     recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
@@ -108,11 +111,11 @@ def test_step(case: ModelCase) -> None:
     layer = recurrent[0]
     xs = np.random.default_rng(0).standard_normal((5, WIDTH)).astype(np.float32)
     dts = np.linspace(0.2, 2.0, 5, dtype=np.float32)
-    scanned = np.asarray(eqx.filter_jit(layer)(jnp.asarray(xs), jnp.asarray(dts)))
-    cell, step = eqx.filter_jit(resolve)(layer.cell), eqx.filter_jit(_step)
+    scanned = np.asarray(_scan(layer, jnp.asarray(xs), jnp.asarray(dts)))
+    cell = _resolve(layer.cell)
     state = cell.init_state()
     for index in range(5):
-        state, h = step(cell, state, jnp.asarray(xs[index]), jnp.asarray(dts[index]))
+        state, h = _step(cell, state, jnp.asarray(xs[index]), jnp.asarray(dts[index]))
         distance = float(np.abs(np.asarray(h) - scanned[index]).max())
         require(
             distance <= TOLERANCE,
@@ -121,11 +124,22 @@ def test_step(case: ModelCase) -> None:
         )
 
 
-def _step(cell, state, x, dt):
+_resolve = quick_jit(resolve)
+
+
+@quick_jit
+def _scan(layer: Recurrent, xs: Array, dts: Times) -> Array:
+    return layer(xs, dts)
+
+
+@quick_jit
+def _step(
+    cell: AbstractCell, state: State, x: Array, dt: Scalar
+) -> tuple[State, Array]:
     return cell(state, x, dt)
 
 
-def test_gradients(case: ModelCase) -> None:
+def check_gradients(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         lesson = train(case.model(signature), signature, steps=1)
         leaves = jax.tree_util.tree_leaves_with_path(lesson.gradients)
@@ -142,34 +156,38 @@ def test_gradients(case: ModelCase) -> None:
         )
 
 
-def test_keys(case: ModelCase) -> None:
+def check_keys(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
-        first = jax.tree.leaves(eqx.filter(case.model(signature), eqx.is_array))
-        again, other = (
-            jax.tree.leaves(
-                eqx.filter(case.build(signature, jax.random.key(seed)), eqx.is_array)
-            )
-            for seed in (0, 1)
+        first, again, other = (
+            case.build(signature, jax.random.key(seed)) for seed in (0, 0, 1)
         )
         require(
-            _equal(first, again),
+            _equal(_arrays(first), _arrays(again)),
             f"{words_for(signature)}: expected the same key to give the same weights, "
             "but they differ",
         )
+        # The frame's own weights differ anyway and say nothing of the entrant.
+        ours, theirs = (_arrays(_own_part(model)) for model in (first, other))
         require(
-            not _equal(first, other),
+            not ours or not _equal(ours, theirs),
             f"{words_for(signature)}: expected another key to give other weights, but "
             "they are the same",
         )
 
 
-def _equal(ours: list, theirs: list) -> bool:
-    return len(ours) == len(theirs) and all(
-        np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)
-    )
+def _own_part(model: AbstractModel) -> PyTree:
+    return model.layers if isinstance(model, SequenceModel) else model
 
 
-def test_irregular_times(case: ModelCase) -> None:
+def _arrays(tree: PyTree) -> list[np.ndarray]:
+    return [np.asarray(x) for x in jax.tree.leaves(tree) if eqx.is_array(x)]
+
+
+def _equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
+    return len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
+
+
+def check_irregular_times(case: ModelCase) -> None:
     for signature in EVERY_STEP:
         xs, _ = draw_inputs(signature, LENGTH)
         dts = 3.0 - np.random.default_rng(2).uniform(0.0, 3.0, LENGTH)  # in (0, 3]
@@ -182,7 +200,7 @@ def test_irregular_times(case: ModelCase) -> None:
         )
 
 
-def test_overfits(case: ModelCase) -> None:
+def check_overfits(case: ModelCase) -> None:
     signature = SIGNATURES[0]
     losses = np.asarray(train(case.model(signature), signature, steps=STEPS).losses)
     start, lowest = float(losses[0]), float(losses.min())
@@ -198,14 +216,14 @@ def test_overfits(case: ModelCase) -> None:
     )
 
 
-def test_width(case: ModelCase) -> None:
+def check_width(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         counted = count_parameters(case.contender.shapes(signature, WIDTH))
         built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
         require(
             counted == built,
-            f"{words_for(signature)}: expected as many weights in the built model as in "
-            f"its shapes, but there are {built:,}, not {counted:,}",
+            f"{words_for(signature)}: expected as many weights in the built model as "
+            f"in its shapes, but there are {built:,}, not {counted:,}",
         )
         width = fit_width(case.contender, signature, parameters=BUDGET)
         fitted = count_parameters(case.contender.shapes(signature, width))
@@ -217,15 +235,15 @@ def test_width(case: ModelCase) -> None:
 
 
 MODEL_LAWS = (
-    Law("documented", "Says what it computes, and where it comes from.", test_documented),
-    Law("shapes", "Answers in the shape asked for, at any length.", test_shapes),
-    Law("causal", "Looks ahead if and only if it says so.", test_causal),
-    Law("vmap", "Answers alike alone and beside others.", test_vmap),
-    Law("step", "One step at a time equals the whole sequence.", test_step),
-    Law("gradients", "Every weight's gradient is finite, some are not 0.", test_gradients),
-    Law("keys", "The key decides the weights, and does.", test_keys),
-    Law("irregular times", "Survives uneven elapsed times.", test_irregular_times),
-    Law("overfits", "Can learn one small batch by heart.", test_overfits),
-    Law("width", "A width can be found for a budget of weights.", test_width),
+    Law("documented", "Says what it computes, and whence it comes.", check_documented),
+    Law("shapes", "Answers in the shape asked for, at any length.", check_shapes),
+    Law("causal", "Looks ahead if and only if it says so.", check_causal),
+    Law("vmap", "Answers alike alone and beside others.", check_vmap),
+    Law("step", "One step at a time equals the whole sequence.", check_step),
+    Law("gradients", "Gradients are finite, and not all zero.", check_gradients),
+    Law("keys", "The key decides the weights.", check_keys),
+    Law("irregular times", "Survives uneven elapsed times.", check_irregular_times),
+    Law("overfits", "Can learn one small batch by heart.", check_overfits),
+    Law("width", "A width can be found for a budget of weights.", check_width),
 )
 """The laws of models, cheapest first where it matters."""

@@ -11,6 +11,7 @@ from ..core.types import Example, Scalar, Signature, Values
 from ..models.base import AbstractModel
 from ..training.objective import Tally, tally
 from .model_case import draw_inputs
+from .quick import quick_jit
 
 
 BATCH, LENGTH = 8, 8
@@ -19,7 +20,7 @@ LEARNING_RATE = 0.01
 
 
 class Lesson(eqx.Module):
-    """What came of training: the loss before each update, the last update's gradient."""
+    """What came of training: losses before each update, and the last gradient."""
 
     losses: Float[Array, " steps"]
     gradients: PyTree[Array]
@@ -61,7 +62,7 @@ def _loss(
     return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).mean_loss
 
 
-@eqx.filter_jit
+@quick_jit
 def _train(
     params: PyTree,
     static: PyTree,

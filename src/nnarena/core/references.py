@@ -40,7 +40,7 @@ def fields(key: str) -> dict[str, str]:
 
 
 def citation(key: str) -> str:
-    """Returns one line for people: "Cho et al. 2014. Title. Where."
+    """Returns one line for people, as in "Cho et al. 2014. Title. Where.".
 
     Raises:
         KeyError: there is no such key.

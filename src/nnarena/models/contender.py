@@ -87,7 +87,8 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
     the smaller is taken.
 
     Raises:
-        ValueError: even one unit is more than twice the budget.
+        ValueError: even one unit is more than twice the budget, or no number of units
+            is enough, because the size does not grow with them.
     """
 
     def size(width: int) -> int:
@@ -95,6 +96,11 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
 
     low, high = 1, 2
     while size(high) < parameters:
+        if high > parameters:  # a unit without a weight: it would never be reached
+            raise ValueError(
+                f"{contender.name} has only {size(high):,} parameters at width {high:,}: "
+                f"a budget of {parameters:,} cannot be met"
+            )
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2

@@ -42,6 +42,9 @@ __all__ = [
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 """The shape of a run that diverged."""
 
+FEW = alt.Axis(tickCount=6)
+"""As many ticks as a phone has room for."""
+
 ROW = 30
 """Height of a contender's line, in pixels."""
 
@@ -74,7 +77,7 @@ def learning_curves(
         color=color(colors),
     )
     band = base.mark_area(strokeWidth=0).encode(
-        y=alt.Y("low:Q", title=None, scale=span.scale),
+        y=alt.Y("low:Q", title=None, scale=span.scale, axis=FEW),
         y2="high:Q",
         opacity=opacity(focus, 0.15, 0.0),
     )
@@ -106,7 +109,7 @@ def seed_strips(
         alt.Chart(alt.InlineData(values=span.clipped(runs, "score")))
         .mark_point(strokeWidth=2)
         .encode(
-            x=alt.X("score:Q", title=None, scale=span.scale),
+            x=alt.X("score:Q", title=None, scale=span.scale, axis=FEW),
             y=alt.Y("contender:N", title=None, sort=names),
             yOffset=alt.YOffset("seed:O", scale=alt.Scale(paddingOuter=0.6)),
             color=color(colors, legend=False),
@@ -137,13 +140,13 @@ def overall_scores(board: Leaderboard, colors: Mapping[str, str]) -> alt.LayerCh
         color=color(colors, legend=False),
         tooltip=["contender:N", *numbers("overall", "low", "high"), "tasks:N"],
     )
-    title = "overall normalized score (0 blind, 1 perfect)"
     rules = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
-    axis = alt.X("overall:Q", title=title, scale=alt.Scale(domain=[0, 1]))
+    axis = alt.X("overall:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=FEW)
     points = base.mark_point(size=110, strokeWidth=2).encode(
         x=axis, fill=fill(colors, legend=False), fillOpacity=_hollow_if_incomplete()
     )
-    return finished([rules, points], ROW * len(rows))
+    title = ("overall normalized score", "0 is a blind answer, 1 a perfect one")
+    return finished([rules, points], ROW * len(rows), *title)
 
 
 def cost_scatter(board: Leaderboard, colors: Mapping[str, str]) -> alt.LayerChart:
@@ -154,7 +157,7 @@ def cost_scatter(board: Leaderboard, colors: Mapping[str, str]) -> alt.LayerChar
     scale = alt.Scale(type="log" if wide else "linear", zero=False, padding=20)
     focus = focus_on_click()
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("seconds:Q", title="seconds per run (mean over tasks)", scale=scale),
+        x=alt.X("seconds:Q", title="seconds per run", scale=scale, axis=FEW),
         color=color(colors),
         opacity=opacity(focus, 1.0, 0.1),
         tooltip=[

@@ -96,7 +96,7 @@ def trouble_table(frame: pd.DataFrame) -> Table:
     rows = [row for row in frame.to_dict("records") if row["outcome"] != "finished"]
     names = ("contender", "task", "seed", "outcome", "steps", "reason")
     return Table(
-        "Runs that diverged or failed",
+        "Each with its reason",
         _heads(names, words={"contender", "task", "outcome", "reason"}),
         tuple(
             tuple(Field(_clipped(row[name]), order=str(row[name])) for name in names)

@@ -97,8 +97,7 @@ class DirectoryStore(AbstractStore):
 
     def put(self, record: Record, history: History, weights: Arrays) -> None:
         if weights:
-            payload = safetensors.numpy.save(dict(weights))
-            self._write(self._path("weights", record.key), payload)
+            self._write(self._path("weights", record.key), _safetensors(weights))
         self._write(self._path("history", record.key), to_json(history).encode())
         # The record is the sign that all of the run is there, so it comes last.
         self._write(self._path("records", record.key), to_json(record).encode())
@@ -137,8 +136,7 @@ class DirectoryStore(AbstractStore):
     def put_checkpoint(
         self, key: str, arrays: Arrays, notes: Mapping[str, str]
     ) -> None:
-        payload = safetensors.numpy.save(dict(arrays), metadata=dict(notes))
-        self._write(self._path("checkpoints", key), payload)
+        self._write(self._path("checkpoints", key), _safetensors(arrays, notes))
 
     def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
         path = self._path("checkpoints", key)
@@ -172,6 +170,13 @@ class DirectoryStore(AbstractStore):
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _safetensors(arrays: Arrays, notes: Mapping[str, str] | None = None) -> bytes:
+    # Memory is written as it lies: a transposed view would come back scrambled.
+    rows_first = {name: np.asarray(x, order="C") for name, x in arrays.items()}
+    metadata = None if notes is None else dict(notes)
+    return safetensors.numpy.save(rows_first, metadata=metadata)
 
 
 def _read(path: Path) -> Record:

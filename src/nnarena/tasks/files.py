@@ -41,7 +41,10 @@ class DataFolder:
             if folder is not None and (folder / file.path).is_file():
                 return _checked(folder / file.path, file)
         if self.cache is None:
-            raise DataProblem(f"{self._missing(file)}, and downloads are off")
+            raise DataProblem(
+                f"{self._missing(file)}, and downloads are off; set NNARENA_DATA to a "
+                f"folder that holds {file.path}, or allow downloads"
+            )
         return self._download(file, self.cache)
 
     def _missing(self, file: RemoteFile) -> str:

@@ -13,6 +13,7 @@ from jaxtyping import Array, PyTree
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Splits
+from .flops import Work
 from .objective import Tally
 
 
@@ -82,6 +83,10 @@ class AbstractTrainer(eqx.Module):
         seeds: int | None = None,
     ) -> AbstractProgram:
         """Returns the compiled run of one seed, or of `seeds` at once as an axis."""
+
+    @abc.abstractmethod
+    def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:
+        """Returns the work of the updates of one run, from traces; nothing is run."""
 
 
 class Fitted(eqx.Module):

@@ -6,26 +6,29 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
-from ..core.types import Classes, Example, Scalar, Signature
+from ..core.types import Classes, Example, Signature
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask
 
 
 class Tally(eqx.Module):
-    """Sums over answers that count: of losses, of scores, and how many there are."""
+    """Sums over answers that count: of losses, of scores, and how many there are.
 
-    loss: Scalar
-    score: Scalar
-    count: Scalar
+    Scalars, or one per seed.
+    """
+
+    loss: Float[Array, "*seeds"]
+    score: Float[Array, "*seeds"]
+    count: Float[Array, "*seeds"]
 
     @property
-    def mean_loss(self) -> Scalar:
+    def mean_loss(self) -> Float[Array, "*seeds"]:
         return self.loss / self.count
 
     @property
-    def mean_score(self) -> Scalar:
+    def mean_score(self) -> Float[Array, "*seeds"]:
         return self.score / self.count
 
 

@@ -1,0 +1,92 @@
+"""Answers that need no model: the blind one and the perfect one, and their scores."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..core.types import Classes, Example, Signature
+from ..training.objective import Tally, tally
+from .quick import quick_jit
+from .task_case import Answers
+
+
+Scores = Float[np.ndarray, " rows"]
+
+
+def blind_scores(
+    seen: Answers, truth: Answers, signature: Signature
+) -> list[tuple[Scores, Scores]]:
+    """Returns the scores, and counts, of every way to answer without looking.
+
+    The answers are chosen by those `seen` and held against the truth of other rows:
+    one answer for all steps and, where there are steps, one for each of them.
+    """
+    return [
+        _score(truth, signature, lambda _, answer=answer: answer)
+        for answer in _blind_answers(seen, signature)
+    ]
+
+
+def perfect_scores(truth: Answers, signature: Signature) -> tuple[Scores, Scores]:
+    """Returns the scores, and counts, of the targets themselves taken as answers."""
+    if not isinstance(signature.outputs, Classes):
+        return _score(truth, signature, lambda target: target)
+    size = signature.outputs.size
+    return _score(truth, signature, lambda target: 1e4 * jax.nn.one_hot(target, size))
+
+
+def ratio(scores: Scores, counts: Scores) -> tuple[float, float]:
+    """Returns the score per answer and its standard error.
+
+    Answers of one row may depend on each other, so that rows, not answers, are what
+    is drawn: the error is that of a ratio of two sums over rows.
+    """
+    mean = scores.sum() / counts.sum()
+    residuals = scores - mean * counts
+    rows = len(scores)
+    variance = (residuals**2).sum() * rows / max(1, rows - 1)
+    return float(mean), float(np.sqrt(variance) / counts.sum())
+
+
+def _blind_answers(seen: Answers, signature: Signature) -> list[Array]:
+    """Returns the shares of the classes (the largest is the answer) or mean values."""
+    totals, counted = _totals(seen, signature)
+    overall = totals.sum(axis=0, keepdims=True) / counted.sum()
+    if signature.answers == "once":
+        return [jnp.asarray(overall[0], jnp.float32)]
+    per_step = np.where(counted > 0, totals / np.maximum(counted, 1), overall)
+    constant = np.broadcast_to(overall, per_step.shape)
+    return [jnp.asarray(answer, jnp.float32) for answer in (constant, per_step)]
+
+
+def _totals(
+    seen: Answers, signature: Signature
+) -> tuple[Float[np.ndarray, "time outputs"], Float[np.ndarray, "time 1"]]:
+    """Returns the sums of answers, and how many count, at every step (or the one)."""
+    rows = len(seen.mask)
+    mask = seen.mask.reshape(rows, -1).astype(float)
+    time, size = mask.shape[1], signature.outputs.size
+    if isinstance(signature.outputs, Classes):
+        totals = np.zeros((time, size))
+        steps = np.broadcast_to(np.arange(time), mask.shape)
+        np.add.at(totals, (steps, seen.targets.reshape(rows, time)), mask)
+    else:
+        values = seen.targets.reshape(rows, time, size)
+        totals = np.sum(values, axis=0, where=mask[..., None] > 0, dtype=float)
+    return totals, mask.sum(axis=0)[:, None]
+
+
+def _score(
+    truth: Answers, signature: Signature, answer: Callable[[Array], Array]
+) -> tuple[Scores, Scores]:
+    def one(row: tuple[Array, Array]) -> Tally:
+        target, mask = row
+        example = Example(jnp.zeros((1, 1)), jnp.zeros(1), target, mask)
+        return tally(answer(target), example, signature)
+
+    rows = jnp.asarray(truth.targets), jnp.asarray(truth.mask)
+    tallies = quick_jit(lambda rows: jax.lax.map(one, rows, batch_size=64))(rows)
+    return np.asarray(tallies.score, float), np.asarray(tallies.count, float)

@@ -1,0 +1,224 @@
+"""The laws that every task obeys, whatever it asks."""
+
+import itertools
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ..core.types import Classes, Example, Features
+from .blind import blind_scores, perfect_scores, ratio
+from .documents import require_account
+from .laws import Law, require
+from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
+
+
+STANDARD_ERRORS = 4.0
+"""How far a blind answer's score may lie from the stated chance: a false alarm in
+16,000 checks."""
+
+METRICS = {True: "accuracy", False: "mean squared error"}
+"""The metric of a task whose answers are classes, or are not."""
+
+
+def check_documented(case: TaskCase) -> None:
+    require_account(case.entry)
+    text = case.entry.docstring
+    require(
+        any("->" in line or "→" in line for line in text.splitlines()),
+        "expected the docstring to draw an example with -> before the answer, but no "
+        "line of it has one",
+    )
+    require(
+        "chance" in text.lower(),
+        "expected the docstring to state the chance level, but it has no such word",
+    )
+
+
+def check_compiled(case: TaskCase) -> None:
+    rows = spread(case.splits.test, FEW)
+    for index in range(min(3, count_rows(rows))):
+        eager = case.task.example(_row(rows, index))
+        for part in ("xs", "dts", "targets", "mask"):
+            ours = np.asarray(getattr(eager, part))
+            theirs = getattr(case.examples, part)[index]
+            require(
+                ours.shape == theirs.shape and np.allclose(ours, theirs, atol=1e-6),
+                f"expected row {index} to give the same `{part}` compiled among others "
+                "as by itself, but they differ",
+            )
+
+
+def check_inputs(case: TaskCase) -> None:
+    inputs, xs, dts = case.task.signature.inputs, case.examples.xs, case.examples.dts
+    features = isinstance(inputs, Features)
+    time = xs.shape[1:2]
+    wanted = (*time, inputs.size) if features else time
+    require(
+        xs.shape[1:] == wanted,
+        f"expected inputs of shape {wanted}, as the signature says, but got "
+        f"{xs.shape[1:]}",
+    )
+    _require_kind(xs, "inputs", np.floating if features else np.integer)
+    if not features:
+        _require_range(xs, "tokens", inputs.size)
+    require(
+        dts.shape[1:] == time,
+        f"expected elapsed times of shape {time}, one per step, but got "
+        f"{dts.shape[1:]}",
+    )
+    _require_kind(dts, "elapsed times", np.floating)
+    require(
+        dts.min() > 0,
+        f"expected elapsed times above 0, but the least is {dts.min():.3g}",
+    )
+
+
+def check_targets(case: TaskCase) -> None:
+    signature, examples = case.task.signature, case.examples
+    targets, mask = case.test_answers.targets, case.test_answers.mask
+    outputs, classes = signature.outputs, isinstance(signature.outputs, Classes)
+    steps = examples.dts.shape[1:] if signature.answers == "every step" else ()
+    wanted = steps if classes else (*steps, outputs.size)
+    require(
+        targets.shape[1:] == wanted,
+        f"expected targets of shape {wanted}, as the signature says, but got "
+        f"{targets.shape[1:]}",
+    )
+    _require_kind(targets, "targets", np.integer if classes else np.floating)
+    if classes:
+        _require_range(targets, "targets", outputs.size)
+    require(
+        mask.shape[1:] == steps and mask.dtype == bool,
+        f"expected a mask of shape {steps} of truth values, but got {mask.shape[1:]} "
+        f"of {mask.dtype}",
+    )
+    empty = np.flatnonzero(~mask.reshape(len(mask), -1).any(axis=1))
+    require(
+        empty.size == 0,
+        f"expected an answer that counts in every example, but {empty.size} of "
+        f"{len(mask)} have none",
+    )
+
+
+def _require_kind(values: np.ndarray, what: str, kind: type) -> None:
+    require(
+        np.issubdtype(values.dtype, kind),
+        f"expected {what} of kind {kind.__name__}, but got {values.dtype}",
+    )
+    require(np.isfinite(values).all(), f"expected finite {what}, but some are not")
+
+
+def _require_range(values: np.ndarray, what: str, size: int) -> None:
+    low, high = int(values.min()), int(values.max())
+    require(
+        low >= 0 and high < size,
+        f"expected {what} from 0 to {size - 1}, but they go from {low} to {high}",
+    )
+
+
+def check_rows(case: TaskCase) -> None:
+    rows = spread(case.splits.test, FEW)
+    again = make_examples(case.task, rows)
+    require(
+        _contents(case.examples) == _contents(again)
+        and _contents(case.task.example(_row(rows, 0)))
+        == _contents(case.task.example(_row(rows, 0))),
+        "expected the same row to give the same example, but it gave two",
+    )
+    require(
+        len(set(row_contents(case.examples))) > 1,
+        f"expected different rows to give different examples, but {count_rows(rows)} "
+        "rows gave the same one",
+    )
+
+
+def _row(rows: PyTree, index: int) -> PyTree:
+    return jax.tree.map(lambda column: column[index], rows)
+
+
+def _contents(example: Example) -> list[bytes]:
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(example)]
+
+
+def check_splits(case: TaskCase) -> None:
+    first, again = _splits_of(case.splits), _splits_of(case.make_splits())
+    for name, rows in first.items():
+        require(
+            rows == again[name],
+            f"expected the same key to give the same {name} rows, but it gave others",
+        )
+    for ours, theirs in itertools.combinations(first, 2):
+        shared = len(set(first[ours]) & set(first[theirs]))
+        require(
+            shared == 0,
+            f"expected no row to be in both {ours} and {theirs}, but {shared} are",
+        )
+
+
+def _splits_of(splits: PyTree) -> dict[str, list[bytes]]:
+    """Returns the contents of the rows by split; rows drawn afresh have none."""
+    parts = {"test": splits.test, "validation": splits.validation}
+    if splits.train is not None:
+        parts["training"] = splits.train
+    return {name: row_contents(rows) for name, rows in parts.items()}
+
+
+def check_scoring(case: TaskCase) -> None:
+    scoring, outputs = case.task.scoring, case.task.signature.outputs
+    metric = METRICS[isinstance(outputs, Classes)]
+    require(
+        scoring.metric == metric,
+        f"expected {metric}, which is how {type(outputs).__name__.lower()} are scored, "
+        f"but the task says {scoring.metric}",
+    )
+    require(
+        scoring.chance != scoring.best
+        and scoring.higher_is_better == (scoring.best > scoring.chance),
+        f"expected the best score on the better side of chance, but best is "
+        f"{scoring.best:.4g} and chance {scoring.chance:.4g}",
+    )
+    require(
+        0.0 < scoring.normalized(scoring.solved) <= 1.0,
+        f"expected the bar of a solved task between chance {scoring.chance:.4g} and "
+        f"best {scoring.best:.4g}, but it is {scoring.solved:.4g}",
+    )
+
+
+def check_chance(case: TaskCase) -> None:
+    scoring, signature = case.task.scoring, case.task.signature
+    ways = blind_scores(case.training_answers, case.test_answers, signature)
+    best = max if scoring.higher_is_better else min
+    score, error = best(ratio(*way) for way in ways)
+    # The 1e-6 is for rounding where every blind answer scores the same.
+    tolerance = STANDARD_ERRORS * error + 1e-6
+    require(
+        abs(score - scoring.chance) <= tolerance,
+        f"expected the best blind answer to score the stated chance "
+        f"{scoring.chance:.4g}, but it scores {score:.4g}, and {STANDARD_ERRORS:.0f} "
+        f"standard errors are {tolerance:.2g}",
+    )
+
+
+def check_perfect(case: TaskCase) -> None:
+    best = case.task.scoring.best
+    score, _ = ratio(*perfect_scores(case.test_answers, case.task.signature))
+    require(
+        abs(score - best) <= 1e-6,
+        f"expected a perfect answer to score {best:.4g}, the best score, but it scores "
+        f"{score:.4g}",
+    )
+
+
+TASK_LAWS = (
+    Law("documented", "Draws an example, states chance and source.", check_documented),
+    Law("compiled", "Gives the same example compiled and not.", check_compiled),
+    Law("inputs", "Inputs are what the signature says.", check_inputs),
+    Law("targets", "Targets are what the signature says; some count.", check_targets),
+    Law("rows", "A row decides its example; rows differ.", check_rows),
+    Law("splits", "No row is in two splits; the key decides them.", check_splits),
+    Law("scoring", "Chance, bar and best score are in order.", check_scoring),
+    Law("chance", "A blind answer scores the stated chance.", check_chance),
+    Law("perfect", "A perfect answer scores the stated best.", check_perfect),
+)
+"""The laws of tasks."""

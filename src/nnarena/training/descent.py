@@ -1,0 +1,233 @@
+"""The mathematics of a run by gradient descent, and its compiled form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int, PyTree
+
+from ..core.types import Key, Scalar
+from ..models.base import AbstractModel
+from ..tasks.base import AbstractTask, Rows, Splits
+from .base import AbstractProgram, Build, Metrics, program_bytes
+from .batches import Order
+from .flops import Work, work
+from .objective import Tally, evaluate, tally_batch
+
+
+class Progress(eqx.Module):
+    """The state of a run between two checks."""
+
+    params: PyTree
+    optimizer: PyTree
+    best_params: PyTree
+    best_loss: Scalar
+    best_step: Int[Array, ""]
+    step: Int[Array, ""]
+    stale_checks: Int[Array, ""]
+    stopped: Bool[Array, ""]
+    diverged: Bool[Array, ""]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A run as pure functions of one seed: start, check, evaluate.
+
+    `rate` is the learning rate that `optimizer` follows, told for the record.
+    """
+
+    build: Build
+    task: AbstractTask
+    optimizer: optax.GradientTransformation
+    rate: Callable[[Int[Array, ""]], Scalar]
+    steps: int
+    steps_per_check: int
+    batch: int
+    patience: int | None
+
+    def model(self, params: PyTree) -> AbstractModel:
+        """Returns the model with these weights."""
+        skeleton = eqx.filter_eval_shape(self.build, jax.random.key(0))
+        return eqx.combine(params, eqx.filter(skeleton, _is_trainable, inverse=True))
+
+    def start(self, init_key: Key) -> Progress:
+        """Returns the state before the first update."""
+        params = eqx.filter(self.build(init_key), eqx.is_inexact_array)
+        return Progress(
+            params=params,
+            optimizer=self.optimizer.init(params),
+            best_params=params,
+            best_loss=jnp.array(jnp.inf),
+            best_step=jnp.array(0),
+            step=jnp.array(0),
+            stale_checks=jnp.array(0),
+            stopped=jnp.array(False),
+            diverged=jnp.array(False),
+        )
+
+    def _loss(self, params: PyTree, rows: Any) -> Scalar:
+        return tally_batch(self.model(params), self.task, rows).mean_loss
+
+    def _step(self, params: PyTree, optimizer: PyTree, rows: Any):
+        """One update: loss and gradient of a batch, clipped, through AdamW."""
+        loss, gradients = jax.value_and_grad(self._loss)(params, rows)
+        # optax's Adam raises a float to an integer power, which strict promotion bars.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, optimizer = self.optimizer.update(gradients, optimizer, params)
+        return optax.apply_updates(params, updates), optimizer, loss, gradients
+
+    def check(
+        self,
+        state: Progress,
+        first: Int[Array, ""],
+        count: Int[Array, ""],
+        train: Rows | None,
+        validation: Rows,
+        data_key: Key,
+    ) -> tuple[Progress, Metrics]:
+        """`count` updates from step `first` on, then a look at the validation split."""
+        order = Order(
+            train,
+            first=first,
+            span=self.steps_per_check,
+            batch=self.batch,
+            key=data_key,
+        )
+
+        def update(index, carry):
+            params, optimizer, losses, norms = carry
+            params, optimizer, loss, gradients = self._step(
+                params, optimizer, order.at(first + index)
+            )
+            norm = optax.tree.norm(gradients)
+            return params, optimizer, losses + loss, norms + norm
+
+        zero = jnp.zeros(())
+        params, optimizer, losses, norms = jax.lax.fori_loop(
+            0, count, update, (state.params, state.optimizer, zero, zero)
+        )
+        seen = self.evaluate(params, validation)
+        figures = {
+            "train_loss": losses / count.astype(losses.dtype),
+            "gradient_norm": norms / count.astype(norms.dtype),
+            "learning_rate": self.rate(first + count - 1),
+            "validation_loss": seen.mean_loss,
+            "validation_score": seen.mean_score,
+        }
+        return self._judge(state, params, optimizer, first + count, figures)
+
+    def evaluate(self, params: PyTree, rows: Rows) -> Tally:
+        """Returns the tally of weights on a split."""
+        model = self.model(params)
+        return evaluate(model, self.task, rows, batch=max(self.batch, 64))
+
+    def _judge(
+        self,
+        state: Progress,
+        params: PyTree,
+        optimizer: PyTree,
+        step: Int[Array, ""],
+        figures: dict[str, Array],
+    ) -> tuple[Progress, Metrics]:
+        """Keeps the best weights and decides whether the run goes on."""
+        finite = jnp.isfinite(figures["train_loss"] + figures["validation_loss"])
+        better = finite & (figures["validation_loss"] < state.best_loss)
+        stale = jnp.where(better, 0, state.stale_checks + 1)
+        patience = self.patience
+        tired = False if patience is None else stale >= patience
+        following = Progress(
+            params=params,
+            optimizer=optimizer,
+            best_params=_choose(better, params, state.best_params),
+            best_loss=jnp.where(better, figures["validation_loss"], state.best_loss),
+            best_step=jnp.where(better, step, state.best_step),
+            step=step,
+            stale_checks=stale,
+            stopped=tired | ~finite | (step >= self.steps),
+            diverged=~finite,
+        )
+        # Beside other seeds a stopped one goes on being computed, but nothing changes.
+        kept = _choose(state.stopped, state, following)
+        metrics = {
+            **figures,
+            "step": step,
+            "best_step": kept.best_step,
+            "stopped": kept.stopped,
+            "diverged": kept.diverged,
+        }
+        return kept, metrics
+
+    def step_work(self, train: Rows | None) -> Work:
+        """Returns the work of one update, from its trace; nothing is run."""
+        shapes = jax.eval_shape(self.start, jax.random.key(0))
+        rows = jax.eval_shape(
+            lambda: Order(
+                train,
+                first=jnp.array(0),
+                span=1,
+                batch=self.batch,
+                key=jax.random.key(0),
+            ).at(jnp.array(0))
+        )
+        step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, rows)
+        return work(step)
+
+
+class DescentProgram(AbstractProgram):
+    """The three compiled parts of a run: start, check, test."""
+
+    def __init__(self, descent: Descent, splits: Splits, seeds: int | None):
+        def batched(function, axes):
+            return function if seeds is None else jax.vmap(function, in_axes=axes)
+
+        self.descent = descent
+        self.splits = jax.tree.map(jnp.asarray, splits)
+        self.checks = -(-descent.steps // descent.steps_per_check)
+        shape = () if seeds is None else (seeds,)
+        keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
+        count = jax.ShapeDtypeStruct((), jnp.int32)
+        rows = self.splits.train, self.splits.validation
+        start = jax.jit(batched(descent.start, 0))
+        check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
+        test = jax.jit(batched(descent.evaluate, (0, None)))
+        state = jax.eval_shape(start, keys)
+        self._start = start.lower(keys).compile()
+        self._check = check.lower(state, count, count, *rows, keys).compile()
+        self._test = test.lower(state.best_params, self.splits.test).compile()
+        self.bytes = program_bytes(self._check)
+        self.matmul_flops_per_step = descent.step_work(splits.train).matmul_flops
+
+    def start(self, init_key):
+        return self._start(init_key)
+
+    def advance(self, state, data_key):
+        first = int(jnp.max(state.step))
+        count = min(self.descent.steps_per_check, self.descent.steps - first)
+        return self._check(
+            state,
+            jnp.int32(first),
+            jnp.int32(count),
+            self.splits.train,
+            self.splits.validation,
+            data_key,
+        )
+
+    def test(self, state):
+        return self._test(state.best_params, self.splits.test)
+
+    def best(self, state):
+        return state.best_params
+
+
+def _is_trainable(leaf: Any) -> bool:
+    """Whether a leaf of a model's shapes is a weight."""
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    return is_shape and jnp.issubdtype(leaf.dtype, jnp.inexact)
+
+
+def _choose(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

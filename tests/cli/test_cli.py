@@ -1,0 +1,169 @@
+"""The command line: what it prints, how it refuses, and its exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nnarena.cli import app
+
+
+run = CliRunner().invoke
+
+SUITE = """
+models = ["elman", "gru"]
+tasks = [{ name = "add", length = 6 }]
+seeds = 2
+width = 4
+
+[trainer]
+steps = 12
+batch = 4
+checks = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """A folder in which a small suite was run by the command itself."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "mine.toml").write_text(SUITE)
+    done = run(
+        app, ["run", str(folder / "mine.toml"), "-r", str(folder / "out"), "-w", "0"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "gru" in done.output
+    assert "overall" in done.output
+    return folder / "out"
+
+
+def test_run_ends_in_a_page(results):
+    assert (results / "report.html").stat().st_size > 10_000
+
+
+def test_a_second_run_repeats_nothing(results):
+    again = run(
+        app, ["run", str(results.parent / "mine.toml"), "-r", str(results), "-w", "0"]
+    )
+    assert again.exit_code == 0
+    assert "4 of them already in" in again.output
+
+
+def test_compare_speaks_json(results):
+    answer = run(app, ["compare", str(results), "--json"])
+    board = json.loads(answer.stdout)
+    assert answer.exit_code == 0
+    assert {s["contender"] for s in board["standings"]} == {"elman", "gru"}
+
+
+def test_report_writes_where_it_is_told(results, tmp_path):
+    answer = run(app, ["report", str(results), "-o", str(tmp_path / "page.html")])
+    assert answer.exit_code == 0
+    assert "gru" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["models", "tasks", "suites"])
+def test_lists_in_both_forms(kind):
+    shown, machine = run(app, ["list", kind]), run(app, ["list", kind, "--json"])
+    rows = json.loads(machine.stdout)
+    assert shown.exit_code == machine.exit_code == 0
+    assert rows
+    assert all(row["name"] in shown.stdout for row in rows)
+
+
+@pytest.mark.parametrize("name", ["exp_unitary", "mnist", "quick"])
+def test_show_in_both_forms(name):
+    shown, machine = run(app, ["show", name]), run(app, ["show", name, "--json"])
+    assert shown.exit_code == 0
+    assert name in shown.stdout
+    assert json.loads(machine.stdout)["name"] == name
+
+
+def test_plan_lists_widths_and_time(results):
+    suite = str(results.parent / "mine.toml")
+    answer = run(app, ["plan", suite, "-r", str(results), "-s", "3", "--json"])
+    plan = json.loads(answer.stdout)
+    assert answer.exit_code == 0
+    assert (plan["runs"], plan["done"]) == (6, 4)
+    assert {row["width"] for row in plan["cells"]} == {4}
+    assert plan["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "quikc"], "did you mean quick"),
+        (["run", "--models", "lsmt"], "did you mean lstm"),
+        (["run", "--tasks", "ad"], "add"),
+        (["run", "--tasks", "add(long=3)"], "length"),
+        (["run", "--models", "nothere.py"], "nothere.py"),
+        (["run", "missing.toml"], "missing.toml"),
+        (["show", "lstmm"], "did you mean lstm"),
+        (["check", "mnits"], "did you mean mnist"),
+        (["list", "animals"], "models, tasks, suites"),
+        (["compare", "/nonexistent"], "no records"),
+        (["report", "/nonexistent"], "/nonexistent"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(words, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = run(app, words)
+    assert answer.exit_code == 2, answer.output
+    assert says in answer.output
+    assert "Traceback" not in answer.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_data_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("NNARENA_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("NNARENA_CACHE", str(tmp_path / "cache"))
+    bad = tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"junk")
+    answer = run(app, ["run", "mnist", "-r", str(tmp_path / "out")])
+    assert answer.exit_code == 2
+    assert "train-images-idx3-ubyte.gz" in answer.output
+    assert "not the published one" in answer.output.replace("\n", " ")
+
+
+def test_a_failing_model_ends_in_exit_code_1(tmp_path):
+    plugin = tmp_path / "sad.py"
+    plugin.write_text(
+        "from nnarena import MODELS, AbstractCell\n"
+        '@MODELS.register("sad", family="test", source="nowhere")\n'
+        "class Sad(AbstractCell):\n"
+        "    hidden_size: int\n"
+        "    def __init__(self, features, hidden, *, key): self.hidden_size = hidden\n"
+        "    def init_state(self): raise RuntimeError('no state')\n"
+        "    def __call__(self, state, x, dt): return state, x\n"
+    )
+    suite = tmp_path / "mine.toml"
+    suite.write_text(SUITE)
+    words = ["run", str(suite), "-m", str(plugin), "-m", "elman", "-s", "1", "-w", "0"]
+    answer = run(app, [*words, "-r", str(tmp_path / "out")])
+    assert answer.exit_code == 1, answer.output
+    assert "no state" in answer.output
+    assert "1 failed" in answer.output
+
+
+def test_every_command_has_help():
+    listed = run(app, ["--help"]).output
+    for command in ("run", "plan", "list", "show", "check", "compare", "report"):
+        assert command in listed
+        helped = run(app, [command, "--help"])
+        assert helped.exit_code == 0
+        assert len(helped.output) > 100
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from nnarena.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'jax', 'numpy', 'pandas', 'pydantic'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
