@@ -1,8 +1,7 @@
-"""Every law is broken by an entrant made to break it, and by no innocent one."""
+"""Every law of models is broken by a model made to break it, and by no other."""
 
-import itertools
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import equinox as eqx
 import jax
@@ -10,48 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnarena.check import MODEL_LAWS, TASK_LAWS, ModelCase, TaskCase, Verdict, judge
-from nnarena.core.registry import Registry
-from nnarena.core.scoring import Scoring, accuracy
-from nnarena.core.types import Classes, Example, Signature, Tokens
-from nnarena.models import MODELS, AbstractCell, AbstractLayer
-from nnarena.tasks import TASKS, AbstractTask, Splits
-from nnarena.tasks.files import DataFolder, DataProblem
-
-
-@pytest.fixture
-def enter(monkeypatch):
-    """Registers an entrant as "flawed", for one test only."""
-
-    def enter(registry: Registry, make: type, source: str = "a talk in the hall"):
-        registry.discover()
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-        registry.register("flawed", family="test", source=source)(make)
-
-    return enter
-
-
-def broken(verdicts: list[Verdict]) -> dict[str, str]:
-    """Returns the broken laws with the sentence that says how."""
-    found = {v.law: v.detail for v in verdicts if v.passed is False}
-    for sentence in found.values():
-        assert "\n" not in sentence
-        assert "expected" in sentence or "declared" in sentence
-    return found
-
-
-def broken_by_model(**numbers: Any) -> dict[str, str]:
-    case = ModelCase("flawed", numbers)
-    return broken([judge(law, case) for law in MODEL_LAWS])
-
-
-def broken_by_task() -> dict[str, str]:
-    case = TaskCase("flawed")
-    return broken([judge(law, case) for law in TASK_LAWS])
+from nnarena.check import MODEL_LAWS, ModelCase, judge
+from nnarena.core.types import Features, Signature
+from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
 
 
 Flaw = Callable[[jax.Array, jax.Array], jax.Array]
-calls = itertools.count()
 
 
 def layer_with(
@@ -61,15 +24,15 @@ def layer_with(
     outputs: int = 32,
     start: Callable[..., jax.Array] = jax.random.normal,
 ) -> type:
-    """Returns a sound layer with one flaw, which may change its outputs at the end."""
+    """Returns a sound layer, or one with a flaw that changes its outputs at the end."""
     declared = causal
 
     class Flawed(AbstractLayer):
-        r"""$$h_t = \tanh(W \sum_{s \le t} x_s / t)$$"""  # noqa: D400, D403, D415
+        r"""The mean so far: $$h_t = \tanh(W \sum_{s \le t} x_s / t)$$."""
 
         weight: jax.Array
-        hidden_size: int = eqx.field(static=True, default=outputs)
-        causal: bool = eqx.field(static=True, default=declared)
+        hidden_size: int = eqx.field(static=True)
+        causal: bool = eqx.field(static=True)
 
         def __init__(self, features: int, hidden: int, *, key):
             del hidden
@@ -83,79 +46,194 @@ def layer_with(
     return Flawed
 
 
+class OneAnswerTooMany(AbstractModel):
+    """A whole model: $$y_t = W_t x_t$$, and the first answer once more at the end."""
+
+    embed: jax.Array
+    head: jax.Array
+    signature: Signature
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, key):
+        first, second = jax.random.split(key)
+        self.embed = jax.random.normal(first, (signature.inputs.size, 4 * hidden))
+        self.head = jax.random.normal(second, (4 * hidden, signature.outputs.size))
+        self.signature, self.causal = signature, True
+
+    def __call__(self, xs, dts, *, key=None):
+        features = isinstance(self.signature.inputs, Features)
+        hs = jnp.tanh(xs @ self.embed if features else self.embed[xs])
+        answers = hs @ self.head
+        if self.signature.answers == "once":
+            return answers[-1]
+        return jnp.concatenate([answers, answers[:1]])
+
+
+class CountsItsCalls(AbstractCell):
+    """A cell with a memory outside of its state: $$h_t = x_t W + n$$."""
+
+    weight: jax.Array
+    calls: Iterator[int] = eqx.field(static=True)
+    hidden_size: int = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, key):
+        self.weight = jax.random.normal(key, (features, 32))
+        self.calls, self.hidden_size = count(), 32
+
+    def init_state(self):
+        return jnp.zeros(())
+
+    def __call__(self, state, x, dt):
+        return state, jnp.tanh(x @ self.weight) + 0.1 * next(self.calls)
+
+
 @jax.custom_jvp
-def smooth_only_away_from_zero(x):
+def without_gradient(x):
     return x
 
 
-@smooth_only_away_from_zero.defjvp
+@without_gradient.defjvp
 def _(primals, tangents):
     return primals[0], tangents[0] * jnp.nan
 
 
 @jax.custom_batching.custom_vmap
-def center_over_batch(hs):
+def batch_mean(hs):
     return hs
 
 
-@center_over_batch.def_vmap
+@batch_mean.def_vmap
 def _(axis_size, in_batched, hs):
-    return hs - jnp.mean(hs, axis=0, keepdims=True), True
+    return jnp.broadcast_to(jnp.mean(hs, axis=0, keepdims=True), hs.shape), True
 
 
-FLAWED_LAYERS = {
+def unseeded(key, shape):
+    return jnp.asarray(np.random.default_rng().normal(size=shape), jnp.float32)
+
+
+def raises_on_one_step(hs, dts):
+    if hs.shape[0] == 1:
+        raise RuntimeError("one step is too few\nand this line is not for the verdict")
+    return hs
+
+
+FLAWED_MODELS = {
     "none": (layer_with(), {}),
     "reads the end first": (
         layer_with(lambda hs, dts: jnp.flip(hs, axis=0)),
-        {"causal": "features, answered every step: declared causal, but a change"},
+        {"causal": "features, answered every step: declared causal, but a change of"},
     ),
     "needlessly not causal": (
         layer_with(causal=False),
-        {"causal": "declared not causal, but no change of later inputs"},
+        {"causal": "declared not causal, but no change of later inputs changed an"},
     ),
-    "one step too many": (
-        layer_with(lambda hs, dts: jnp.concatenate([hs, hs[-1:]])),
+    "one answer too many": (
+        OneAnswerTooMany,
         {"shapes": "expected answers of shape (1, 2) in float32, but got (2, 2)"},
     ),
+    "raises": (
+        layer_with(raises_on_one_step),
+        {"shapes": "but it raised RuntimeError: one step is too few"},
+    ),
     "mixes the batch": (
-        layer_with(lambda hs, dts: hs + 0.5 * center_over_batch(hs)),
+        layer_with(lambda hs, dts: hs + 0.5 * batch_mean(hs)),
         {"vmap": "expected the same answers to a sequence alone and beside others"},
     ),
-    "gradient is no number": (
-        layer_with(lambda hs, dts: smooth_only_away_from_zero(hs)),
+    "counts its calls": (
+        CountsItsCalls,
         {
-            "gradients": "but that of `embed.weight` is not",
+            "step": "expected step 0 taken by itself to give what the scanned sequence",
+            "vmap": "expected the same answers to a sequence alone and beside others",
+        },
+    ),
+    "gradient is no number": (
+        layer_with(lambda hs, dts: without_gradient(hs)),
+        {
+            "gradients": "every weight, but that of `embed.weight` is not",
             "overfits": "but the loss was no longer finite at step 1",
         },
     ),
-    "deaf": (
-        layer_with(lambda hs, dts: 0.0 * hs),
-        {"overfits": "to fall below a tenth of its start within 400 steps"},
+    "weights that nothing decides": (
+        layer_with(start=unseeded),
+        {"keys": "expected the same key to give the same weights, but they differ"},
     ),
-    "no chance in its weights": (
+    "weights that the key does not decide": (
         layer_with(start=lambda key, shape: jnp.eye(*shape)),
         {"keys": "expected another key to give other weights, but they are the same"},
     ),
     "breaks after a pause": (
         layer_with(lambda hs, dts: jnp.where(dts[:, None] > 2.5, jnp.inf, hs)),
-        {"irregular times": "but the answer at step"},
+        {"irregular times": "elapsed times between 0 and 3, but the answer at step"},
     ),
-    "as large as it likes": (
+    "deaf": (
+        layer_with(lambda hs, dts: 0.0 * hs),
+        {"overfits": "below a tenth of its start within 400 steps, but it fell"},
+    ),
+    "too large for any width": (
         layer_with(outputs=3_000),
         {"width": "a budget of 3,000 cannot be met"},
     ),
-    "raises": (
-        layer_with(lambda hs, dts: hs / 0 if hs.shape[0] == 2 else hs),
-        {},
-    ),
 }
+"""Models with the laws that they break, and words of the sentences that say so."""
 
 
-@pytest.mark.parametrize("flaw", FLAWED_LAYERS)
-def test_a_flawed_layer_breaks_its_law_and_no_other(enter, flaw):
-    make, expected = FLAWED_LAYERS[flaw]
+def broken_laws() -> dict[str, str]:
+    """Returns the laws that the flawed model breaks, and the sentences that say how."""
+    case = ModelCase("flawed")
+    verdicts = [judge(law, case) for law in MODEL_LAWS]
+    return {v.law: v.detail for v in verdicts if v.passed is False}
+
+
+@pytest.mark.parametrize("flaw", FLAWED_MODELS)
+def test_a_flawed_model_breaks_its_law_and_no_other(enter, flaw):
+    make, expected = FLAWED_MODELS[flaw]
     enter(MODELS, make)
-    found = broken_by_model()
+    found = broken_laws()
     assert set(found) == set(expected), found
     for law, words in expected.items():
         assert words in found[law]
+        assert "\n" not in found[law]
+
+
+class Constant(AbstractModel):
+    """Answers $$0$$ whatever it is asked; its three weights do not matter."""
+
+    weight: jax.Array
+    signature: Signature
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, key):
+        del hidden
+        self.weight = jax.random.normal(key, (3,))
+        self.signature, self.causal = signature, True
+
+    def __call__(self, xs, dts, *, key=None):
+        steps = xs.shape[:1] if self.signature.answers == "every step" else ()
+        zeros = jnp.zeros((*steps, self.signature.outputs.size))
+        return zeros + 0.0 * jnp.sum(self.weight)
+
+
+def test_a_model_that_learns_nothing(enter):
+    enter(MODELS, Constant)
+    found = broken_laws()
+    assert set(found) == {"gradients", "overfits", "width"}
+    assert "the gradient of every weight is zero" in found["gradients"]
+    assert "has only 3 parameters at width" in found["width"]
+
+
+@pytest.mark.parametrize(
+    ("docstring", "source", "sentence"),
+    [
+        (None, "elman1990finding", "expected a docstring of Constant, but it has none"),
+        ("It answers.", "elman1990finding", "but it has none"),
+        ("It answers $$0$$.", " ", "but it is empty"),
+        ("It answers $$0$$.", "elman2090", "but 'elman2090' is none"),
+    ],
+)
+def test_a_model_without_an_account(enter, monkeypatch, docstring, source, sentence):
+    monkeypatch.setattr(Constant, "__doc__", docstring)
+    enter(MODELS, Constant, source=source, version=1)
+    documented = next(law for law in MODEL_LAWS if law.name == "documented")
+    verdict = judge(documented, ModelCase("flawed"))
+    assert verdict.passed is False
+    assert sentence in verdict.detail

@@ -108,7 +108,9 @@ def test_plan_lists_widths_and_time(results):
         (["report", "/nonexistent"], "/nonexistent"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_code_2(words, says, tmp_path, monkeypatch):
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
+    words, says, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     answer = run(app, words)
     assert answer.exit_code == 2, answer.output

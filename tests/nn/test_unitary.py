@@ -67,7 +67,9 @@ def test_exponential_in_double_is_that_of_scipy():
             skew = skew_of(draw_raw(size, scale))
             found = np.asarray(unitary.exponential(jnp.asarray(skew)))
             expected = scipy.linalg.expm(skew)
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * (1 + scale))
+            np.testing.assert_allclose(
+                found, expected, rtol=0, atol=1e-12 * (1 + scale)
+            )
 
 
 @pytest.mark.parametrize("scale", [*SCALES, 10.0])
@@ -88,7 +90,9 @@ def norm_change(matrix: jax.Array, steps: int) -> float:
 
 
 @pytest.mark.parametrize("scale", [*SCALES, 10.0])
-@pytest.mark.parametrize(("size", "limit"), [(1, 1e-4), (5, 5e-5), (16, 2e-5), (36, 2e-5)])
+@pytest.mark.parametrize(
+    ("size", "limit"), [(1, 1e-4), (5, 5e-5), (16, 2e-5), (36, 2e-5)]
+)
 def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: float):
     """To the rounding of W: 6e-8 an entry, which small matrices average out less."""
     matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).value()

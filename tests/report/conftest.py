@@ -1,13 +1,6 @@
 """A store of made-up runs, and its page."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from tests.synthetic import fill_store
 
 from nnarena.report.page import write_report

@@ -1,4 +1,4 @@
-"""Small suites that train in a second, and a cache of compiled programs of their own."""
+"""Small suites that train in a second, and a cache of programs of their own."""
 
 import pytest
 

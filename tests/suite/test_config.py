@@ -16,7 +16,9 @@ def test_every_packaged_suite_can_be_planned():
 
 
 def test_a_choice_is_a_name_or_a_table_of_numbers():
-    suite = parse_suite({**GOOD, "tasks": ["add", {"name": "add", "length": 7}]}, "here")
+    suite = parse_suite(
+        {**GOOD, "tasks": ["add", {"name": "add", "length": 7}]}, "here"
+    )
     assert [choice.numbers for choice in suite.tasks] == [{}, {"length": 7}]
 
 
@@ -46,7 +48,10 @@ def test_a_wrong_suite_names_place_and_key(change, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"models": [{"name": "lstm", "forget": 1}]}, ["lstm", "forget", "forget_bias"]),
+        (
+            {"models": [{"name": "lstm", "forget": 1}]},
+            ["lstm", "forget", "forget_bias"],
+        ),
         ({"tasks": [{"name": "add", "long": 1}]}, ["add", "long", "length"]),
         ({"tasks": [{"name": "add", "length": 1}]}, ["add", "length"]),
         ({"trainer": {"lr": 1}}, ["trainer", "lr", "learning_rate"]),

@@ -96,7 +96,9 @@ def test_seeds_as_an_axis_agree_with_seeds_alone(session, tmp_path):
         twin = next(other for other in together if other.key == record.key)
         assert twin.result.test_loss == pytest.approx(record.result.test_loss, rel=1e-4)
         for name, weight in session.store.weights(record.key).items():
-            np.testing.assert_allclose(together.weights(record.key)[name], weight, atol=1e-4)
+            np.testing.assert_allclose(
+                together.weights(record.key)[name], weight, atol=1e-4
+            )
 
 
 PLUGIN = """
@@ -134,7 +136,9 @@ def plugin_session(tiny_suite, folder: Path, name: str, body: str) -> Session:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_broken_model_fails_its_own_runs_with_a_reason(tiny_suite, tmp_path, workers):
     name = f"broken_{workers}"
-    session = plugin_session(tiny_suite, tmp_path, name, 'raise RuntimeError("no luck")')
+    session = plugin_session(
+        tiny_suite, tmp_path, name, 'raise RuntimeError("no luck")'
+    )
     # Breaks while shapes are traced for the first time, in the middle of a run.
     events = list(session.run(workers=workers))
     assert [event.kind for event in events] == ["failed", "failed"]

@@ -3,54 +3,59 @@
 from .standing import Cell, Leaderboard, Standing
 
 
+Lines = tuple[str, str]
+"""A field of the table: the figure, and below it its doubt."""
+
+
 def figure(value: float) -> str:
-    """Returns a score at three digits: 0.973, 0.0471, 0.00021."""
+    """Returns a score at three digits: 0.973, 0.047, 0.00021."""
     return f"{value:.3f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
-def board_rows(board: Leaderboard) -> list[tuple[str, ...]]:
-    """Returns a header and one row per contender, all as text."""
+def board_fields(board: Leaderboard) -> list[tuple[Lines, ...]]:
+    """Returns a header and one row per contender, each field two lines of text."""
     tasks = [
-        f"{card.task} ({'accuracy' if card.higher_is_better else 'mse'})"
+        (card.task, "accuracy" if card.higher_is_better else "mean squared error")
         for card in board.tasks
     ]
-    header = ("rank", "contender", "family", "overall", *tasks, "parameters", "s/run")
+    header = (("#", ""), ("contender", ""), ("overall", ""), *tasks, ("cost", ""))
     return [header, *(_row(standing, board) for standing in board.standings)]
 
 
-def _row(standing: Standing, board: Leaderboard) -> tuple[str, ...]:
-    cells = [_cell_text(standing.cell(card.task)) for card in board.tasks]
+def _row(standing: Standing, board: Leaderboard) -> tuple[Lines, ...]:
+    cells = [_cell(standing.cell(card.task)) for card in board.tasks]
     parameters = "-" if standing.parameters is None else f"{standing.parameters:,}"
     seconds = "-" if standing.run_seconds is None else f"{standing.run_seconds:.1f}"
     return (
-        str(standing.rank),
-        standing.contender,
-        standing.family,
-        _overall_text(standing),
+        (str(standing.rank), ""),
+        (standing.contender, standing.family),
+        _overall(standing),
         *cells,
-        parameters,
-        seconds,
+        (f"{parameters} par.", f"{seconds} s/run"),
     )
 
 
-def _overall_text(standing: Standing) -> str:
+def _overall(standing: Standing) -> Lines:
     if standing.overall is None:
-        return "-"
-    text = f"{standing.overall:.2f}"
+        return "-", ""
+    doubt = ""
     if standing.interval is not None:
-        text += f" [{standing.interval.low:.2f}, {standing.interval.high:.2f}]"
-    return text if standing.complete else text + " incomplete"
+        doubt = f"[{standing.interval.low:.2f}, {standing.interval.high:.2f}]"
+    mark = "" if standing.complete else " incomplete"
+    return f"{standing.overall:.2f}{mark}", doubt
 
 
-def _cell_text(cell: Cell | None) -> str:
-    if cell is None or cell.mean is None:
-        return "-" if cell is None or not cell.failed else f"{cell.failed} failed"
-    text = figure(cell.mean)
-    if cell.interval is not None:
-        text += f" [{figure(cell.interval.low)}, {figure(cell.interval.high)}]"
-    text += f" {cell.solved}/{cell.judged}"
+def _cell(cell: Cell | None) -> Lines:
+    if cell is None:
+        return "-", ""
     troubles = [(cell.diverged, "diverged"), (cell.failed, "failed")]
-    return text + "".join(f", {count} {what}" for count, what in troubles if count)
+    told = "".join(f" {count} {what}" for count, what in troubles if count)
+    if cell.mean is None:
+        return told.strip() or "-", ""
+    doubt = ""
+    if cell.interval is not None:
+        doubt = f"[{figure(cell.interval.low)}, {figure(cell.interval.high)}]"
+    return f"{figure(cell.mean)} {cell.solved}/{cell.judged}{told}", doubt
 
 
 def footnotes(board: Leaderboard) -> list[str]:
@@ -59,15 +64,16 @@ def footnotes(board: Leaderboard) -> list[str]:
     chances = ", ".join(f"{card.task} {figure(card.chance)}" for card in board.tasks)
     return [
         board.verdict,
-        f"overall: 0 is a blind answer, 1 a perfect one, mean over tasks; "
-        f"[{percent} % bootstrap interval over seeds]; k/n: runs that solved the task; "
-        f"chance: {chances}",
+        f"Mean over seeds, [{percent} % bootstrap interval], k/n runs that solved the "
+        f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
     ]
 
 
 def board_text(board: Leaderboard) -> str:
     """Returns the table in columns, with verdict and notes below."""
-    rows = board_rows(board)
+    rows = [
+        [" ".join(filter(None, lines)) for lines in row] for row in board_fields(board)
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

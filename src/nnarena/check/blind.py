@@ -1,7 +1,5 @@
 """Answers that need no model: the blind one and the perfect one, and their scores."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,17 +23,14 @@ def blind_scores(
     one answer for all steps and, where there are steps, one for each of them.
     """
     return [
-        _score(truth, signature, lambda _, answer=answer: answer)
+        _scores(_tally_alike(answer, *_arrays(truth), signature))
         for answer in _blind_answers(seen, signature)
     ]
 
 
 def perfect_scores(truth: Answers, signature: Signature) -> tuple[Scores, Scores]:
     """Returns the scores, and counts, of the targets themselves taken as answers."""
-    if not isinstance(signature.outputs, Classes):
-        return _score(truth, signature, lambda target: target)
-    size = signature.outputs.size
-    return _score(truth, signature, lambda target: 1e4 * jax.nn.one_hot(target, size))
+    return _scores(_tally_perfect(*_arrays(truth), signature))
 
 
 def ratio(scores: Scores, counts: Scores) -> tuple[float, float]:
@@ -79,14 +74,37 @@ def _totals(
     return totals, mask.sum(axis=0)[:, None]
 
 
-def _score(
-    truth: Answers, signature: Signature, answer: Callable[[Array], Array]
-) -> tuple[Scores, Scores]:
-    def one(row: tuple[Array, Array]) -> Tally:
-        target, mask = row
-        example = Example(jnp.zeros((1, 1)), jnp.zeros(1), target, mask)
-        return tally(answer(target), example, signature)
+def _arrays(answers: Answers) -> tuple[Array, Array]:
+    return jnp.asarray(answers.targets), jnp.asarray(answers.mask)
 
-    rows = jnp.asarray(truth.targets), jnp.asarray(truth.mask)
-    tallies = quick_jit(lambda rows: jax.lax.map(one, rows, batch_size=64))(rows)
+
+def _scores(tallies: Tally) -> tuple[Scores, Scores]:
     return np.asarray(tallies.score, float), np.asarray(tallies.count, float)
+
+
+@quick_jit
+def _tally_alike(
+    answer: Array, targets: Array, mask: Array, signature: Signature
+) -> Tally:
+    """Returns the tally of every row, all of them answered alike."""
+
+    def one(row: tuple[Array, Array]) -> Tally:
+        return tally(answer, _example(*row), signature)
+
+    return jax.lax.map(one, (targets, mask), batch_size=64)
+
+
+@quick_jit
+def _tally_perfect(targets: Array, mask: Array, signature: Signature) -> Tally:
+    """Returns the tally of every row, each answered by its target."""
+    classes = isinstance(signature.outputs, Classes)
+
+    def one(row: tuple[Array, Array]) -> Tally:
+        sure = 1e4 * jax.nn.one_hot(row[0], signature.outputs.size) if classes else None
+        return tally(row[0] if sure is None else sure, _example(*row), signature)
+
+    return jax.lax.map(one, (targets, mask), batch_size=64)
+
+
+def _example(targets: Array, mask: Array) -> Example:
+    return Example(jnp.zeros((1, 1)), jnp.zeros(1), targets, mask)

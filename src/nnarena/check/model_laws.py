@@ -60,8 +60,8 @@ def check_causal(case: ModelCase) -> None:
         for words, step in looked.items():
             require(
                 step is None,
-                f"{words}: declared causal, but a change of the inputs from step {step} "
-                "on changed an answer before it",
+                f"{words}: declared causal, but a change of inputs from step {step} on "
+                "changed an answer before it",
             )
     else:
         require(
@@ -192,7 +192,7 @@ def check_irregular_times(case: ModelCase) -> None:
         xs, _ = draw_inputs(signature, LENGTH)
         dts = 3.0 - np.random.default_rng(2).uniform(0.0, 3.0, LENGTH)  # in (0, 3]
         answers = case.answer(signature, xs, dts.astype(np.float32))
-        finite = np.isfinite(answers).reshape(LENGTH, -1).all(axis=1)
+        finite = np.isfinite(answers).all(axis=-1)
         require(
             finite.all(),
             f"{words_for(signature)}: expected finite answers at elapsed times between "

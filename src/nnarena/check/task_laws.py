@@ -50,7 +50,8 @@ def check_compiled(case: TaskCase) -> None:
 
 
 def check_inputs(case: TaskCase) -> None:
-    inputs, xs, dts = case.task.signature.inputs, case.examples.xs, case.examples.dts
+    inputs = case.task.signature.inputs
+    xs, dts = np.asarray(case.examples.xs), np.asarray(case.examples.dts)
     features = isinstance(inputs, Features)
     time = xs.shape[1:2]
     wanted = (*time, inputs.size) if features else time

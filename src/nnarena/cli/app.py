@@ -181,3 +181,15 @@ def report(
     from .results import write_page
 
     write_page(results, output)
+
+
+@app.command()
+def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+    """Measure how far back trained models feel their input, by the gradient.
+
+    For every contender and task, the median over seeds of the memory horizon in steps
+    and of the gradient at the first step over that at the last.
+    """
+    from .diagnose import show_diagnosis
+
+    show_diagnosis(results, as_json=json)

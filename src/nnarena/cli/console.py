@@ -1,6 +1,7 @@
 """Printing: one console for answers, one for news, one way to refuse."""
 
 import json
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
@@ -11,8 +12,8 @@ from rich.console import Console
 
 P = ParamSpec("P")
 
-out = Console(highlight=False)
-"""Answers go to standard output."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+"""Answers go to standard output; into a pipe or file they are not cut to 80 columns."""
 
 news = Console(stderr=True, highlight=False)
 """Progress and problems go to standard error."""

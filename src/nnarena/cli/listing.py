@@ -1,4 +1,4 @@
-"""`arena list` and `arena show`: what there is, and what each entrant says of itself."""
+"""`arena list` and `arena show`: what there is, and what each says of itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def show_list(kind: str, *, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "name", overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     out.print(table)

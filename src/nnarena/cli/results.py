@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
 from ..analysis.standing import Leaderboard
-from ..analysis.text import board_rows, footnotes
+from ..analysis.text import board_fields, footnotes
 from ..runs.store import DirectoryStore
 from .console import guarded, news, out, print_json, refuse
 
@@ -32,10 +34,11 @@ def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard
 def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
     """Prints the leaderboard as a table with its verdict."""
     board = read_leaderboard(results, keys)
-    header, *rows = board_rows(board)
-    table = Table(pad_edge=False)
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index in (1, 2) else "right")
+    header, *rows = (
+        [escape("\n".join(filter(None, lines))) for lines in row]
+        for row in board_fields(board)
+    )
+    table = Table(*header, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*row)
     out.print(table)

@@ -176,10 +176,12 @@ def import_file(path: str | Path) -> str:
     path = Path(path).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    name = f"nnarena_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"nnarena_plugin_{path.stem}_{digest}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:

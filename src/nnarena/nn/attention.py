@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
@@ -45,7 +46,5 @@ class SelfAttention(eqx.Module):
 def glorot_linear(inputs: int, outputs: int, *, key: Key) -> eqx.nn.Linear:
     """A linear map with Glorot weights and zero bias."""
     linear = eqx.nn.Linear(inputs, outputs, key=key)
-    weight = initializers.glorot(inputs, outputs, key=key).T
-    return eqx.tree_at(
-        lambda part: (part.weight, part.bias), linear, (weight, 0.0 * linear.bias)
-    )
+    weights = initializers.glorot(inputs, outputs, key=key).T, jnp.zeros(outputs)
+    return eqx.tree_at(lambda part: (part.weight, part.bias), linear, weights)

@@ -1,5 +1,6 @@
 """What a run tells while it goes on: small facts that travel as JSON lines."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -20,5 +21,5 @@ class Event(BaseModel):
 
     kind: Kind
     key: str
-    figures: dict[str, float | None] = {}
+    figures: Mapping[str, float | None] = {}
     text: str = ""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,9 +17,6 @@ from ..tasks import TASKS, AbstractTask
 from ..training.base import AbstractTrainer
 from ..training.gradient_descent import GradientDescent
 from .config import Choice, Suite, SuiteProblem
-
-
-TRAINERS = {"gradient_descent": GradientDescent}
 
 
 class Job(BaseModel):
@@ -71,7 +68,7 @@ def make_task(choice: Choice) -> AbstractTask:
     return entry.make(**entry.settings(choice.numbers))
 
 
-def make_trainer(numbers: dict[str, Any]) -> GradientDescent:
+def make_trainer(numbers: Mapping[str, Any]) -> GradientDescent:
     """Returns the trainer with its numbers.
 
     Raises:
@@ -95,7 +92,7 @@ def assemble(job: Job) -> Assembled:
     return Assembled(
         contender=Contender(identity.model.name, identity.model.numbers),
         task=make_task(Choice(name=identity.task.name, numbers=identity.task.numbers)),
-        trainer=TRAINERS[identity.trainer.name](**identity.trainer.numbers),
+        trainer=make_trainer(identity.trainer.numbers),
         width=identity.width,
     )
 

@@ -68,8 +68,8 @@ class DataFolder:
                 reasons.append(f"{mirror} ({type(error).__name__})")
         raise DataProblem(
             f"{self._missing(file)} and could not be downloaded from "
-            f"{' or '.join(reasons)}; put the file at {target}, or set NNARENA_DATA to a "
-            f"folder that holds {file.path}"
+            f"{' or '.join(reasons)}; put the file at {target}, or set NNARENA_DATA "
+            f"to a folder that holds {file.path}"
         )
 
 
@@ -77,8 +77,8 @@ def _checked(path: Path, file: RemoteFile) -> Path:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != file.sha256:
         raise DataProblem(
-            f"the file {path} is not the published one (its SHA-256 is {digest[:12]}..., "
-            f"not {file.sha256[:12]}...); delete it and fetch it again from "
+            f"the file {path} is not the published one (its SHA-256 is "
+            f"{digest[:12]}..., not {file.sha256[:12]}...); delete it and fetch it from "
             f"{file.mirrors[0]}"
         )
     return path

@@ -18,7 +18,7 @@ class Memory(AbstractTask):
         symbols = 3:   4 1 7 . . . . ?1              ->  1
 
     Tests whether a symbol seen first is still there `fillers` steps later. Tokens are
-    the `classes` symbols, one filler (`.`) and one question per place (`?0`, `?1`, ...).
+    the `classes` symbols, one filler (`.`) and one question per place (`?0`, `?1`...).
     Score: accuracy; chance 1/classes. Solved at 0.9, the thesis's bar.
 
     With one symbol there are only `classes` different sequences, as in the thesis, so

@@ -141,11 +141,9 @@ def _run(
         history.append(metrics)
         if bool(jnp.all(metrics["stopped"])):
             break
-    first = init_key if init_key.ndim == 0 else init_key[0]
-    skeleton = eqx.filter_eval_shape(build, first)
     tested = program.test(state)
     return Fitted(
-        model=eqx.combine(program.best(state), _static_part(skeleton)),
+        model=with_weights(build, program.best(state)),
         history={
             name: np.stack([np.asarray(check[name]) for check in history])
             for name in history[0]
@@ -156,8 +154,27 @@ def _run(
     )
 
 
-def _static_part(skeleton: Any) -> Any:
-    return eqx.filter(skeleton, lambda leaf: not isinstance(leaf, jax.ShapeDtypeStruct))
+def with_weights(build: Build, weights: PyTree) -> AbstractModel:
+    """Returns the model of `build` with these weights; draws none of its own.
+
+    `weights` is what `AbstractProgram.best` returns, or `weight_shapes` filled by
+    `tree_from_paths`.
+    """
+    skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
+    return eqx.combine(weights, eqx.filter(skeleton, _is_shape, inverse=True))
+
+
+def weight_shapes(build: Build) -> PyTree:
+    """Returns the trainable part of a model, with shapes in place of arrays."""
+    skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
+    return eqx.filter(
+        skeleton,
+        lambda leaf: _is_shape(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact),
+    )
+
+
+def _is_shape(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def arrays_by_path(tree: PyTree) -> dict[str, np.ndarray]:

@@ -163,16 +163,14 @@ class Descent:
 
     def step_work(self, train: Rows | None) -> Work:
         """Returns the work of one update, from its trace; nothing is run."""
-        shapes = jax.eval_shape(self.start, jax.random.key(0))
-        rows = jax.eval_shape(
-            lambda: Order(
-                train,
-                first=jnp.array(0),
-                span=1,
-                batch=self.batch,
-                key=jax.random.key(0),
-            ).at(jnp.array(0))
-        )
+        key, zero = jax.random.key(0), jnp.array(0)
+        shapes = jax.eval_shape(self.start, key)
+
+        def batch(train):
+            order = Order(train, first=zero, span=1, batch=self.batch, key=key)
+            return order.at(zero)
+
+        rows = jax.eval_shape(batch, train)
         step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, rows)
         return work(step)
 

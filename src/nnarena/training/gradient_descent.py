@@ -1,6 +1,6 @@
 """Training by gradient descent: AdamW, a schedule, clipping, early stopping."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import equinox as eqx
 import jax
@@ -71,7 +71,7 @@ class GradientDescent(AbstractTrainer):
         return optax.chain(
             optax.clip_by_global_norm(self.clip),
             optax.adamw(
-                self.rate,
+                cast(optax.Schedule, self.rate),
                 weight_decay=self.weight_decay,
                 mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
             ),

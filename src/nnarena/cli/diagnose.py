@@ -1,0 +1,105 @@
+"""`arena diagnose`: how far back trained models still feel their inputs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.table import Table
+
+from ..analysis.labels import contender_labels, natural_key, task_labels
+from ..core.registry import UnknownName
+from ..diagnostics.gradient_flow import gradient_flow, horizon
+from ..runs.record import Record
+from ..runs.store import DirectoryStore
+from ..suite.restore import restore, restore_splits
+from ..tasks.files import DataProblem
+from .console import guarded, news, out, print_json, refuse
+
+
+ROWS = 128
+"""Validation examples that a profile is the mean of; the test split stays unread."""
+
+SKIPS = (UnknownName, ValueError, TypeError, FileNotFoundError, DataProblem)
+"""What leaves a run out: weights, entrants or data that are not here."""
+
+
+@guarded
+def show_diagnosis(results: Path, *, as_json: bool) -> None:
+    """Prints the memory of every contender on every task, the median over seeds."""
+    store = DirectoryStore(results)
+    records = [record for record in store if record.result.outcome == "finished"]
+    if not records:
+        raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    labels = zip(contender_labels(records), task_labels(records), strict=True)
+    for record, cell in zip(records, labels, strict=True):
+        try:
+            cells.setdefault(cell, []).append(_measure(record, store))
+        except SKIPS as error:
+            news.print(
+                f"left out {' on '.join(cell)}, seed {record.identity.seed}: {error}",
+                markup=False,
+                soft_wrap=True,
+            )
+    rows = list(_rows(cells))
+    if as_json:
+        print_json(rows)
+    else:
+        _print(rows)
+
+
+def _measure(record: Record, store: DirectoryStore) -> dict[str, Any]:
+    """Returns the figures of one run."""
+    model, task = restore(record, store)
+    validation = restore_splits(record).validation
+    rows = jax.tree.map(lambda column: column[:ROWS], validation)
+    norms = np.asarray(gradient_flow(model, task, rows).norms)  # pyright: ignore
+    return {
+        "length": len(norms),
+        "horizon": horizon(norms),
+        "first_to_last": float(norms[0] / norms[-1]) if norms[-1] else None,
+    }
+
+
+def _rows(cells: dict[tuple[str, str], list[dict[str, Any]]]) -> Iterator[dict]:
+    """Yields one row per contender and task: the median over its seeds."""
+    for contender, task in sorted(cells, key=lambda c: (natural_key(c[1]), c[0])):
+        runs = cells[contender, task]
+        if not runs:
+            continue
+        ratios = [r["first_to_last"] for r in runs if r["first_to_last"] is not None]
+        yield {
+            "contender": contender,
+            "task": task,
+            "seeds": len(runs),
+            "length": runs[0]["length"],
+            "horizon": float(np.median([run["horizon"] for run in runs])),
+            "first_to_last": float(np.median(ratios)) if ratios else None,
+        }
+
+
+def _print(rows: list[dict]) -> None:
+    table = Table(pad_edge=False)
+    table.add_column("contender")
+    table.add_column("task")
+    for name in ("seeds", "steps", "horizon", "first / last"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        ratio = row["first_to_last"]
+        table.add_row(
+            row["contender"],
+            row["task"],
+            str(row["seeds"]),
+            str(row["length"]),
+            f"{row['horizon']:g}",
+            "-" if ratio is None else f"{ratio:.2g}",
+        )
+    out.print(table)
+    out.print(
+        "horizon: steps before the last from which the input still moves the loss by "
+        "1 % of the strongest step; first / last: its gradient at the first step over "
+        "that at the last. Medians over seeds.",
+        markup=False,
+    )

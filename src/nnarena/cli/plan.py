@@ -1,0 +1,102 @@
+"""`arena plan`."""
+
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from ..suite import provenance
+from ..suite.estimate import Estimate, estimate, total_seconds
+from ..suite.executors import by_program
+from ..suite.plan import Job
+from ..suite.session import Session
+from .console import guarded, news, out, print_json
+from .progress import duration
+from .request import Request, resolve
+
+
+@guarded
+def show_plan(
+    request: Request, results: Path, workers: int | None, *, as_json: bool
+) -> None:
+    """Prints the runs of a suite with widths, parameters and time; runs nothing."""
+    session = resolve(request, results)
+    count = provenance.available_cores() if workers is None else max(1, workers)
+    cells = _cells(session)
+    costs = [(cost, cell["runs"] - cell["done"]) for cell, cost in cells]
+    seconds = total_seconds(costs, count)
+    if as_json:
+        print_json(
+            {
+                "runs": len(session.jobs),
+                "done": len(session.jobs) - len(session.pending),
+                "workers": count,
+                "seconds": seconds,
+                "cells": [cell for cell, _ in cells],
+            }
+        )
+        return
+    _print_table([cell for cell, _ in cells])
+    left = len(session.pending)
+    took = (
+        "unknown without its data" if seconds is None else f"about {duration(seconds)}"
+    )
+    out.print(
+        f"{len(session.jobs)} runs, {left} of them to do, with {count} workers: {took}"
+    )
+    news.print(
+        "[dim]times are estimates within a factor of two until a run is measured here[/]"
+    )
+
+
+def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
+    records, data = list(session.store), provenance.data_folder()
+    pending = {job.key for job in session.pending}
+    found = []
+    for group in by_program(session.jobs):
+        cost = estimate(group[0], records, data)
+        left = sum(job.key in pending for job in group)
+        found.append((_cell(group, left, cost), cost))
+    return found
+
+
+def _cell(group: list[Job], left: int, cost: Estimate) -> dict[str, Any]:
+    identity = group[0].identity
+    return {
+        "model": identity.model.name,
+        "task": identity.task.name,
+        "width": identity.width,
+        "parameters": group[0].parameters,
+        "runs": len(group),
+        "done": len(group) - left,
+        "seconds_per_run": cost.run_seconds,
+        "source": cost.source,
+    }
+
+
+def _print_table(cells: list[dict[str, Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in (
+        "model",
+        "task",
+        "width",
+        "parameters",
+        "runs",
+        "done",
+        "time per run",
+    ):
+        table.add_column(name, justify="left" if name in ("model", "task") else "right")
+    for cell in cells:
+        seconds = cell["seconds_per_run"]
+        time = "no data" if seconds is None else duration(seconds)
+        table.add_row(
+            cell["model"],
+            cell["task"],
+            str(cell["width"]),
+            f"{cell['parameters']:,}",
+            str(cell["runs"]),
+            str(cell["done"]),
+            f"{time} ({cell['source']})" if seconds is not None else time,
+        )
+    out.print(table)

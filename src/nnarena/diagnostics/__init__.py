@@ -1,0 +1,1 @@
+"""Diagnostics: why a trained model remembers, measured on the model itself."""

@@ -1,0 +1,167 @@
+r"""How far back a model's answer still feels: the gradient at every step of time.
+
+A gradient that reaches step t through the steps after it is a product of Jacobians,
+
+$$\left\| \frac{dL}{dh_t} \right\| \le
+  \left\| \frac{dL}{dh_T} \right\| \prod_{s=t+1}^{T}
+  \left\| \frac{\partial h_s}{\partial h_{s-1}} \right\|,$$
+
+which vanishes or explodes like a power of T - t unless the factors are close to 1
+(Hochreiter 1991; Bengio et al. 1994). Here both sides of the question are measured,
+not bounded:
+
+    inputs   |dL/dz_t|, z_t what the first layer reads at step t; for any layer
+    states   |dL/ds_t|, s_t what a cell carries into step t; for cells only
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from ..core.types import Scalar, Times
+from ..models.sequence import Recurrent, SequenceModel
+from ..nn.parametrization import resolve
+from ..tasks.base import AbstractTask, Rows
+from ..training.objective import tally_row
+
+
+class Flow(eqx.Module):
+    """Gradient norms by step, each the root mean square over examples.
+
+    Both are in units of loss per unit of what was disturbed: two models compare by
+    the shape of their profiles, not by their heights. `state_norms` covers the states
+    of all layers together and is None where a layer carries no state.
+    """
+
+    norms: Float[Array, " time"]
+    state_norms: Float[Array, " time"] | None
+
+
+class Nudged(eqx.Module):
+    """A layer before which something is added to the input of every step."""
+
+    shift: Float[Array, "time features"]
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, xs, dts, *, key=None):
+        del dts, key
+        return xs + self.shift
+
+
+class NudgedCell(eqx.Module):
+    """A cell run over the sequence, to whose state something is added at every step.
+
+    `shift` has the structure of the state with a leading axis of time; what it adds
+    at step t is what the step finds, on top of what the step before left.
+    """
+
+    cell: Any
+    shift: PyTree[Array]
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(
+        self, xs: Float[Array, "time features"], dts: Times, *, key: Any = None
+    ) -> Float[Array, "time hidden"]:
+        del key  # a recurrent step draws nothing
+        ready = resolve(self.cell)
+
+        def step(state, observation):
+            x, dt, shift = observation
+            return ready(eqx.apply_updates(state, shift), x, dt)
+
+        _, hs = jax.lax.scan(step, ready.init_state(), (xs, dts, self.shift))
+        return hs
+
+
+def gradient_flow(model: SequenceModel, task: AbstractTask, rows: Rows) -> Flow:
+    """Returns how the loss of each row's example feels every step of its sequence.
+
+    The loss of an example is the mean over its answers that count, as in training.
+    Every row is differentiated by itself, all of them in one compiled program.
+
+    Raises:
+        TypeError: the model does not stand in the shared frame.
+    """
+    if not isinstance(model, SequenceModel):
+        raise TypeError(
+            f"{type(model).__name__} is no SequenceModel: it has no embedding "
+            "that could be disturbed"
+        )
+    return _flow(model, task, jax.tree.map(jnp.asarray, rows))
+
+
+def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> int:
+    """Returns how many steps before the last one the answer still feels.
+
+    That is, how far back the earliest norm above `floor` times the largest lies: 0 if
+    only the last step counts (or none does), `time - 1` if the first still does.
+
+    Raises:
+        ValueError: a norm is not finite.
+    """
+    values = np.asarray(norms)
+    if not np.isfinite(values).all():
+        raise ValueError("a gradient norm is not finite: there is no horizon")
+    felt = np.flatnonzero(values > floor * values.max(initial=0.0))
+    return int(len(values) - 1 - felt[0]) if len(felt) else 0
+
+
+@eqx.filter_jit
+def _flow(model: SequenceModel, task: AbstractTask, rows: PyTree) -> Flow:
+    profiles = jax.vmap(lambda row: _profile(model, task, row))(rows)
+    return jax.tree.map(lambda norms: jnp.sqrt(jnp.mean(norms**2, axis=0)), profiles)
+
+
+def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
+    """Returns the norms of one example."""
+    length = task.example(row).dts.shape[0]
+    width = jax.eval_shape(lambda: jax.vmap(model.embed)(task.example(row).xs)).shape[1]
+    at_rest = jnp.zeros((length, width)), _states_at_rest(model, length)
+
+    def loss(shifts: tuple[Array, PyTree]) -> Scalar:
+        return tally_row(_nudged(model, *shifts), task, row).mean_loss
+
+    of_inputs, of_states = jax.grad(loss)(at_rest)
+    states = None if of_states is None else _norms(of_states)
+    return Flow(_norms(of_inputs), states)
+
+
+def _states_at_rest(model: SequenceModel, length: int) -> tuple[PyTree, ...] | None:
+    """Returns zeros for the states of all layers and steps, if all carry states."""
+    cells = [part.cell for part in model.layers if isinstance(part, Recurrent)]
+    if len(cells) < len(model.layers):
+        return None
+    states = tuple(resolve(cell).init_state() for cell in cells)
+    return jax.tree.map(
+        lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype),
+        eqx.filter(states, eqx.is_inexact_array),
+    )
+
+
+def _nudged(
+    model: SequenceModel, inputs: Array, states: tuple[PyTree, ...] | None
+) -> SequenceModel:
+    """Returns the model with something added to its embedded inputs and states."""
+    layers = model.layers
+    if states is not None:
+        layers = tuple(
+            NudgedCell(part.cell, shift, part.hidden_size)  # pyright: ignore
+            for part, shift in zip(layers, states, strict=True)
+        )
+    first = Nudged(inputs, inputs.shape[1])
+    return eqx.tree_at(lambda m: m.layers, model, (first, *layers))
+
+
+def _norms(gradients: PyTree[Array]) -> Float[Array, " time"]:
+    """Returns the Euclidean norm at each step of arrays that lead with time."""
+    squares = [
+        jnp.sum(jnp.abs(leaf.reshape(leaf.shape[0], -1)) ** 2, axis=1)
+        for leaf in jax.tree.leaves(gradients)
+    ]
+    return jnp.sqrt(sum(squares[1:], squares[0]))

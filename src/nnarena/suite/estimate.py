@@ -1,0 +1,133 @@
+"""How long a suite will take, before anything of it starts.
+
+A pair of contender and task that the results folder already knows from this processor
+is taken at what it took. Any other is estimated from the trace of its training step:
+so many operations, results and matrix products, each at the price that was fitted to
+the quick suite on one processor, and scaled by how fast this machine does one small
+reference loop. Expect such an estimate within a factor of two.
+"""
+
+import functools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+
+from ..runs.record import Record
+from ..tasks.files import DataFolder, DataProblem
+from ..training.flops import Work
+from . import provenance
+from .plan import Job, assemble
+from .runner import task_splits
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Seconds on one core of the reference machine (`benchmarks/estimate.py`)."""
+
+    operation: float
+    element: float
+    flop: float
+    compile: float
+    reference_loop: float
+
+    def run(self, work: Work) -> float:
+        """Returns the seconds of training, compilation aside."""
+        flops = work.matmul_flops or 0
+        return (
+            work.operations * self.operation
+            + work.elements * self.element
+            + flops * self.flop
+        )
+
+
+PRICES = Prices(
+    operation=1.0e-6, element=1.0e-9, flop=5.0e-11, compile=6.0, reference_loop=0.01
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one run of a program, and where they come from."""
+
+    run_seconds: float | None
+    compile_seconds: float
+    source: str
+
+
+def estimate(job: Job, records: Sequence[Record], data: DataFolder) -> Estimate:
+    """Returns what one run of a job's program will take on one core."""
+    processor = provenance.hardware()["processor"]
+    known = [
+        record.cost
+        for record in records
+        if record.identity.model_copy(update={"seed": 0}).key == job.program
+        and record.result.outcome == "finished"
+        and record.provenance.hardware["processor"] == processor
+    ]
+    if known:
+        compiled = max(cost.compile_seconds for cost in known)
+        return Estimate(
+            median(cost.run_seconds for cost in known), compiled, "measured"
+        )
+    speed = machine_speed()
+    try:
+        work = job_work(job, data)
+    except DataProblem:
+        return Estimate(None, PRICES.compile * speed, "no data")
+    return Estimate(PRICES.run(work) * speed, PRICES.compile * speed, "estimated")
+
+
+def job_work(job: Job, data: DataFolder) -> Work:
+    """Returns the work of a job's updates, from traces.
+
+    Raises:
+        DataProblem: the task's data cannot be read.
+    """
+    parts = assemble(job)
+    splits = task_splits(parts, job.identity.task.name, data)
+    return parts.trainer.work(parts.build, parts.task, splits)
+
+
+def total_seconds(costs: Sequence[tuple[Estimate, int]], workers: int) -> float | None:
+    """Returns the wall time of programs with so many runs each; None if unknown.
+
+    The work is taken to spread evenly over the workers.
+    """
+    if any(cost.run_seconds is None for cost, count in costs if count):
+        return None
+    seconds = [
+        (cost.run_seconds or 0.0) * count + cost.compile_seconds
+        for cost, count in costs
+        if count
+    ]
+    return sum(seconds) / max(1, min(workers, sum(count for _, count in costs)))
+
+
+@functools.cache
+def machine_speed() -> float:
+    """Returns this machine's time for the reference loop over the reference's."""
+    return reference_loop() / PRICES.reference_loop
+
+
+def reference_loop() -> float:
+    """Returns the seconds of 1,000 steps of a small tanh network, the best of five."""
+
+    @jax.jit
+    def run(weight):
+        def step(h, _):
+            return jnp.tanh(h @ weight), None
+
+        return jax.lax.scan(step, jnp.ones((32, 32)), length=1_000)[0]
+
+    weight = jnp.full((32, 32), 0.01)
+    jax.block_until_ready(run(weight))
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        jax.block_until_ready(run(weight))
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)

@@ -1,7 +1,0 @@
-"""Lets tests import `tests.synthetic`."""
-
-import sys
-from pathlib import Path
-
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
