@@ -65,12 +65,13 @@ Workers = Annotated[
 ]
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(version("neural-network-arena"))
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

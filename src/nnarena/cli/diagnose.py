@@ -11,6 +11,7 @@ from rich.table import Table
 from ..analysis.labels import contender_labels, natural_key, task_labels
 from ..core.registry import UnknownName
 from ..diagnostics.gradient_flow import gradient_flow, horizon
+from ..models.sequence import SequenceModel
 from ..runs.record import Record
 from ..runs.store import DirectoryStore
 from ..suite.restore import restore, restore_splits
@@ -21,7 +22,7 @@ from .console import guarded, news, out, print_json, refuse
 ROWS = 128
 """Validation examples that a profile is the mean of; the test split stays unread."""
 
-SKIPS = (UnknownName, ValueError, TypeError, FileNotFoundError, DataProblem)
+SKIPS = (UnknownName, ValueError, FileNotFoundError, DataProblem)
 """What leaves a run out: weights, entrants or data that are not here."""
 
 
@@ -53,9 +54,11 @@ def show_diagnosis(results: Path, *, as_json: bool) -> None:
 def _measure(record: Record, store: DirectoryStore) -> dict[str, Any]:
     """Returns the figures of one run."""
     model, task = restore(record, store)
+    if not isinstance(model, SequenceModel):
+        raise ValueError("a whole model of its own has no embedding to look at")
     validation = restore_splits(record).validation
     rows = jax.tree.map(lambda column: column[:ROWS], validation)
-    norms = np.asarray(gradient_flow(model, task, rows).norms)  # pyright: ignore
+    norms = np.asarray(gradient_flow(model, task, rows).norms, np.float64)
     return {
         "length": len(norms),
         "horizon": horizon(norms),

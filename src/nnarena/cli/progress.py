@@ -53,7 +53,7 @@ class Watch:
     def done(self) -> float:
         """How many runs are done, a run under way counting by its share of steps."""
         shares = (step / self.total_steps(key) for key, step in self.steps.items())
-        return self.ended + sum(shares)
+        return float(self.ended + sum(shares))
 
     def total_steps(self, key: str) -> float:
         """Returns the steps of a run that goes to its end."""

@@ -22,7 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ..core.types import Scalar, Times
+from ..core.types import Scalar
+from ..models.base import AbstractCell, AbstractLayer, AbstractModel
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
 from ..tasks.base import AbstractTask, Rows
@@ -41,7 +42,7 @@ class Flow(eqx.Module):
     state_norms: Float[Array, " time"] | None
 
 
-class Nudged(eqx.Module):
+class Nudged(AbstractLayer):
     """A layer before which something is added to the input of every step."""
 
     shift: Float[Array, "time features"]
@@ -53,21 +54,19 @@ class Nudged(eqx.Module):
         return xs + self.shift
 
 
-class NudgedCell(eqx.Module):
+class NudgedCell(AbstractLayer):
     """A cell run over the sequence, to whose state something is added at every step.
 
     `shift` has the structure of the state with a leading axis of time; what it adds
     at step t is what the step finds, on top of what the step before left.
     """
 
-    cell: Any
+    cell: AbstractCell
     shift: PyTree[Array]
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True, default=True)
 
-    def __call__(
-        self, xs: Float[Array, "time features"], dts: Times, *, key: Any = None
-    ) -> Float[Array, "time hidden"]:
+    def __call__(self, xs, dts, *, key=None):
         del key  # a recurrent step draws nothing
         ready = resolve(self.cell)
 
@@ -79,7 +78,7 @@ class NudgedCell(eqx.Module):
         return hs
 
 
-def gradient_flow(model: SequenceModel, task: AbstractTask, rows: Rows) -> Flow:
+def gradient_flow(model: AbstractModel, task: AbstractTask, rows: Rows) -> Flow:
     """Returns how the loss of each row's example feels every step of its sequence.
 
     The loss of an example is the mean over its answers that count, as in training.
@@ -134,7 +133,7 @@ def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
 
 def _states_at_rest(model: SequenceModel, length: int) -> tuple[PyTree, ...] | None:
     """Returns zeros for the states of all layers and steps, if all carry states."""
-    cells = [part.cell for part in model.layers if isinstance(part, Recurrent)]
+    cells = _cells(model)
     if len(cells) < len(model.layers):
         return None
     states = tuple(resolve(cell).init_state() for cell in cells)
@@ -144,6 +143,10 @@ def _states_at_rest(model: SequenceModel, length: int) -> tuple[PyTree, ...] | N
     )
 
 
+def _cells(model: SequenceModel) -> list[AbstractCell]:
+    return [part.cell for part in model.layers if isinstance(part, Recurrent)]
+
+
 def _nudged(
     model: SequenceModel, inputs: Array, states: tuple[PyTree, ...] | None
 ) -> SequenceModel:
@@ -151,8 +154,8 @@ def _nudged(
     layers = model.layers
     if states is not None:
         layers = tuple(
-            NudgedCell(part.cell, shift, part.hidden_size)  # pyright: ignore
-            for part, shift in zip(layers, states, strict=True)
+            NudgedCell(cell, shift, cell.hidden_size)
+            for cell, shift in zip(_cells(model), states, strict=True)
         )
     first = Nudged(inputs, inputs.shape[1])
     return eqx.tree_at(lambda m: m.layers, model, (first, *layers))

@@ -1,0 +1,93 @@
+"""`arena diagnose`: its two forms, what it leaves out, and how it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nnarena.cli import app
+from nnarena.runs.store import DirectoryStore
+
+
+run = CliRunner().invoke
+
+SUITE = """
+models = ["elman", "transformer"]
+tasks = [{ name = "add", length = 6 }, { name = "memory", fillers = 3 }]
+seeds = 2
+width = 4
+
+[trainer]
+steps = 12
+batch = 4
+checks = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("diagnose")
+    (folder / "mine.toml").write_text(SUITE)
+    words = ["run", str(folder / "mine.toml"), "-r", str(folder / "out"), "-w", "0"]
+    done = run(app, words)
+    assert done.exit_code == 0, done.output
+    return folder / "out"
+
+
+def test_every_contender_and_task_has_a_row(results):
+    answer = run(app, ["diagnose", str(results), "--json"])
+    assert answer.exit_code == 0, answer.output
+    rows = json.loads(answer.stdout)
+    names = [(row["task"], row["contender"]) for row in rows]
+    assert names == [
+        ("add", "elman"),
+        ("add", "transformer"),
+        ("memory", "elman"),
+        ("memory", "transformer"),
+    ]
+    for row in rows:
+        assert row["seeds"] == 2
+        assert row["length"] == {"add": 6, "memory": 5}[row["task"]]
+        assert 0 <= row["horizon"] < row["length"]
+        assert row["first_to_last"] > 0
+
+
+def test_the_table_says_what_its_columns_are(results):
+    answer = run(app, ["diagnose", str(results)])
+    assert answer.exit_code == 0
+    for word in ("elman", "transformer", "memory", "horizon", "first / last"):
+        assert word in answer.stdout
+
+
+def test_the_results_are_not_touched(results):
+    before = {p: p.read_bytes() for p in results.rglob("*.json")}
+    run(app, ["diagnose", str(results)])
+    assert {p: p.read_bytes() for p in results.rglob("*.json")} == before
+
+
+def test_runs_without_weights_are_left_out_with_a_word(results, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    for record in DirectoryStore(copy):
+        named = record.identity
+        if named.model.name == "elman" and (named.seed, named.task.name) != (0, "add"):
+            (copy / "weights" / f"{record.key}.safetensors").unlink()
+    answer = run(app, ["diagnose", str(copy), "--json"])
+    assert answer.exit_code == 0
+    rows = {(r["task"], r["contender"]): r["seeds"] for r in json.loads(answer.stdout)}
+    assert rows == {("add", "elman"): 1, ("add", "transformer"): 2} | {
+        ("memory", "transformer"): 2
+    }
+    assert answer.stderr.count("left out elman on") == 3
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    answer = run(app, ["diagnose", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "no finished runs" in answer.stderr
+
+
+def test_it_has_help():
+    assert "horizon" in run(app, ["diagnose", "--help"]).output

@@ -1,0 +1,156 @@
+"""Registries: names, suggestions, files from outside, versions."""
+
+import sys
+
+import pytest
+
+from nnarena.core.registry import Registry, UnknownName, import_file
+from nnarena.models import MODELS
+
+
+PLUGIN = '''
+from nnarena.models import MODELS, AbstractCell
+
+@MODELS.register("plugged", family="test", source="a letter")
+class Plugged(AbstractCell):
+    """{text}"""
+
+    def __init__(self, features, hidden, *, gain=1.0, key):
+        pass
+'''
+
+
+class First:
+    """The first."""
+
+    def __init__(self, features: int, *, depth: int = 2, tied: bool = False):
+        self.features = features
+
+
+class Second:
+    """The second."""
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry of nothing, which looks for entrants in an empty package."""
+    registry = Registry("model", package="nnarena.models")
+    registry._discovered = True
+    return registry
+
+
+@pytest.fixture
+def models(monkeypatch) -> Registry:
+    """The real registry, as it was before when the test is over."""
+    MODELS.discover()
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    return MODELS
+
+
+def enter(registry: Registry, name: str, make: type, **numbers) -> None:
+    registry.register(name, family="test", source="a letter", **numbers)(make)
+
+
+def test_an_entry_knows_itself(registry):
+    enter(registry, "first", First)
+    entry = registry["first"]
+    assert entry.make is First
+    assert entry.docstring == "The first."
+    assert entry.numbers == {"depth": 2, "tied": False}
+    assert "first" in registry
+    assert "second" not in registry
+
+
+def test_entries_come_by_name(registry):
+    enter(registry, "zebra", First)
+    enter(registry, "ape", Second)
+    assert [entry.name for entry in registry] == ["ape", "zebra"]
+
+
+def test_near_names_are_suggested(registry):
+    enter(registry, "transformer", First)
+    with pytest.raises(UnknownName) as caught:
+        registry["transfomer"]
+    assert str(caught.value) == (
+        "there is no model named 'transfomer'; did you mean transformer?"
+    )
+
+
+def test_where_no_name_is_near_all_are_told(registry):
+    enter(registry, "lstm", First)
+    enter(registry, "gru", Second)
+    with pytest.raises(UnknownName, match="the known ones are: gru, lstm"):
+        registry["zzzzzz"]
+
+
+def test_two_classes_cannot_share_a_name(registry):
+    enter(registry, "first", First)
+    with pytest.raises(ValueError, match="model 'first' is registered twice: by "):
+        enter(registry, "first", Second)
+    assert registry["first"].make is First
+
+
+def test_a_module_may_be_run_twice(registry):
+    enter(registry, "first", First)
+    enter(registry, "first", First)
+    assert len(list(registry)) == 1
+
+
+def test_settings_are_the_given_numbers_over_the_defaults(registry):
+    enter(registry, "first", First)
+    settings = registry["first"].settings({"depth": 3}, {"readout": "last"})
+    assert settings == {"depth": 3, "tied": False, "readout": "last"}
+
+
+def test_an_unknown_number_is_refused(registry):
+    enter(registry, "first", First)
+    with pytest.raises(ValueError, match=r"no number 'dept'; it has: depth, tied"):
+        registry["first"].settings({"dept": 3})
+
+
+def test_the_package_is_discovered():
+    assert {"elman", "lstm", "gru"} <= {entry.name for entry in MODELS}
+    assert MODELS["elman"].version == "1"
+
+
+def test_a_file_enters_its_classes(models, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN.format(text="Mine."))
+    module = import_file(file)
+    assert models.names_from(module) == ["plugged"]
+    assert models["plugged"].numbers == {"gain": 1.0}
+    assert import_file(file) == module, "a file is imported once"
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file .*absent.py"):
+        import_file(tmp_path / "absent.py")
+
+
+def test_a_file_that_breaks_leaves_nothing_behind(models, tmp_path):
+    file = tmp_path / "bad.py"
+    file.write_text("raise RuntimeError('no')")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no"):
+            import_file(file)
+    assert not [name for name in sys.modules if name.startswith("nnarena_plugin_bad")]
+
+
+def test_a_version_from_outside_is_a_digest_of_the_text(models, tmp_path):
+    versions = []
+    for folder, text in [("a", "Mine."), ("b", "Mine, too."), ("c", "Mine.")]:
+        file = tmp_path / folder / "mine.py"
+        file.parent.mkdir()
+        file.write_text(PLUGIN.format(text=text))
+        models._entries.pop("plugged", None)
+        import_file(file)
+        versions.append(models["plugged"].version)
+    assert all(version.startswith("text-") for version in versions)
+    assert versions[0] != versions[1], "another text is another version"
+    assert versions[0] == versions[2], "the place of the file is not"
+
+
+def test_a_version_can_be_given(registry):
+    enter(registry, "first", First, version=3)
+    assert registry["first"].version == "3"

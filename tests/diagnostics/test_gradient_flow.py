@@ -1,0 +1,232 @@
+"""Gradients through time against what can be worked out by hand."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array
+
+from nnarena.core.scoring import mean_squared_error
+from nnarena.core.types import Example, Features, Signature, Values, When
+from nnarena.diagnostics.gradient_flow import gradient_flow, horizon
+from nnarena.models import AbstractCell, AbstractModel
+from nnarena.models.contender import Contender
+from nnarena.models.sequence import Recurrent, SequenceModel
+from nnarena.tasks import AbstractTask
+from nnarena.tasks.files import DataFolder
+
+
+TIME, WIDTH = 12, 8
+KEY = jax.random.key(0)
+
+
+class Noise(AbstractTask):
+    """Random features; the answer at `asked` is 0, as it is at the end."""
+
+    signature: Signature
+    asked: int = eqx.field(static=True)
+    time: int = eqx.field(static=True)
+
+    def __init__(self, answers: When = "once", *, asked: int = -1, time: int = TIME):
+        self.signature = Signature(Features(1), Values(1), answers)
+        self.asked, self.time = asked, time
+
+    @property
+    def scoring(self):
+        return mean_squared_error(chance=1.0, solved=0.1)
+
+    def splits(self, data: DataFolder, *, key):
+        raise NotImplementedError
+
+    def example(self, row: Array) -> Example:
+        once = self.signature.answers == "once"
+        shape = () if once else (self.time,)
+        return Example(
+            xs=jax.random.normal(row, (self.time, 1)),
+            dts=jnp.ones(self.time),
+            targets=jnp.zeros((*shape, 1)),
+            mask=jnp.ones((), bool)
+            if once
+            else jnp.arange(self.time) == self.asked % self.time,
+        )
+
+
+class Linear(AbstractCell):
+    """h_t = a h_{t-1} + x_t, one number."""
+
+    rate: Array
+    hidden_size: int = eqx.field(static=True, default=1)
+
+    def init_state(self):
+        return jnp.zeros(1)
+
+    def __call__(self, state, x, dt):
+        del dt
+        h = self.rate * state + x
+        return h, h
+
+
+class Whole(AbstractModel):
+    """A model that always answers 0."""
+
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, xs, dts, *, key=None):
+        return jnp.zeros(1)
+
+
+def rows(count: int) -> Array:
+    return jax.random.split(KEY, count)
+
+
+def linear_model(rate: float, answers: When = "once", depth: int = 1) -> SequenceModel:
+    layers = tuple(Recurrent(Linear(jnp.array(rate))) for _ in range(depth))
+    return SequenceModel(
+        Signature(Features(1), Values(1), answers),
+        layers,
+        1,
+        readout="last",
+        key=KEY,
+    )
+
+
+def slope(model: SequenceModel, task: Noise, at: int) -> float:
+    """Returns dL/dh at the step that is asked, as a root mean square over rows."""
+
+    def of(row):
+        example = task.example(row)
+        answers = model(example.xs, example.dts)
+        error = answers if answers.ndim == 1 else answers[at]
+        return 2.0 * error[0] * model.head.weight[0, 0]
+
+    return float(jnp.sqrt(jnp.mean(jax.vmap(of)(rows(16)) ** 2)))
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 1.25, -0.8])
+def test_a_linear_recurrence_has_powers_of_its_rate(rate):
+    model, task = linear_model(rate), Noise()
+    flow = gradient_flow(model, task, rows(16))
+    powers = abs(rate) ** np.arange(TIME - 1, -1, -1.0)
+    expected = slope(model, task, -1) * powers
+    np.testing.assert_allclose(flow.norms, expected, rtol=1e-5)
+    assert flow.state_norms is not None
+    # A step finds the state that the step before it left: one factor more.
+    np.testing.assert_allclose(flow.state_norms, abs(rate) * expected, rtol=1e-5)
+
+
+def test_only_answers_that_count_are_felt():
+    model, task = linear_model(0.5, "every step"), Noise("every step", asked=4)
+    norms = np.asarray(gradient_flow(model, task, rows(16)).norms)
+    expected = slope(model, task, 4) * 0.5 ** np.arange(4, -1, -1.0)
+    np.testing.assert_allclose(norms[:5], expected, rtol=1e-5)
+    assert not norms[5:].any()
+
+
+def test_two_layers_are_a_convolution_of_powers():
+    """h_T of the second layer has sum_k a^(n-k) a^k = (n + 1) a^n of z_(T-n)."""
+    flow = gradient_flow(linear_model(0.5, depth=2), Noise(), rows(16))
+    n = np.arange(TIME - 1, -1, -1.0)
+    norms = np.asarray(flow.norms)
+    np.testing.assert_allclose(norms / norms[-1], (n + 1) * 0.5**n, rtol=1e-5)
+    assert flow.state_norms is not None
+    both = np.asarray(flow.state_norms)
+    of_states = 0.5 ** (n + 1) * np.sqrt(1.0 + (n + 1) ** 2)
+    np.testing.assert_allclose(both / norms[-1], of_states, rtol=1e-5)
+
+
+def built(name: str, task: Noise, **numbers) -> SequenceModel:
+    model = Contender(name, numbers).build(task.signature, WIDTH, key=KEY)
+    assert isinstance(model, SequenceModel)
+    return model
+
+
+def test_a_unitary_network_passes_gradients_unchanged():
+    task = Noise(time=100)
+    flow = gradient_flow(built("exp_unitary", task), task, rows(8))
+    assert flow.state_norms is not None
+    states = np.asarray(flow.state_norms)
+    np.testing.assert_allclose(states, states[-1], rtol=1e-3)
+    norms = np.asarray(flow.norms)  # turned by the input matrix, which has no one norm
+    assert norms.max() / norms.min() < 4.0
+    assert horizon(norms) == 99
+
+
+def test_a_contracting_network_forgets_at_its_rate():
+    task = Noise(time=20)
+    model = built("elman", task)
+    small = eqx.tree_at(
+        lambda m: (m.embed.weight, m.embed.bias),
+        model,
+        replace_fn=lambda weight: 1e-4 * weight,  # where tanh is the identity
+    )
+    halved = 0.5 * model.layers[0].cell.recurrent_weight  # pyright: ignore
+    small = eqx.tree_at(lambda m: m.layers[0].cell.recurrent_weight, small, halved)
+    flow = gradient_flow(small, task, rows(8))
+    assert flow.state_norms is not None
+    states = np.asarray(flow.state_norms)
+    np.testing.assert_allclose(states[:-1] / states[1:], 0.5, rtol=1e-4)
+    assert horizon(states) == 6  # 2^-6 is above one hundredth, 2^-7 below
+    assert 4 <= horizon(np.asarray(flow.norms)) <= 9
+
+
+def test_attention_does_not_forget_with_distance():
+    task = Noise(time=100)
+    flow = gradient_flow(built("transformer", task, blocks=1), task, rows(8))
+    norms = np.asarray(flow.norms)
+    assert flow.state_norms is None
+    assert norms[:-1].max() / norms[:-1].min() < 10.0  # the last step is its own query
+    middle = np.median(norms[40:60])
+    assert 0.5 < np.median(norms[:20]) / middle < 2.0
+
+
+def test_states_that_are_several_arrays_count_together():
+    task = Noise()
+    flow = gradient_flow(built("lstm", task, depth=2), task, rows(4))
+    assert flow.state_norms is not None
+    assert flow.norms.shape == flow.state_norms.shape == (TIME,)
+    assert bool(jnp.all(flow.state_norms > 0.0))
+
+
+def test_a_disturbance_of_zero_changes_no_gradient():
+    """Against differences of the loss itself, at one step of one row."""
+    task = Noise("every step", asked=9)
+    model, row = built("gru", task), rows(1)
+    example = task.example(row[0])
+
+    def loss(bias):
+        hs = jax.vmap(model.embed)(example.xs).at[3].add(bias)
+        hs = model.layers[0](hs, example.dts)
+        return jnp.mean(model.head(hs[9]) ** 2)
+
+    steps = 1e-2 * jnp.eye(WIDTH)
+    measured = jax.vmap(lambda e: (loss(e) - loss(-e)) / 2e-2)(steps)
+    norms = gradient_flow(model, task, row).norms
+    assert float(norms[3]) == pytest.approx(float(jnp.linalg.norm(measured)), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("norms", "floor", "steps"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], 0.01, 3),
+        ([0.0, 0.0, 0.0, 5.0], 0.01, 0),
+        ([0.0, 0.02, 0.001, 1.0], 0.01, 2),
+        ([0.0, 0.02, 0.001, 1.0], 0.5, 0),
+        ([9.0, 1.0, 0.1, 0.01], 0.01, 3),
+        ([0.0, 0.0], 0.01, 0),
+        ([2.0], 0.01, 0),
+    ],
+)
+def test_the_horizon_is_the_earliest_step_that_counts(norms, floor, steps):
+    assert horizon(np.array(norms), floor) == steps
+
+
+def test_what_is_not_finite_has_no_horizon():
+    with pytest.raises(ValueError, match="not finite"):
+        horizon(np.array([1.0, np.inf]))
+
+
+def test_a_model_outside_the_frame_is_refused():
+    with pytest.raises(TypeError, match="no SequenceModel"):
+        gradient_flow(Whole(), Noise(), rows(2))
+
