@@ -124,7 +124,7 @@ def test_a_file_enters_its_classes(models, tmp_path):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no file .*absent.py"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*absent\.py"):
         import_file(tmp_path / "absent.py")
 
 

@@ -25,7 +25,7 @@ def test_add_asks_for_the_marked_sum(length):
     examples = draw(Add(length=length))
     values, markers = examples.xs[..., 0], examples.xs[..., 1]
     assert examples.xs.shape == (200, length, 2)
-    assert set(np.unique(markers)) == {0.0, 1.0}
+    assert set(np.unique(markers)) <= {0.0, 1.0}
     half = length // 2
     np.testing.assert_array_equal(markers[:, :half].sum(axis=1), 1.0)
     np.testing.assert_array_equal(markers[:, half:].sum(axis=1), 1.0)

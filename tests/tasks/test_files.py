@@ -86,7 +86,7 @@ def test_a_file_with_a_wrong_digest(tmp_path):
     path = put(tmp_path, b"half of it")
     sentence = told(DataFolder(tmp_path), remote("http://example.org/data.bin"))
     assert f"the file {path} is not the published one" in sentence
-    assert "delete it and fetch it again from http://example.org/data.bin" in sentence
+    assert "delete it and fetch it from http://example.org/data.bin" in sentence
 
 
 def test_missing_and_downloads_are_off(tmp_path):

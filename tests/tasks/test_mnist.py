@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -52,7 +53,8 @@ BAD_FILES = {
     "header cut": gzip.compress(idx(IMAGES)[:10]),
     "floats": gzip.compress(idx(IMAGES, kind=13)),
     "web page": gzip.compress(b"<!doctype html><html></html>"),
-    "damaged stream": SOUND[:20] + b"\xff" * 40 + SOUND[60:],
+    "checksum wrong": SOUND[:200] + b"\xff" * 40 + SOUND[240:],
+    "stream damaged": gzip.compress(b"abc" * 999)[:12] + b"\xff" * 40,
 }
 
 
@@ -65,9 +67,13 @@ def test_a_bad_file_is_told_in_one_sentence(write, content):
     assert str(caught.value).endswith("delete it and fetch it again")
 
 
+def row_of(image: np.ndarray, label: np.uint8) -> tuple[jax.Array, jax.Array]:
+    return jnp.asarray(image), jnp.asarray(label)
+
+
 @pytest.mark.parametrize("chunk", [1, 8, 28])
 def test_pixels_come_in_chunks(chunk):
-    example = MNIST(chunk=chunk).example((IMAGES[0], LABELS[0]))
+    example = MNIST(chunk=chunk).example(row_of(IMAGES[0], LABELS[0]))
     assert example.xs.shape == (784 // chunk, chunk)
     assert example.dts.shape == (784 // chunk,)
     expected = IMAGES[0].astype(np.float32).reshape(-1, chunk) / np.float32(255)
@@ -78,13 +84,13 @@ def test_pixels_come_in_chunks(chunk):
 def test_permuted_pixels_are_the_same_in_one_fixed_order():
     task = MNIST(permuted=True)
     plain, permuted = (
-        np.stack([np.ravel(t.example((image, LABELS[0])).xs) for image in IMAGES])
+        np.stack([np.ravel(t.example(row_of(image, LABELS[0])).xs) for image in IMAGES])
         for t in (MNIST(), task)
     )
     order = np.asarray(jax.random.permutation(key_for("pixels", "mnist"), 784))
     assert sorted(order) == list(range(784))
     np.testing.assert_array_equal(permuted, plain[:, order])
-    compiled = jax.jit(task.example)((IMAGES[0], LABELS[0]))
+    compiled = jax.jit(task.example)(row_of(IMAGES[0], LABELS[0]))
     np.testing.assert_allclose(np.ravel(compiled.xs), permuted[0], rtol=1e-6)
 
 
@@ -120,5 +126,5 @@ def test_the_official_files():
     assert labels[np.argmin(order)] == 5
     assert images.min() == 0
     assert images.max() == 255
-    example = MNIST().example((splits.test[0][0], splits.test[1][0]))
+    example = MNIST().example(row_of(splits.test[0][0], splits.test[1][0]))
     assert 0.0 <= float(example.xs.min()) < float(example.xs.max()) <= 1.0

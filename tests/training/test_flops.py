@@ -7,7 +7,7 @@ import pytest
 
 from nnarena.models.contender import Contender
 from nnarena.tasks.add import Add
-from nnarena.training.flops import matmul_flops
+from nnarena.training.flops import matmul_flops, work
 from nnarena.training.objective import tally_batch
 
 
@@ -109,12 +109,18 @@ def test_a_loop_of_unknown_length_without_products_counts_nothing():
     assert count(until_small, array(K, K)) == 2 * K**3
 
 
-def test_of_a_conditional_the_costliest_branch_counts():
-    def maybe(yes, x):
+def test_a_conditional_is_exact_where_its_branches_agree():
+    def equal(yes, x):
+        return jax.lax.cond(yes, lambda x: x @ x, lambda x: x @ (x + 1.0), x)
+
+    def unequal(yes, x):
         return jax.lax.cond(yes, lambda x: x @ x @ x, lambda x: x @ x, x)
 
     flag = jax.ShapeDtypeStruct((), jnp.bool_)
-    assert count(maybe, flag, array(K, K)) == 2 * 2 * K**3
+    assert count(equal, flag, array(K, K)) == 2 * K**3
+    assert count(unequal, flag, array(K, K)) is None
+    dearest = work(jax.make_jaxpr(unequal)(flag, array(K, K)))
+    assert dearest.matmul_flops == 2 * 2 * K**3
 
 
 def test_a_training_step_of_an_lstm():

@@ -30,7 +30,7 @@ BUDGET = 3_000
 TOLERANCE = 1e-5
 
 
-def check_documented(case: ModelCase) -> None:
+def _check_documented(case: ModelCase) -> None:
     require_account(case.entry)
     require(
         "$$" in case.entry.docstring,
@@ -38,7 +38,7 @@ def check_documented(case: ModelCase) -> None:
     )
 
 
-def check_shapes(case: ModelCase) -> None:
+def _check_shapes(case: ModelCase) -> None:
     for signature in SIGNATURES:
         model = case.model(signature)
         for length in (1, 2, LENGTH):
@@ -53,7 +53,7 @@ def check_shapes(case: ModelCase) -> None:
             )
 
 
-def check_causal(case: ModelCase) -> None:
+def _check_causal(case: ModelCase) -> None:
     declared = case.model(EVERY_STEP[0]).causal
     looked = {words_for(s): _looks_ahead(case, s) for s in EVERY_STEP}
     if declared:
@@ -87,7 +87,7 @@ def _looks_ahead(case: ModelCase, signature: Signature) -> int | None:
     return None
 
 
-def check_vmap(case: ModelCase) -> None:
+def _check_vmap(case: ModelCase) -> None:
     for signature in EVERY_STEP:
         xs, dts = draw_inputs(signature, 3, LENGTH)
         together = case.answer_batch(signature, xs, dts)
@@ -102,7 +102,7 @@ def check_vmap(case: ModelCase) -> None:
         )
 
 
-def check_step(case: ModelCase) -> None:
+def _check_step(case: ModelCase) -> None:
     model = case.model(SIGNATURES[0])
     layers = model.layers if isinstance(model, SequenceModel) else ()
     recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
@@ -139,7 +139,7 @@ def _step(
     return cell(state, x, dt)
 
 
-def check_gradients(case: ModelCase) -> None:
+def _check_gradients(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         lesson = train(case.model(signature), signature, steps=1)
         leaves = jax.tree_util.tree_leaves_with_path(lesson.gradients)
@@ -156,7 +156,7 @@ def check_gradients(case: ModelCase) -> None:
         )
 
 
-def check_keys(case: ModelCase) -> None:
+def _check_keys(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         first, again, other = (
             case.build(signature, jax.random.key(seed)) for seed in (0, 0, 1)
@@ -187,7 +187,7 @@ def _equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
     return len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
 
 
-def check_irregular_times(case: ModelCase) -> None:
+def _check_irregular_times(case: ModelCase) -> None:
     for signature in EVERY_STEP:
         xs, _ = draw_inputs(signature, LENGTH)
         dts = 3.0 - np.random.default_rng(2).uniform(0.0, 3.0, LENGTH)  # in (0, 3]
@@ -200,7 +200,7 @@ def check_irregular_times(case: ModelCase) -> None:
         )
 
 
-def check_overfits(case: ModelCase) -> None:
+def _check_overfits(case: ModelCase) -> None:
     signature = SIGNATURES[0]
     losses = np.asarray(train(case.model(signature), signature, steps=STEPS).losses)
     start, lowest = float(losses[0]), float(losses.min())
@@ -216,7 +216,7 @@ def check_overfits(case: ModelCase) -> None:
     )
 
 
-def check_width(case: ModelCase) -> None:
+def _check_width(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         counted = count_parameters(case.contender.shapes(signature, WIDTH))
         built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
@@ -235,15 +235,15 @@ def check_width(case: ModelCase) -> None:
 
 
 MODEL_LAWS = (
-    Law("documented", "Says what it computes, and whence it comes.", check_documented),
-    Law("shapes", "Answers in the shape asked for, at any length.", check_shapes),
-    Law("causal", "Looks ahead if and only if it says so.", check_causal),
-    Law("vmap", "Answers alike alone and beside others.", check_vmap),
-    Law("step", "One step at a time equals the whole sequence.", check_step),
-    Law("gradients", "Gradients are finite, and not all zero.", check_gradients),
-    Law("keys", "The key decides the weights.", check_keys),
-    Law("irregular times", "Survives uneven elapsed times.", check_irregular_times),
-    Law("overfits", "Can learn one small batch by heart.", check_overfits),
-    Law("width", "A width can be found for a budget of weights.", check_width),
+    Law("documented", "Says what it computes, and whence it comes.", _check_documented),
+    Law("shapes", "Answers in the shape asked for, at any length.", _check_shapes),
+    Law("causal", "Looks ahead if and only if it says so.", _check_causal),
+    Law("vmap", "Answers alike alone and beside others.", _check_vmap),
+    Law("step", "One step at a time equals the whole sequence.", _check_step),
+    Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
+    Law("keys", "The key decides the weights.", _check_keys),
+    Law("irregular times", "Survives uneven elapsed times.", _check_irregular_times),
+    Law("overfits", "Can learn one small batch by heart.", _check_overfits),
+    Law("width", "A width can be found for a budget of weights.", _check_width),
 )
 """The laws of models, cheapest first where it matters."""

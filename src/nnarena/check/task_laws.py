@@ -21,7 +21,7 @@ METRICS = {True: "accuracy", False: "mean squared error"}
 """The metric of a task whose answers are classes, or are not."""
 
 
-def check_documented(case: TaskCase) -> None:
+def _check_documented(case: TaskCase) -> None:
     require_account(case.entry)
     text = case.entry.docstring
     require(
@@ -35,7 +35,7 @@ def check_documented(case: TaskCase) -> None:
     )
 
 
-def check_compiled(case: TaskCase) -> None:
+def _check_compiled(case: TaskCase) -> None:
     rows = spread(case.splits.test, FEW)
     for index in range(min(3, count_rows(rows))):
         eager = case.task.example(_row(rows, index))
@@ -49,7 +49,7 @@ def check_compiled(case: TaskCase) -> None:
             )
 
 
-def check_inputs(case: TaskCase) -> None:
+def _check_inputs(case: TaskCase) -> None:
     inputs = case.task.signature.inputs
     xs, dts = np.asarray(case.examples.xs), np.asarray(case.examples.dts)
     features = isinstance(inputs, Features)
@@ -75,7 +75,7 @@ def check_inputs(case: TaskCase) -> None:
     )
 
 
-def check_targets(case: TaskCase) -> None:
+def _check_targets(case: TaskCase) -> None:
     signature, examples = case.task.signature, case.examples
     targets, mask = case.test_answers.targets, case.test_answers.mask
     outputs, classes = signature.outputs, isinstance(signature.outputs, Classes)
@@ -118,7 +118,7 @@ def _require_range(values: np.ndarray, what: str, size: int) -> None:
     )
 
 
-def check_rows(case: TaskCase) -> None:
+def _check_rows(case: TaskCase) -> None:
     rows = spread(case.splits.test, FEW)
     again = make_examples(case.task, rows)
     require(
@@ -142,7 +142,7 @@ def _contents(example: Example) -> list[bytes]:
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(example)]
 
 
-def check_splits(case: TaskCase) -> None:
+def _check_splits(case: TaskCase) -> None:
     first, again = _splits_of(case.splits), _splits_of(case.make_splits())
     for name, rows in first.items():
         require(
@@ -165,7 +165,7 @@ def _splits_of(splits: PyTree) -> dict[str, list[bytes]]:
     return {name: row_contents(rows) for name, rows in parts.items()}
 
 
-def check_scoring(case: TaskCase) -> None:
+def _check_scoring(case: TaskCase) -> None:
     scoring, outputs = case.task.scoring, case.task.signature.outputs
     metric = METRICS[isinstance(outputs, Classes)]
     require(
@@ -186,7 +186,7 @@ def check_scoring(case: TaskCase) -> None:
     )
 
 
-def check_chance(case: TaskCase) -> None:
+def _check_chance(case: TaskCase) -> None:
     scoring, signature = case.task.scoring, case.task.signature
     ways = blind_scores(case.training_answers, case.test_answers, signature)
     best = max if scoring.higher_is_better else min
@@ -201,7 +201,7 @@ def check_chance(case: TaskCase) -> None:
     )
 
 
-def check_perfect(case: TaskCase) -> None:
+def _check_perfect(case: TaskCase) -> None:
     best = case.task.scoring.best
     score, _ = ratio(*perfect_scores(case.test_answers, case.task.signature))
     require(
@@ -212,14 +212,14 @@ def check_perfect(case: TaskCase) -> None:
 
 
 TASK_LAWS = (
-    Law("documented", "Draws an example, states chance and source.", check_documented),
-    Law("compiled", "Gives the same example compiled and not.", check_compiled),
-    Law("inputs", "Inputs are what the signature says.", check_inputs),
-    Law("targets", "Targets are what the signature says; some count.", check_targets),
-    Law("rows", "A row decides its example; rows differ.", check_rows),
-    Law("splits", "No row is in two splits; the key decides them.", check_splits),
-    Law("scoring", "Chance, bar and best score are in order.", check_scoring),
-    Law("chance", "A blind answer scores the stated chance.", check_chance),
-    Law("perfect", "A perfect answer scores the stated best.", check_perfect),
+    Law("documented", "Draws an example, states chance and source.", _check_documented),
+    Law("compiled", "Gives the same example compiled and not.", _check_compiled),
+    Law("inputs", "Inputs are what the signature says.", _check_inputs),
+    Law("targets", "Targets are what the signature says; some count.", _check_targets),
+    Law("rows", "A row decides its example; rows differ.", _check_rows),
+    Law("splits", "No row is in two splits; the key decides them.", _check_splits),
+    Law("scoring", "Chance, bar and best score are in order.", _check_scoring),
+    Law("chance", "A blind answer scores the stated chance.", _check_chance),
+    Law("perfect", "A perfect answer scores the stated best.", _check_perfect),
 )
 """The laws of tasks."""

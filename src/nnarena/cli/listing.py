@@ -101,7 +101,8 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
         )
         return
     out.print(
-        f"[bold]{entry.name}[/] ({kind[:-1]}, {entry.family}), version {entry.version}\n"
+        f"[bold]{entry.name}[/] ({kind[:-1]}, {entry.family}), "
+        f"version {entry.version}\n"
     )
     out.print(entry.docstring, markup=False, soft_wrap=True)
     out.print("\n[bold]Numbers[/], to be set as NAME(number=value):")

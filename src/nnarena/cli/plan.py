@@ -46,7 +46,7 @@ def show_plan(
         f"{len(session.jobs)} runs, {left} of them to do, with {count} workers: {took}"
     )
     news.print(
-        "[dim]times are estimates within a factor of two until a run is measured here[/]"
+        "[dim]times are estimates until a run of the program is measured here[/]"
     )
 
 

@@ -47,7 +47,11 @@ class Nudged(AbstractLayer):
 
     shift: Float[Array, "time features"]
     hidden_size: int = eqx.field(static=True)
-    causal: bool = eqx.field(static=True, default=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, shift: Float[Array, "time features"]):
+        self.shift = shift
+        self.hidden_size, self.causal = shift.shape[1], True
 
     def __call__(self, xs, dts, *, key=None):
         del dts, key
@@ -64,7 +68,11 @@ class NudgedCell(AbstractLayer):
     cell: AbstractCell
     shift: PyTree[Array]
     hidden_size: int = eqx.field(static=True)
-    causal: bool = eqx.field(static=True, default=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, cell: AbstractCell, shift: PyTree[Array]):
+        self.cell, self.shift = cell, shift
+        self.hidden_size, self.causal = cell.hidden_size, True
 
     def __call__(self, xs, dts, *, key=None):
         del key  # a recurrent step draws nothing
@@ -114,7 +122,7 @@ def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> i
 @eqx.filter_jit
 def _flow(model: SequenceModel, task: AbstractTask, rows: PyTree) -> Flow:
     profiles = jax.vmap(lambda row: _profile(model, task, row))(rows)
-    return jax.tree.map(lambda norms: jnp.sqrt(jnp.mean(norms**2, axis=0)), profiles)
+    return jax.tree.map(lambda norms: _length(norms) / len(norms) ** 0.5, profiles)
 
 
 def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
@@ -154,17 +162,25 @@ def _nudged(
     layers = model.layers
     if states is not None:
         layers = tuple(
-            NudgedCell(cell, shift, cell.hidden_size)
+            NudgedCell(cell, shift)
             for cell, shift in zip(_cells(model), states, strict=True)
         )
-    first = Nudged(inputs, inputs.shape[1])
+    first = Nudged(inputs)
     return eqx.tree_at(lambda m: m.layers, model, (first, *layers))
 
 
 def _norms(gradients: PyTree[Array]) -> Float[Array, " time"]:
     """Returns the Euclidean norm at each step of arrays that lead with time."""
-    squares = [
-        jnp.sum(jnp.abs(leaf.reshape(leaf.shape[0], -1)) ** 2, axis=1)
-        for leaf in jax.tree.leaves(gradients)
-    ]
-    return jnp.sqrt(sum(squares[1:], squares[0]))
+    leaves = jax.tree.leaves(gradients)
+    flat = [jnp.abs(leaf).reshape(leaf.shape[0], -1) for leaf in leaves]
+    return _length(jnp.concatenate(flat, axis=1).T)
+
+
+def _length(columns: Float[Array, "any time"]) -> Float[Array, " time"]:
+    """Returns the Euclidean norm of each column, where squares would underflow too.
+
+    The square of what vanished to 1e-20 is 0 in single precision.
+    """
+    largest = jnp.max(columns, axis=0)
+    scale = jnp.where(largest > 0.0, largest, 1.0)
+    return scale * jnp.sqrt(jnp.sum((columns / scale[None]) ** 2, axis=0))

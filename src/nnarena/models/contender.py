@@ -98,8 +98,8 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
     while size(high) < parameters:
         if high > parameters:  # a unit without a weight: it would never be reached
             raise ValueError(
-                f"{contender.name} has only {size(high):,} parameters at width {high:,}: "
-                f"a budget of {parameters:,} cannot be met"
+                f"{contender.name} has only {size(high):,} parameters at width "
+                f"{high:,}: a budget of {parameters:,} cannot be met"
             )
         low, high = high, 2 * high
     while high - low > 1:

@@ -36,10 +36,12 @@ class GRU(AbstractCell):
 
     def __init__(self, features: int, hidden: int, *, key: Key):
         input_key, recurrent_key = jax.random.split(key)
-        self.input_weight = initializers.glorot_gates(
-            features, hidden, 3, key=input_key
+        self.input_weight = initializers.glorot(
+            features, hidden, gates=3, key=input_key
         )
-        self.recurrent_weight = initializers.orthogonal(hidden, 3, key=recurrent_key)
+        self.recurrent_weight = initializers.orthogonal(
+            hidden, gates=3, key=recurrent_key
+        )
         self.input_bias = jnp.zeros(3 * hidden)
         self.recurrent_bias = jnp.zeros(3 * hidden)
         self.hidden_size = hidden

@@ -39,10 +39,12 @@ class LSTM(AbstractCell):
         self, features: int, hidden: int, *, forget_bias: float = 1.0, key: Key
     ):
         input_key, recurrent_key = jax.random.split(key)
-        self.input_weight = initializers.glorot_gates(
-            features, hidden, 4, key=input_key
+        self.input_weight = initializers.glorot(
+            features, hidden, gates=4, key=input_key
         )
-        self.recurrent_weight = initializers.orthogonal(hidden, 4, key=recurrent_key)
+        self.recurrent_weight = initializers.orthogonal(
+            hidden, gates=4, key=recurrent_key
+        )
         self.bias = jnp.zeros((4, hidden)).at[1].set(forget_bias).reshape(-1)
         self.hidden_size = hidden
 

@@ -9,6 +9,9 @@ from ..core.types import Key, Times
 from . import initializers, positions
 
 
+Heads = Float[Array, "time heads size"]
+
+
 class SelfAttention(eqx.Module):
     """softmax(Q K^T / sqrt(d)) V in `heads` heads (Vaswani et al. 2017, 3.2).
 
@@ -37,10 +40,25 @@ class SelfAttention(eqx.Module):
         if self.rotary:
             queries = positions.rotate(queries, ts)
             keys = positions.rotate(keys, ts)
-        mixed = jax.nn.dot_product_attention(
-            queries, keys, values, is_causal=self.causal
-        )
+        mixed = attend(queries, keys, values, causal=self.causal)
         return jax.vmap(self.merge)(mixed.reshape(xs.shape[0], -1))
+
+
+def attend(queries: Heads, keys: Heads, values: Heads, *, causal: bool) -> Heads:
+    """Returns softmax(Q K^T / sqrt(size)) V for every head.
+
+    The weights are normalized after the product with the values, on (time, size)
+    numbers instead of (time, time): half the time of `jax.nn.dot_product_attention`
+    on a CPU (`benchmarks/attention.py`).
+    """
+    scale = queries.shape[-1] ** -0.5
+    scores = jnp.einsum("thd,shd->hts", queries * scale, keys)
+    if causal:
+        scores = jnp.where(jnp.tri(scores.shape[-1], dtype=bool), scores, -jnp.inf)
+    highest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
+    weights = jnp.exp(scores - highest)
+    totals = jnp.sum(weights, axis=-1)
+    return jnp.einsum("hts,shd->thd", weights, values) / totals.T[..., None]
 
 
 def glorot_linear(inputs: int, outputs: int, *, key: Key) -> eqx.nn.Linear:

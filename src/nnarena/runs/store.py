@@ -72,6 +72,7 @@ class AbstractStore(abc.ABC):
 
         Raises:
             FileNotFoundError: there are none.
+            ValueError: the file is damaged.
         """
 
     @abc.abstractmethod
@@ -126,12 +127,18 @@ class DirectoryStore(AbstractStore):
 
     def history(self, key: str) -> History | None:
         try:
-            return History.model_validate_json(self._path("history", key).read_bytes())
+            text = self._path("history", key).read_bytes()
+            history = History.model_validate_json(text)
         except (OSError, ValueError):
             return None
+        return history if history.key == key else None
 
     def weights(self, key: str) -> Arrays:
-        return safetensors.numpy.load(self._path("weights", key).read_bytes())
+        path = self._path("weights", key)
+        try:
+            return safetensors.numpy.load(path.read_bytes())
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"the weights in {path} are damaged: {error}") from error
 
     def put_checkpoint(
         self, key: str, arrays: Arrays, notes: Mapping[str, str]

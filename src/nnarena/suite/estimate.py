@@ -36,11 +36,10 @@ class Prices:
 
     def run(self, work: Work) -> float:
         """Returns the seconds of training, compilation aside."""
-        flops = work.matmul_flops or 0
         return (
             work.operations * self.operation
             + work.elements * self.element
-            + flops * self.flop
+            + work.matmul_flops * self.flop
         )
 
 

@@ -78,7 +78,7 @@ def _checked(path: Path, file: RemoteFile) -> Path:
     if digest != file.sha256:
         raise DataProblem(
             f"the file {path} is not the published one (its SHA-256 is "
-            f"{digest[:12]}..., not {file.sha256[:12]}...); delete it and fetch it from "
-            f"{file.mirrors[0]}"
+            f"{digest[:12]}..., not {file.sha256[:12]}...); delete it and fetch it "
+            f"from {file.mirrors[0]}"
         )
     return path

@@ -54,9 +54,9 @@ class Memory(AbstractTask):
         return self.held_out.draw(key=key)
 
     def example(self, row):
-        symbol_key, question_key = jax.random.split(row)
-        kept = jax.random.randint(symbol_key, (self.symbols,), 0, self.classes)
-        place = jax.random.randint(question_key, (), 0, self.symbols)
+        draws = jax.random.uniform(row, (self.symbols + 1,))
+        kept = jnp.floor(draws[:-1] * self.classes).astype(jnp.int32)
+        place = jnp.floor(draws[-1] * self.symbols).astype(jnp.int32)
         question = self.classes + 1 + place
         filler = jnp.full((self.fillers,), self.classes)
         tokens = jnp.concatenate([kept, filler, question[None]])

@@ -1,6 +1,7 @@
 """MNIST as a sequence of pixel chunks."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import equinox as eqx
@@ -59,7 +60,7 @@ def read_idx(path: Path) -> np.ndarray:
         if zeros != b"\0\0" or kind != 8:
             raise ValueError("the magic number is wrong")
         return values.reshape(shape)
-    except (OSError, EOFError, ValueError, IndexError) as error:
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
         raise DataProblem(
             f"the file {path} is no gzipped idx file of bytes ({error}); "
             "delete it and fetch it again"

@@ -54,7 +54,7 @@ class AbstractProgram(abc.ABC):
 
     @abc.abstractmethod
     def best(self, state: PyTree) -> PyTree:
-        """Returns the best weights by validation loss."""
+        """Returns the arrays of the model with the lowest validation loss."""
 
 
 def program_bytes(compiled: Any) -> int | None:
@@ -165,12 +165,8 @@ def with_weights(build: Build, weights: PyTree) -> AbstractModel:
 
 
 def weight_shapes(build: Build) -> PyTree:
-    """Returns the trainable part of a model, with shapes in place of arrays."""
-    skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
-    return eqx.filter(
-        skeleton,
-        lambda leaf: _is_shape(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact),
-    )
+    """Returns the arrays of a model, trained or not, with shapes in their place."""
+    return eqx.filter(eqx.filter_eval_shape(build, jax.random.key(0)), _is_shape)
 
 
 def _is_shape(leaf: Any) -> bool:

@@ -13,16 +13,20 @@ from jaxtyping import Array, Bool, Int, PyTree
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows, Splits
-from .base import AbstractProgram, Build, Metrics, program_bytes
+from .base import AbstractProgram, Build, Metrics, program_bytes, with_weights
 from .batches import Order
 from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
 
 
 class Progress(eqx.Module):
-    """The state of a run between two checks."""
+    """The state of a run between two checks.
+
+    `constants` are arrays of the model that are not trained: wirings, masks, indices.
+    """
 
     params: PyTree
+    constants: PyTree
     optimizer: PyTree
     best_params: PyTree
     best_loss: Scalar
@@ -49,16 +53,17 @@ class Descent:
     batch: int
     patience: int | None
 
-    def model(self, params: PyTree) -> AbstractModel:
-        """Returns the model with these weights."""
-        skeleton = eqx.filter_eval_shape(self.build, jax.random.key(0))
-        return eqx.combine(params, eqx.filter(skeleton, _is_trainable, inverse=True))
+    def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
+        """Returns the model with these weights and constants."""
+        return with_weights(self.build, eqx.combine(params, constants))
 
     def start(self, init_key: Key) -> Progress:
         """Returns the state before the first update."""
-        params = eqx.filter(self.build(init_key), eqx.is_inexact_array)
+        arrays = eqx.filter(self.build(init_key), eqx.is_array)
+        params, constants = eqx.partition(arrays, eqx.is_inexact_array)
         return Progress(
             params=params,
+            constants=constants,
             optimizer=self.optimizer.init(params),
             best_params=params,
             best_loss=jnp.array(jnp.inf),
@@ -69,12 +74,12 @@ class Descent:
             diverged=jnp.array(False),
         )
 
-    def _loss(self, params: PyTree, rows: Any) -> Scalar:
-        return tally_batch(self.model(params), self.task, rows).mean_loss
+    def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
+        return tally_batch(self.model(params, constants), self.task, rows).mean_loss
 
-    def _step(self, params: PyTree, optimizer: PyTree, rows: Any):
+    def _step(self, params: PyTree, optimizer: PyTree, constants: PyTree, rows: Any):
         """One update: loss and gradient of a batch, clipped, through AdamW."""
-        loss, gradients = jax.value_and_grad(self._loss)(params, rows)
+        loss, gradients = jax.value_and_grad(self._loss)(params, constants, rows)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
@@ -101,7 +106,7 @@ class Descent:
         def update(index, carry):
             params, optimizer, losses, norms = carry
             params, optimizer, loss, gradients = self._step(
-                params, optimizer, order.at(first + index)
+                params, optimizer, state.constants, order.at(first + index)
             )
             norm = optax.tree.norm(gradients)
             return params, optimizer, losses + loss, norms + norm
@@ -110,7 +115,7 @@ class Descent:
         params, optimizer, losses, norms = jax.lax.fori_loop(
             0, count, update, (state.params, state.optimizer, zero, zero)
         )
-        seen = self.evaluate(params, validation)
+        seen = self.evaluate(params, state.constants, validation)
         figures = {
             "train_loss": losses / count.astype(losses.dtype),
             "gradient_norm": norms / count.astype(norms.dtype),
@@ -120,9 +125,9 @@ class Descent:
         }
         return self._judge(state, params, optimizer, first + count, figures)
 
-    def evaluate(self, params: PyTree, rows: Rows) -> Tally:
+    def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
         """Returns the tally of weights on a split."""
-        model = self.model(params)
+        model = self.model(params, constants)
         return evaluate(model, self.task, rows, batch=max(self.batch, 64))
 
     def _judge(
@@ -141,6 +146,7 @@ class Descent:
         tired = False if patience is None else stale >= patience
         following = Progress(
             params=params,
+            constants=state.constants,
             optimizer=optimizer,
             best_params=_choose(better, params, state.best_params),
             best_loss=jnp.where(better, figures["validation_loss"], state.best_loss),
@@ -171,7 +177,9 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, rows)
+        step = jax.make_jaxpr(self._step)(
+            shapes.params, shapes.optimizer, shapes.constants, rows
+        )
         return work(step)
 
 
@@ -183,7 +191,7 @@ class DescentProgram(AbstractProgram):
             return function if seeds is None else jax.vmap(function, in_axes=axes)
 
         self.descent = descent
-        self.splits = jax.tree.map(jnp.asarray, splits)
+        self.splits = _drawn(descent.task, jax.tree.map(jnp.asarray, splits))
         self.checks = -(-descent.steps // descent.steps_per_check)
         shape = () if seeds is None else (seeds,)
         keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
@@ -191,13 +199,15 @@ class DescentProgram(AbstractProgram):
         rows = self.splits.train, self.splits.validation
         start = jax.jit(batched(descent.start, 0))
         check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
-        test = jax.jit(batched(descent.evaluate, (0, None)))
+        test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
         self._start = start.lower(keys).compile()
         self._check = check.lower(state, count, count, *rows, keys).compile()
-        self._test = test.lower(state.best_params, self.splits.test).compile()
+        self._test = test.lower(
+            state.best_params, state.constants, self.splits.test
+        ).compile()
         self.bytes = program_bytes(self._check)
-        self.matmul_flops_per_step = descent.step_work(splits.train).matmul_flops
+        self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
 
     def start(self, init_key):
         return self._start(init_key)
@@ -215,16 +225,18 @@ class DescentProgram(AbstractProgram):
         )
 
     def test(self, state):
-        return self._test(state.best_params, self.splits.test)
+        return self._test(state.best_params, state.constants, self.splits.test)
 
     def best(self, state):
-        return state.best_params
+        return eqx.combine(state.best_params, state.constants)
 
 
-def _is_trainable(leaf: Any) -> bool:
-    """Whether a leaf of a model's shapes is a weight."""
-    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
-    return is_shape and jnp.issubdtype(leaf.dtype, jnp.inexact)
+def _drawn(task: AbstractTask, splits: Splits) -> Splits:
+    """Returns the splits with held-out rows of a synthetic task turned to examples."""
+    if splits.train is not None:
+        return splits
+    draw = jax.jit(jax.vmap(task.example))
+    return Splits(None, draw(splits.validation), draw(splits.test))
 
 
 def _choose(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:

@@ -7,82 +7,79 @@ from typing import Any, NamedTuple
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 
-Measure = Callable[[Any], int | None]
+Measure = Callable[[Any], int]
 """What one equation of a program counts for, its subprograms aside."""
 
 
 class Work(NamedTuple):
     """How much a program does: of matrix products, of results, of operations.
 
-    `matmul_flops` is None where the count would not be exact: a matrix product in a
-    loop whose length is decided while it runs. The others count such a loop once.
+    A loop's body counts as often as it runs. Where that, or which branch is taken, is
+    decided while the program runs, the body counts once and the dearest branch counts:
+    then `exact` is false.
     """
 
-    matmul_flops: int | None
+    matmul_flops: int
     elements: int
     operations: int
+    exact: bool
+
+    @property
+    def exact_matmul_flops(self) -> int | None:
+        """The multiplications and additions of matrix products, if that is exact."""
+        return self.matmul_flops if self.exact else None
 
     def times(self, count: int) -> "Work":
         """Returns the work of doing it `count` times."""
-        flops = None if self.matmul_flops is None else self.matmul_flops * count
-        return Work(flops, self.elements * count, self.operations * count)
+        flops, elements, operations, exact = self
+        return Work(count * flops, count * elements, count * operations, exact)
 
 
 def work(jaxpr: ClosedJaxpr | Jaxpr) -> Work:
     """Returns the work of a traced program."""
+    flops, exact = _total(jaxpr, _dot_flops)
     return Work(
-        matmul_flops=matmul_flops(jaxpr),
-        elements=_total(jaxpr, _elements, loops=1) or 0,
-        operations=_total(jaxpr, lambda equation: 1, loops=1) or 0,
+        matmul_flops=flops,
+        elements=_total(jaxpr, _elements)[0],
+        operations=_total(jaxpr, lambda equation: 1)[0],
+        exact=exact,
     )
 
 
 def matmul_flops(jaxpr: ClosedJaxpr | Jaxpr) -> int | None:
-    """Returns the multiplications and additions of all matrix products.
+    """Returns the multiplications and additions of all matrix products, if exact.
 
-    A loop's body counts as often as it runs. Element-wise work is not counted. None
-    where the count would not be exact: a loop whose length is decided while it runs.
+    Element-wise work is not counted. None where a matrix product stands in a loop
+    whose length, or a branch whose choice, is decided while the program runs.
     """
-    return _total(jaxpr, _dot_flops, loops=None)
+    return work(jaxpr).exact_matmul_flops
 
 
-def _total(
-    jaxpr: ClosedJaxpr | Jaxpr, measure: Measure, *, loops: int | None
-) -> int | None:
-    """Returns the sum of a measure; a loop of unknown length counts `loops` times."""
+def _total(jaxpr: ClosedJaxpr | Jaxpr, measure: Measure) -> tuple[int, bool]:
+    """Returns the sum of a measure over a program, and whether it is exact."""
     inner = jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
-    total = 0
-    for equation in inner.eqns:
-        count = _count(equation, measure, loops)
-        if count is None:
-            return None
-        total += count
-    return total
+    counts = [_count(equation, measure) for equation in inner.eqns]
+    return sum(count for count, _ in counts), all(exact for _, exact in counts)
 
 
-def _count(equation: Any, measure: Measure, loops: int | None) -> int | None:
-    subprograms = _subprograms(equation)
-    if not subprograms:
-        return measure(equation)
-    counts = [_total(sub, measure, loops=loops) for sub in subprograms]
-    known = [count for count in counts if count is not None]
-    if len(known) < len(counts):
-        return None
-    name = equation.primitive.name
-    if name == "cond":  # one branch runs: the dearest is what it may cost
-        return max(known)
-    if name == "scan":
-        return sum(known) * equation.params["length"]
-    if name == "while":
-        return 0 if not sum(known) else None if loops is None else sum(known) * loops
-    return sum(known)
-
-
-def _dot_flops(equation: Any) -> int | None:
+def _count(equation: Any, measure: Measure) -> tuple[int, bool]:
     name = equation.primitive.name
     if name == "conv_general_dilated":
-        return None
-    if name != "dot_general":
+        return measure(equation), False
+    parts = [_total(sub, measure) for sub in _subprograms(equation)]
+    if not parts:
+        return measure(equation), True
+    counts, exact = [count for count, _ in parts], all(exact for _, exact in parts)
+    if name == "cond":
+        return max(counts), exact and len(set(counts)) == 1
+    if name == "while":
+        return sum(counts), exact and sum(counts) == 0
+    repeated = equation.params["length"] if name == "scan" else 1
+    return repeated * sum(counts), exact
+
+
+def _dot_flops(equation: Any) -> int:
+    if equation.primitive.name != "dot_general":
         return 0
     (contracted, _), _ = equation.params["dimension_numbers"]
     left = equation.invars[0].aval.shape

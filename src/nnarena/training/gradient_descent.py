@@ -46,7 +46,10 @@ class GradientDescent(AbstractTrainer):
                 f"schedule {self.schedule!r} is none of {', '.join(SCHEDULES)}"
             )
         patience = 1 if self.patience is None else self.patience
-        if min(self.steps, self.batch, self.checks, patience) < 1:
+        counts = self.steps, self.batch, self.checks, patience
+        if not all(isinstance(count, int) for count in counts):
+            raise ValueError("steps, batch, checks and patience must be whole numbers")
+        if min(counts) < 1:
             raise ValueError("steps, batch, checks and patience must be at least 1")
 
     @property

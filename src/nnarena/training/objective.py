@@ -55,8 +55,12 @@ def tally(answers: Array, example: Example, signature: Signature) -> Tally:
 
 
 def tally_row(model: AbstractModel, task: AbstractTask, row: Any) -> Tally:
-    """Returns the sums of a model's answers to the example of one row."""
-    example = task.example(row)
+    """Returns the sums of a model's answers to the example of one row.
+
+    Held-out rows of a synthetic task are examples already: they are drawn once, not
+    at every check.
+    """
+    example = row if isinstance(row, Example) else task.example(row)
     answers = model(example.xs, example.dts, key=None)
     return tally(answers, example, task.signature)
 
@@ -70,8 +74,16 @@ def tally_batch(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Tally
 def evaluate(
     model: AbstractModel, task: AbstractTask, rows: PyTree, *, batch: int
 ) -> Tally:
-    """Returns the sums over a whole split, `batch` rows at a time."""
+    """Returns the sums over a whole split, about `batch` rows at a time.
+
+    A number of rows that divides the split is taken where there is one, since a
+    remainder would be compiled as a second copy of the model.
+    """
+    count = jax.tree.leaves(rows)[0].shape[0]
+    divisors = [size for size in range(batch // 2, 2 * batch + 1) if count % size == 0]
     tallies = jax.lax.map(
-        lambda row: tally_row(model, task, row), rows, batch_size=batch
+        lambda row: tally_row(model, task, row),
+        rows,
+        batch_size=divisors[-1] if divisors else batch,
     )
     return jax.tree.map(jnp.sum, tallies)
