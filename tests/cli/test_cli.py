@@ -153,7 +153,16 @@ def test_a_failing_model_ends_in_exit_code_1(tmp_path):
 
 def test_every_command_has_help():
     listed = run(app, ["--help"]).output
-    for command in ("run", "plan", "list", "show", "check", "compare", "report"):
+    for command in (
+        "run",
+        "plan",
+        "list",
+        "show",
+        "check",
+        "compare",
+        "report",
+        "diagnose",
+    ):
         assert command in listed
         helped = run(app, [command, "--help"])
         assert helped.exit_code == 0

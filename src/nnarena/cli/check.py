@@ -1,5 +1,6 @@
 """`arena check`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -28,9 +29,10 @@ def check_entrant(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json([{"entrant": each, **asdict(verdict)} for each, verdict in verdicts])
     else:
-        out.print(
-            f"{', '.join(names)}: {len(verdicts) - broken} of {len(verdicts)} laws hold"
-        )
+        counts = Counter(verdict.passed for _, verdict in verdicts)
+        skipped = f", {counts[None]} skipped" if counts[None] else ""
+        told = f"{counts[True]} laws hold, {counts[False]} broken{skipped}"
+        out.print(f"{', '.join(names)}: {told}")
     if broken or not verdicts:
         raise typer.Exit(1)
 

@@ -82,7 +82,7 @@ class Transformer(AbstractLayer):
         hidden: int,
         *,
         blocks: int = 2,
-        heads: int = 4,
+        heads: int = 2,
         expansion: int = 4,
         encoding: Positions = "sinusoidal",
         causal: bool = False,

@@ -18,7 +18,6 @@ from ..tasks.files import DataFolder
 PACKAGES = ("neural-network-arena", "jax", "jaxlib", "equinox", "optax", "numpy")
 
 
-@functools.cache
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of what decides a run's numbers."""
     found = {"python": platform.python_version()}
@@ -27,6 +26,8 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
+    if "torch" in sys.modules:  # a guest ran in this process
+        found["torch"] = importlib.metadata.version("torch")
     return found
 
 

@@ -19,6 +19,10 @@ from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
 
 
+RUN_ONCE = {"xla_backend_optimization_level": 0}
+"""For programs that run once: compiling them well would cost more than they do."""
+
+
 class Progress(eqx.Module):
     """The state of a run between two checks.
 
@@ -201,7 +205,7 @@ class DescentProgram(AbstractProgram):
         check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
-        self._start = start.lower(keys).compile()
+        self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
         self._check = check.lower(state, count, count, *rows, keys).compile()
         self._test = test.lower(
             state.best_params, state.constants, self.splits.test
@@ -235,7 +239,7 @@ def _drawn(task: AbstractTask, splits: Splits) -> Splits:
     """Returns the splits with held-out rows of a synthetic task turned to examples."""
     if splits.train is not None:
         return splits
-    draw = jax.jit(jax.vmap(task.example))
+    draw = jax.jit(jax.vmap(task.example), compiler_options=RUN_ONCE)
     return Splits(None, draw(splits.validation), draw(splits.test))
 
 
