@@ -22,7 +22,7 @@ from .model_case import (
     draw_inputs,
     words_for,
 )
-from .model_training import BATCH, STEPS, train
+from .model_training import BATCH, STEPS, train, train_seeds
 from .quick import quick_jit
 
 
@@ -216,6 +216,21 @@ def _check_overfits(case: ModelCase) -> None:
     )
 
 
+def _check_alone(case: ModelCase) -> None:
+    signature, steps = SIGNATURES[0], 5
+    model = case.model(signature)
+    other = case.build(signature, jax.random.key(1))
+    alone = np.asarray(train(model, signature, steps=steps).losses)
+    beside = np.asarray(train_seeds([other, model], signature, steps=steps)[1])
+    same = np.isclose(alone, beside, rtol=1e-4, atol=1e-6, equal_nan=True)
+    require(
+        same.all(),
+        "expected the same losses of a seed trained alone and beside another, but at "
+        f"step {int(np.argmin(same))} they are {alone[np.argmin(same)]:.6g} and "
+        f"{beside[np.argmin(same)]:.6g}",
+    )
+
+
 def _check_width(case: ModelCase) -> None:
     for signature in (SIGNATURES[0], SIGNATURES[2]):
         counted = count_parameters(case.contender.shapes(signature, WIDTH))
@@ -244,6 +259,7 @@ MODEL_LAWS = (
     Law("keys", "The key decides the weights.", _check_keys),
     Law("irregular times", "Survives uneven elapsed times.", _check_irregular_times),
     Law("overfits", "Can learn one small batch by heart.", _check_overfits),
+    Law("alone", "A seed learns alike alone and beside others.", _check_alone),
     Law("width", "A width can be found for a budget of weights.", _check_width),
 )
 """The laws of models, cheapest first where it matters."""

@@ -1,5 +1,7 @@
 """A little training, for the laws about gradients."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -62,8 +64,30 @@ def _loss(
     return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).mean_loss
 
 
+def train_seeds(
+    models: Sequence[AbstractModel], signature: Signature, *, steps: int
+) -> Float[Array, "seeds steps"]:
+    """Returns the losses of models that differ in their weights, trained as an axis."""
+    params = [eqx.filter(model, eqx.is_inexact_array) for model in models]
+    static = eqx.filter(models[0], eqx.is_inexact_array, inverse=True)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+    batch = _draw_batch(signature)
+    lessons = _train_axis(stacked, static, batch, signature, jnp.asarray(steps))
+    return lessons.losses[:, :steps]
+
+
 @quick_jit
-def _train(
+def _train_axis(
+    params: PyTree,
+    static: PyTree,
+    batch: Example,
+    signature: Signature,
+    steps: Int[Array, ""],
+) -> Lesson:
+    return jax.vmap(lambda own: _descend(own, static, batch, signature, steps))(params)
+
+
+def _descend(
     params: PyTree,
     static: PyTree,
     batch: Example,
@@ -84,3 +108,6 @@ def _train(
     blank = Lesson(jnp.zeros(STEPS), jax.tree.map(jnp.zeros_like, params))
     start = params, adam.init(params), blank
     return jax.lax.fori_loop(0, steps, update, start)[2]
+
+
+_train = quick_jit(_descend)

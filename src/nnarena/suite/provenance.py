@@ -102,7 +102,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NNARENA_CACHE") or pooch.os_cache("nnarena"))
 
 
-def data_folder() -> DataFolder:
+def data_folder(*, downloads: bool = True) -> DataFolder:
     """Returns where real data is looked for: $NNARENA_DATA, then the user's cache.
 
     A relative $NNARENA_DATA counts from the working folder.
@@ -111,4 +111,5 @@ def data_folder() -> DataFolder:
     return DataFolder(
         root=Path(root).expanduser().resolve() if root else None,
         cache=cache_folder() / "data",
+        downloads=downloads,
     )

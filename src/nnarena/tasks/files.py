@@ -25,11 +25,12 @@ class DataFolder:
     """Where files are looked for.
 
     `root` is the user's own folder ($NNARENA_DATA) and is only read; downloads go to
-    `cache`, and are refused where `cache` is None.
+    `cache`, and are refused where `cache` is None or `downloads` is false.
     """
 
     root: Path | None = None
     cache: Path | None = None
+    downloads: bool = True
 
     def find(self, file: RemoteFile) -> Path:
         """Returns the path of a file whose digest is right.
@@ -40,7 +41,7 @@ class DataFolder:
         for folder in (self.root, self.cache):
             if folder is not None and (folder / file.path).is_file():
                 return _checked(folder / file.path, file)
-        if self.cache is None:
+        if self.cache is None or not self.downloads:
             raise DataProblem(
                 f"{self._missing(file)}, and downloads are off; set NNARENA_DATA to a "
                 f"folder that holds {file.path}, or allow downloads"

@@ -19,7 +19,7 @@ from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
 
 
-RUN_ONCE = {"xla_backend_optimization_level": 0}
+RUN_ONCE: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 """For programs that run once: compiling them well would cost more than they do."""
 
 

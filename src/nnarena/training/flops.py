@@ -12,7 +12,7 @@ Measure = Callable[[Any], int]
 
 
 class Work(NamedTuple):
-    """How much a program does: of matrix products, of results, of operations.
+    """How much a program does: in matrix products, and of results of operations.
 
     A loop's body counts as often as it runs. Where that, or which branch is taken, is
     decided while the program runs, the body counts once and the dearest branch counts:
@@ -21,7 +21,6 @@ class Work(NamedTuple):
 
     matmul_flops: int
     elements: int
-    operations: int
     exact: bool
 
     @property
@@ -31,8 +30,7 @@ class Work(NamedTuple):
 
     def times(self, count: int) -> "Work":
         """Returns the work of doing it `count` times."""
-        flops, elements, operations, exact = self
-        return Work(count * flops, count * elements, count * operations, exact)
+        return Work(count * self.matmul_flops, count * self.elements, self.exact)
 
 
 def work(jaxpr: ClosedJaxpr | Jaxpr) -> Work:
@@ -41,7 +39,6 @@ def work(jaxpr: ClosedJaxpr | Jaxpr) -> Work:
     return Work(
         matmul_flops=flops,
         elements=_total(jaxpr, _elements)[0],
-        operations=_total(jaxpr, lambda equation: 1)[0],
         exact=exact,
     )
 
