@@ -51,6 +51,7 @@ def test_the_example_meets_the_laws(example):
 
 def test_the_example_joins_a_suite_in_worker_processes(example):
     words = ["run", "smoke", "--models", f"{example.name},gru", "--steps", "20"]
+    words += ["--tasks", "add", "--seeds", "1"]
     arena = "from nnarena.cli import app; app()"
     done = python("-c", arena, *words, "-w", "1", "-r", "out", cwd=example.parent)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -144,6 +144,7 @@ FLAWED_MODELS = {
         {
             "step": "expected step 0 taken by itself to give what the scanned sequence",
             "vmap": "expected the same answers to a sequence alone and beside others",
+            "alone": "expected the same losses of a seed trained alone and beside",
         },
     ),
     "gradient is no number": (

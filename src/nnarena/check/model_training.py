@@ -68,9 +68,11 @@ def train_seeds(
     models: Sequence[AbstractModel], signature: Signature, *, steps: int
 ) -> Float[Array, "seeds steps"]:
     """Returns the losses of models that differ in their weights, trained as an axis."""
-    params = [eqx.filter(model, eqx.is_inexact_array) for model in models]
-    static = eqx.filter(models[0], eqx.is_inexact_array, inverse=True)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+    params, static = eqx.partition(models[0], eqx.is_inexact_array)
+    weights = [jax.tree.leaves(eqx.filter(m, eqx.is_inexact_array)) for m in models]
+    stacked = jax.tree.unflatten(
+        jax.tree.structure(params), map(jnp.stack, zip(*weights, strict=True))
+    )
     batch = _draw_batch(signature)
     lessons = _train_axis(stacked, static, batch, signature, jnp.asarray(steps))
     return lessons.losses[:, :steps]

@@ -51,7 +51,7 @@ def show_plan(
 
 
 def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
-    records, data = list(session.store), provenance.data_folder()
+    records, data = list(session.store), provenance.data_folder(downloads=False)
     pending = {job.key for job in session.pending}
     found = []
     for group in by_program(session.jobs):

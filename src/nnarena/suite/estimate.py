@@ -92,7 +92,7 @@ def job_work(job: Job, data: DataFolder) -> Work:
 def total_seconds(costs: Sequence[tuple[Estimate, int]], workers: int) -> float | None:
     """Returns the wall time of programs with so many runs each; None if unknown.
 
-    The work is taken to spread evenly over the workers.
+    The work is taken to spread evenly over the workers, but for the longest run.
     """
     if any(cost.run_seconds is None for cost, count in costs if count):
         return None
@@ -101,7 +101,10 @@ def total_seconds(costs: Sequence[tuple[Estimate, int]], workers: int) -> float 
         for cost, count in costs
         if count
     ]
-    return sum(seconds) / max(1, min(workers, sum(count for _, count in costs)))
+    longest = max(
+        (cost.run_seconds or 0.0 for cost, count in costs if count), default=0
+    )
+    return max(longest, sum(seconds) / max(1, workers))
 
 
 @functools.cache

@@ -197,8 +197,8 @@ def record_failure(store: AbstractStore, ledger: Ledger, reason: str) -> Event:
     return Event(kind="failed", key=ledger.job.key, text=reason)
 
 
-def _of_seed(value: np.ndarray, index: int) -> Any:
-    return value if value.ndim == 0 else value[index]
+def _of_seed(value: np.ndarray, index: int) -> np.ndarray:
+    return value if value.ndim == 0 else np.asarray(value[index])
 
 
 def _part(
