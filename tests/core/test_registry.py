@@ -1,5 +1,6 @@
 """Registries: names, suggestions, files from outside, versions."""
 
+import importlib.metadata
 import sys
 
 import pytest
@@ -154,3 +155,15 @@ def test_a_version_from_outside_is_a_digest_of_the_text(models, tmp_path):
 def test_a_version_can_be_given(registry):
     enter(registry, "first", First, version=3)
     assert registry["first"].version == "3"
+
+
+def test_a_broken_package_of_somebody_else_is_a_warning(monkeypatch):
+    point = importlib.metadata.EntryPoint("theirs", "no_such_package", "nnarena.tasks")
+    registry = Registry("task", package="nnarena.tasks")
+    monkeypatch.setattr(
+        importlib.metadata,
+        "entry_points",
+        lambda **wanted: [point] if wanted == {"group": "nnarena.tasks"} else [],
+    )
+    with pytest.warns(UserWarning, match="no_such_package was not loaded"):
+        registry.discover()

@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -133,7 +134,11 @@ class Registry:
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
         for point in importlib.metadata.entry_points(group=self.package):
-            point.load()
+            try:
+                point.load()
+            except Exception as error:  # somebody else's package must not stop ours
+                reason = f"{type(error).__name__}: {error}"
+                warnings.warn(f"{point.value} was not loaded: {reason}", stacklevel=2)
 
     def __getitem__(self, name: str) -> Entry:
         self.discover()

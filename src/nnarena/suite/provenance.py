@@ -55,7 +55,7 @@ def hardware() -> dict[str, str | int]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor_name(),
-        "cores": available_cores(),
+        "cores": os.cpu_count() or 1,  # of the machine: a worker is pinned to one
         "device": device.device_kind if device.platform != "cpu" else "cpu",
     }
 
