@@ -231,3 +231,27 @@ def test_gradient_in_single_precision_is_that_in_double(size: int):
         double = slope(jnp.asarray(raw.astype(np.float64)), jnp.asarray(probe))
         assert double.dtype == jnp.float64
     np.testing.assert_allclose(single, np.asarray(double), rtol=1e-5, atol=1e-5)
+
+
+def test_matrix_is_unitary_after_a_thousand_steps_of_training():
+    """Whatever gradient descent does to A, W stays in the group: to 1e-5."""
+    size = 16
+    rng = np.random.default_rng(6)
+    target = jnp.asarray(rng.standard_normal((2 * size, 2 * size)).astype(np.float32))
+
+    @jax.jit
+    def descend(raw):
+        def update(_, raw):
+            return raw - 0.05 * slope(raw, target)
+
+        return jax.lax.fori_loop(0, 1_000, update, raw)
+
+    start = jnp.asarray(draw_raw(size, 0.3))
+    trained = descend(start)
+    assert float(jnp.max(jnp.abs(trained - start))) > 0.5  # it has gone far
+    matrix = np.asarray(unitary.ExponentialMap(trained).unitary())
+    wide = matrix.astype(np.complex128)
+    np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        matrix, scipy.linalg.expm(skew_of(np.asarray(trained))), rtol=0, atol=2e-5
+    )
