@@ -2,20 +2,19 @@
 
 On a CPU one pinned process per core with one compute thread each gives about twice the
 throughput of one process with all threads; on an accelerator the seeds of a program
-become an axis of arrays in this process. `choose` picks by the device.
+become an axis of arrays in this process (`benchmarks/executors.py`). A session chooses
+by the device.
 """
 
 import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import jax
-
 from ..runs.store import DirectoryStore
 from . import provenance
 from .events import Event
 from .plan import Job
-from .runner import Runner, use_compilation_cache
+from .runner import Runner
 
 
 class AbstractExecutor(abc.ABC):
@@ -49,17 +48,3 @@ class InProcess(AbstractExecutor):
         for group in by_program(jobs):
             for start in range(0, len(group), self.seeds_at_once):
                 yield from runner.run(group[start : start + self.seeds_at_once])
-
-
-def choose(results: Path, workers: int | None = None) -> AbstractExecutor:
-    """Returns the executor that measured fastest for this machine's device."""
-    if workers is None and jax.default_backend() != "cpu":
-        use_compilation_cache()
-        return InProcess(results, seeds_at_once=64)
-    count = provenance.available_cores() if workers is None else workers
-    if count == 0:
-        use_compilation_cache()
-        return InProcess(results)
-    from .pool import WorkerPool  # which implements the interface above
-
-    return WorkerPool(results, count)

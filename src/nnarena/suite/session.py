@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.standing import Leaderboard
@@ -20,9 +22,10 @@ from ..runs.store import DirectoryStore
 from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
-from .executors import by_program, choose
+from .executors import AbstractExecutor, InProcess
 from .plan import Job, assemble, make_jobs
-from .runner import task_splits
+from .pool import WorkerPool
+from .runner import task_splits, use_compilation_cache
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,19 @@ class Session:
         """
         pending = self.pending
         if pending:
-            yield from choose(self.results, workers).run(pending)
+            yield from choose_executor(self.results, workers).run(pending)
+
+
+def choose_executor(results: Path, workers: int | None = None) -> AbstractExecutor:
+    """Returns the executor that measured fastest for this machine's device."""
+    if workers is None and jax.default_backend() != "cpu":
+        use_compilation_cache()
+        return InProcess(results, seeds_at_once=64)
+    count = provenance.available_cores() if workers is None else workers
+    if count == 0:
+        use_compilation_cache()
+        return InProcess(results)
+    return WorkerPool(results, count)
 
 
 def open_session(
@@ -131,11 +146,6 @@ def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboar
     if not records:
         raise ValueError(f"there are no records of runs in {results}")
     return rank(runs_frame(records))
-
-
-def group_sizes(jobs: Sequence[Job]) -> list[tuple[Job, int]]:
-    """Returns one job per compiled program, and how many seeds it has."""
-    return [(group[0], len(group)) for group in by_program(jobs)]
 
 
 def registered_by(plugin: str) -> list[str]:
