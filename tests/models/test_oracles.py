@@ -19,6 +19,7 @@ from nnarena.models.elman import Elman
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.models.gru import GRU
 from nnarena.models.lstm import LSTM
+from nnarena.models.ode_lstm import ODELSTM
 from nnarena.models.transformer import EncoderBlock
 from nnarena.nn.attention import SelfAttention
 from nnarena.nn.scan import scan
@@ -80,10 +81,28 @@ def two_biases(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
     }
 
 
+def lstm_and_flow(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
+    """Returns the arrays of torch's LSTM and RNN cells in our form."""
+
+    def biases(cell: str) -> jax.Array:
+        return oracle[f"{prefix}.{cell}.bias_ih"] + oracle[f"{prefix}.{cell}.bias_hh"]
+
+    return {
+        "input_weight": oracle[f"{prefix}.lstm.weight_ih"].T,
+        "recurrent_weight": oracle[f"{prefix}.lstm.weight_hh"].T,
+        "bias": biases("lstm"),
+        "flow_input_weight": oracle[f"{prefix}.flow.weight_ih"].T,
+        "flow_recurrent_weight": oracle[f"{prefix}.flow.weight_hh"].T,
+        "flow_bias": biases("flow"),
+        "flow_gain": oracle[f"{prefix}.gain"],
+    }
+
+
 CELLS = {
     "rnn": (Elman, one_bias),
     "lstm": (LSTM, one_bias),
     "gru": (GRU, two_biases),
+    "ode_lstm": (ODELSTM, lstm_and_flow),
 }
 
 
@@ -100,12 +119,16 @@ def ones(xs: jax.Array) -> jax.Array:
     return jnp.ones(xs.shape[0])
 
 
+def times_of(oracle: Oracle, case: str) -> jax.Array:
+    """Returns the recorded times, or ones for a cell that knows of none."""
+    return oracle.tensors.get(f"{case}.times", ones(oracle[f"{case}.inputs"]))
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", CELLS)
 def test_recurrent_outputs_are_those_of_torch(name: str, case: str):
     oracle, cell = recorded_cell(name)
-    xs = oracle[f"{case}.inputs"]
-    hs = scan(cell, xs, ones(xs))
+    hs = scan(cell, oracle[f"{case}.inputs"], times_of(oracle, case))
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
 
 
@@ -117,12 +140,13 @@ def test_recurrent_gradients_are_those_of_torch(name: str, case: str):
 
     def loss(cell_and_inputs):
         cell, xs = cell_and_inputs
-        return jnp.sum(oracle[f"{case}.probe"] * scan(cell, xs, ones(xs)))
+        hs = scan(cell, xs, times_of(oracle, case))
+        return jnp.sum(oracle[f"{case}.probe"] * hs)
 
     of_cell, of_inputs = eqx.filter_grad(loss)((cell, xs))
     expected = CELLS[name][1](oracle, f"{case}.gradient")
-    if "bias" in expected:  # each of torch's two has the gradient of our one
-        expected["bias"] = oracle[f"{case}.gradient.bias_ih_l0"]
+    for summed in expected.keys() & {"bias", "flow_bias"}:
+        expected[summed] /= 2.0  # each of torch's two has the gradient of our one
     expected_inputs = oracle[f"{case}.gradient.inputs"]
     np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-5, atol=1e-5)
     for field, gradient in expected.items():
@@ -131,14 +155,15 @@ def test_recurrent_gradients_are_those_of_torch(name: str, case: str):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_lstm_ends_with_the_memory_of_torch(case: str):
-    oracle, cell = recorded_cell("lstm")
-    xs = oracle[f"{case}.inputs"]
+@pytest.mark.parametrize("name", ["lstm", "ode_lstm"])
+def test_memory_ends_as_that_of_torch(name: str, case: str):
+    oracle, cell = recorded_cell(name)
+    sequence = oracle[f"{case}.inputs"], times_of(oracle, case)
 
-    def step(state, x):
-        return cell(state, x, jnp.float32(1.0))
+    def step(state, observation):
+        return cell(state, *observation)
 
-    (_, memory), _ = jax.lax.scan(step, cell.init_state(), xs)
+    (_, memory), _ = jax.lax.scan(step, cell.init_state(), sequence)
     np.testing.assert_allclose(memory, oracle[f"{case}.last_memory"], rtol=0, atol=5e-6)
 
 

@@ -11,7 +11,8 @@ rounded to single, so that what a test measures is the error of our side alone.
 A file `<name>.safetensors` holds `weight.<parameter>` under torch's own names, and
 per case `<case>.inputs` and `<case>.outputs`; the recurrent ones also a `probe` of
 the outputs' shape and the gradients of sum(probe * outputs), as
-`<case>.gradient.<parameter>` and `<case>.gradient.inputs`.
+`<case>.gradient.<parameter>` and `<case>.gradient.inputs`; those in continuous time
+also `<case>.times`.
 """
 
 import argparse
@@ -65,7 +66,33 @@ def as_numpy(tensor: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().numpy().astype(np.float32))
 
 
-def record_recurrent(make: Callable[..., torch.nn.RNNBase], name: str) -> Tensors:
+class ODELSTM(torch.nn.Module):
+    """An LSTM cell, and an RNN cell as the field of an equation that it drives.
+
+    Solved by Euler's method in 4 steps per observation, as in the thesis.
+    """
+
+    def __init__(self, features: int, hidden: int):
+        super().__init__()
+        self.lstm = torch.nn.LSTMCell(features, hidden)
+        self.flow = torch.nn.RNNCell(hidden, hidden)
+        self.gain = torch.nn.Parameter(torch.ones(hidden))
+
+    def forward(self, inputs: torch.Tensor, times: torch.Tensor):
+        """Returns all states, and the last state and memory as torch's LSTM does."""
+        h = c = torch.zeros_like(self.gain)
+        states = []
+        for x, dt in zip(inputs, times, strict=True):
+            drive, c = self.lstm(x, (h, c))
+            for _ in range(4):
+                h = h + dt / 4 * (self.gain * self.flow(drive, h) - h)
+            states.append(h)
+        return torch.stack(states), (h[None], c[None])
+
+
+def record_recurrent(
+    make: Callable[..., torch.nn.Module], name: str, *, timed: bool = False
+) -> Tensors:
     """A recurrent network over two lengths, with gradients of a random probe."""
     rng = generator(name)
     module = make(FEATURES, HIDDEN)
@@ -74,12 +101,15 @@ def record_recurrent(make: Callable[..., torch.nn.RNNBase], name: str) -> Tensor
     for case, length in LENGTHS.items():
         inputs = draw(rng, length, FEATURES).requires_grad_()
         probe = draw(rng, length, HIDDEN)
-        outputs, last = module(inputs)
+        times = [draw(rng, length).abs() + 0.05] if timed else []
+        outputs, last = module(inputs, *times)
         module.zero_grad()
         (probe * outputs).sum().backward()
         tensors[f"{case}.inputs"] = as_numpy(inputs)
         tensors[f"{case}.outputs"] = as_numpy(outputs)
         tensors[f"{case}.probe"] = as_numpy(probe)
+        if timed:
+            tensors[f"{case}.times"] = as_numpy(times[0])
         if isinstance(last, tuple):
             tensors[f"{case}.last_memory"] = as_numpy(last[1][0])
         assert inputs.grad is not None
@@ -142,6 +172,7 @@ RECORDS: dict[str, Callable[[str], Tensors]] = {
     "rnn": functools.partial(record_recurrent, torch.nn.RNN),
     "lstm": functools.partial(record_recurrent, torch.nn.LSTM),
     "gru": functools.partial(record_recurrent, torch.nn.GRU),
+    "ode_lstm": functools.partial(record_recurrent, ODELSTM, timed=True),
     "attention": record_attention,
     "encoder_block": record_encoder_block,
 }
