@@ -16,6 +16,9 @@ VARIANTS = {
     **{entry.name: (entry.name, {}) for entry in TASKS},
     "memory of three": ("memory", {"symbols": 3, "fillers": 5}),
     "digits by row": ("digits", {"chunk": 8}),
+    "raw walker by short windows": ("walker", {"window": 16, "scaled": False}),
+    "activity of one person": ("activity", {"excerpt": True}),
+    "cell of few pulses": ("cell", {"length": 20, "rate": 0.01}),
     "permuted mnist": ("mnist", {"permuted": True, "chunk": 28}),
 }
 """Every task as it is by default, and some with other numbers."""

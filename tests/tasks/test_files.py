@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from nnarena.tasks.files import DataFolder, DataProblem, RemoteFile
+from nnarena.tasks.files import DataFolder, DataProblem, LocalFolder, RemoteFile
 
 
 CONTENT = b"the published bytes"
@@ -122,3 +122,52 @@ def test_every_mirror_that_failed_is_told(tmp_path, server):
     file = remote(f"{server}/absent", f"{server}/wrong")
     sentence = told(DataFolder(None, tmp_path), file)
     assert f"{server}/absent (HTTPError) or {server}/wrong (ValueError)" in sentence
+
+
+FOLDER = LocalFolder("set", {"data.bin": DIGEST, "notes.txt": None}, "fetch the set")
+
+
+def put_both(folder):
+    path = put(folder)
+    (path.parent / "notes.txt").write_text("anything")
+    return path.parent
+
+
+def told_of_folder(folder: DataFolder) -> str:
+    with pytest.raises(DataProblem) as caught:
+        folder.folder(FOLDER)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert "fetch the set" in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("where", ["root", "cache"])
+def test_a_folder_is_found(tmp_path, where):
+    place = put_both(tmp_path / where)
+    (place / "other.bin").write_bytes(b"not listed")
+    found = DataFolder(tmp_path / "root", tmp_path / "cache").folder(FOLDER)
+    assert found == [place / "data.bin", place / "notes.txt"]
+
+
+def test_a_folder_that_is_nowhere(tmp_path):
+    sentence = told_of_folder(DataFolder(tmp_path / "root", tmp_path / "cache"))
+    assert "the folder set (data.bin and 1 more) was looked for at" in sentence
+    for where in ("root", "cache"):
+        assert str(tmp_path / where / "set") in sentence
+    assert "NNARENA_DATA, which is not set" in told_of_folder(DataFolder())
+
+
+def test_a_folder_that_lacks_a_file(tmp_path):
+    place = put_both(tmp_path)
+    (place / "notes.txt").unlink()
+    sentence = told_of_folder(DataFolder(tmp_path))
+    assert f"the file {place / 'notes.txt'} is missing" in sentence
+
+
+def test_a_folder_with_a_wrong_file(tmp_path):
+    place = put_both(tmp_path)
+    (place / "data.bin").write_bytes(b"half of it")
+    sentence = told_of_folder(DataFolder(tmp_path))
+    assert f"the file {place / 'data.bin'} is not the one that was measured" in sentence
+    assert f"not {DIGEST[:12]}..." in sentence

@@ -13,6 +13,9 @@ from .task_case import Answers
 
 Scores = Float[np.ndarray, " rows"]
 
+BLOCKS = 20
+"""Into how many blocks of neighbors rows are cut to see whether they depend."""
+
 
 def blind_scores(
     seen: Answers, truth: Answers, signature: Signature
@@ -37,13 +40,20 @@ def ratio(scores: Scores, counts: Scores) -> tuple[float, float]:
     """Returns the score per answer and its standard error.
 
     Answers of one row may depend on each other, so that rows, not answers, are what
-    is drawn: the error is that of a ratio of two sums over rows.
+    is drawn: the error is that of a ratio of two sums over rows. Rows of one recording
+    depend on each other too, and follow each other: where sums over blocks of
+    neighbors vary more than independent rows would, theirs is the error.
     """
     mean = scores.sum() / counts.sum()
     residuals = scores - mean * counts
-    rows = len(scores)
-    variance = (residuals**2).sum() * rows / max(1, rows - 1)
-    return float(mean), float(np.sqrt(variance) / counts.sum())
+    blocks = [part.sum() for part in np.array_split(residuals, BLOCKS)]
+    error = max(_error_of_sum(residuals), _error_of_sum(np.array(blocks)))
+    return float(mean), float(error / counts.sum())
+
+
+def _error_of_sum(parts: Float[np.ndarray, " parts"]) -> float:
+    """Returns the standard error of the sum of parts whose mean is 0."""
+    return float(np.sqrt((parts**2).sum() * len(parts) / max(1, len(parts) - 1)))
 
 
 def _blind_answers(seen: Answers, signature: Signature) -> list[Array]:
@@ -107,4 +117,6 @@ def _tally_perfect(targets: Array, mask: Array, signature: Signature) -> Tally:
 
 
 def _example(targets: Array, mask: Array) -> Example:
-    return Example(jnp.zeros((1, 1)), jnp.zeros(1), targets, mask)
+    """Returns an example of the right length, whose inputs say nothing."""
+    steps = mask.shape or (1,)
+    return Example(jnp.zeros((*steps, 1)), jnp.zeros(steps), targets, mask)

@@ -1,6 +1,7 @@
 """Finding real data: in a folder of the user's, else by download, always checked."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,20 @@ class RemoteFile:
     path: str
     sha256: str
     mirrors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder of files that are not downloaded: no address serves them as they are.
+
+    `digests` are the SHA-256 sums of its files by name, of the copy that a task was
+    measured on. None stands where no sum is known: the task's reader must then refuse
+    what is not whole. `advice` says in a clause where the user gets the files.
+    """
+
+    path: str
+    digests: Mapping[str, str | None]
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,28 @@ class DataFolder:
             )
         return self._download(file, self.cache)
 
+    def folder(self, wanted: LocalFolder) -> list[Path]:
+        """Returns the paths of a folder's files, in the order of its digests.
+
+        Files of other names are not looked at. Nothing is downloaded.
+
+        Raises:
+            DataProblem: the folder or a file is missing, or has another digest.
+        """
+        places = [p / wanted.path for p in (self.root, self.cache) if p is not None]
+        found = next((place for place in places if place.is_dir()), None)
+        if found is None:
+            where = " and ".join(map(str, places)) or "NNARENA_DATA, which is not set"
+            raise DataProblem(
+                f"the folder {wanted.path} ({_named(wanted)}) was looked for at "
+                f"{where}; {wanted.advice}, or set NNARENA_DATA to a folder that "
+                f"holds {wanted.path}"
+            )
+        return [
+            _known(found / name, digest, wanted)
+            for name, digest in wanted.digests.items()
+        ]
+
     def _missing(self, file: RemoteFile) -> str:
         where = self.root / file.path if self.root else "NNARENA_DATA, which is not set"
         return f"the file {file.path} was looked for at {where}"
@@ -74,12 +111,38 @@ class DataFolder:
         )
 
 
-def _checked(path: Path, file: RemoteFile) -> Path:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != file.sha256:
+def _named(wanted: LocalFolder) -> str:
+    first, *others = wanted.digests
+    return f"{first} and {len(others)} more" if others else first
+
+
+def _known(path: Path, digest: str | None, wanted: LocalFolder) -> Path:
+    """Returns the path of a file that is there and has its digest."""
+    if not path.is_file():
         raise DataProblem(
-            f"the file {path} is not the published one (its SHA-256 is "
-            f"{digest[:12]}..., not {file.sha256[:12]}...); delete it and fetch it "
-            f"from {file.mirrors[0]}"
+            f"the file {path} is missing from its folder; {wanted.advice}"
+        )
+    if digest is not None and (ours := _digest(path)) != digest:
+        raise DataProblem(
+            f"the file {path} is not the one that was measured "
+            f"{_unlike(ours, digest)}; delete it and {wanted.advice}"
         )
     return path
+
+
+def _checked(path: Path, file: RemoteFile) -> Path:
+    digest = _digest(path)
+    if digest != file.sha256:
+        raise DataProblem(
+            f"the file {path} is not the published one {_unlike(digest, file.sha256)}; "
+            f"delete it and fetch it from {file.mirrors[0]}"
+        )
+    return path
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _unlike(ours: str, theirs: str) -> str:
+    return f"(its SHA-256 is {ours[:12]}..., not {theirs[:12]}...)"

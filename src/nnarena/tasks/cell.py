@@ -1,0 +1,69 @@
+"""The benchmark of the thesis's Memory Cell, with sequences that are all different."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..core.scoring import mean_squared_error
+from ..core.types import Example, Features, Signature, Values
+from . import TASKS
+from .base import AbstractTask, SyntheticSplits
+
+
+@TASKS.register("cell", family="synthetic memory", source="brantner2021neural")
+class Cell(AbstractTask):
+    """Say at every step which of two channels gave the last pulse: a flip-flop.
+
+        channel 0    . 1 . . . . . 1 . . . .        . 1 1 1 0 0 0 1 1 1 0 0
+        channel 1    . . . . 1 . . . . . 1 .   ->   . 0 0 0 1 1 1 0 0 0 1 1
+
+    Tests whether one bit is held over gaps of random length and rewritten when a pulse
+    comes. At every step a pulse comes with probability `rate`, on either channel
+    alike; the gaps are 1/rate steps in the mean and have no longest one. Of a sequence
+    that drew none, one step gets a pulse. Score: mean squared error over the steps
+    from the first pulse on; chance 0.25, the variance of a fair bit, reached by always
+    answering 1/2 to both. Solved below 0.01.
+
+    The thesis had two sequences, three blocks of 128 steps each, and validated and
+    tested on them; its plot of the cell shows the random pulses that are used here.
+    """
+
+    length: int = eqx.field(static=True)
+    rate: float = eqx.field(static=True, converter=float)
+    held_out: SyntheticSplits
+
+    def __init__(self, *, length: int = 384, rate: float = 0.04):
+        if length < 1 or not 0 < rate <= 1:
+            raise ValueError(
+                f"cell needs a length of at least 1 and a rate in (0, 1], not {length} "
+                f"and {rate}"
+            )
+        self.length, self.rate = length, rate
+        self.held_out = SyntheticSplits()
+
+    @property
+    def signature(self):
+        return Signature(Features(2), Values(2), "every step")
+
+    @property
+    def scoring(self):
+        return mean_squared_error(chance=0.25, solved=0.01)
+
+    def splits(self, data, *, key):
+        del data  # nothing is read from files
+        return self.held_out.draw(key=key)
+
+    def example(self, row):
+        when, where = jax.random.uniform(row, (2, self.length))
+        # The least of all draws is a pulse whatever the rate: each sequence has one.
+        pulsed = (when < self.rate) | (when == jnp.min(when))
+        channel = jax.nn.one_hot(jnp.floor(2 * where).astype(jnp.int32), 2)
+        steps = jnp.where(pulsed, jnp.arange(self.length), -1)
+        last = jax.lax.cummax(steps)
+        held = last >= 0
+        return Example(
+            xs=jnp.where(pulsed[:, None], channel, 0.0),
+            dts=jnp.ones(self.length),
+            targets=jnp.where(held[:, None], channel[last], 0.0),
+            mask=held,
+        )
