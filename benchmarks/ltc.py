@@ -25,8 +25,8 @@ from nnarena.nn.parametrization import AbstractParametrization
 from nnarena.nn.scan import scan
 
 
-WIDTHS = [6, 18]
-BATCH, LENGTH, ROUNDS = 32, 25, 7
+WIDTHS = [6, 18, 47]
+BATCH, LENGTH, ROUNDS = 32, 10, 7
 
 
 class OneHot(eqx.Module):
