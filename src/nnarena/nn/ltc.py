@@ -2,8 +2,9 @@
 
 Synapses are computed one by one, on the edges of the wiring: the potential of each
 one's source is fetched by index, what it passes on is added up at its target. Masked
-dense matrices of synapses, as elsewhere, take about nine times as long; products with
-one-hot matrices about as long at 60 neurons and 1.7 times at 165 (`benchmarks/ltc.py`).
+dense matrices of synapses, as elsewhere, took four to eleven times as long on a CPU,
+products with one-hot matrices 0.8 to 0.9 of the time at 63 neurons and 1.7 times as
+long at 165 (`benchmarks/ltc.py`).
 """
 
 from typing import Any
