@@ -1,18 +1,20 @@
-"""Records what PyTorch answers, for our modules to be held against.
+"""Records what PyTorch and ncps answer, for our modules to be held against.
 
     python tests/oracles/record.py            writes the files beside this script
     python tests/oracles/record.py --check    recomputes and compares, exits 1 if unlike
 
-Runs where torch, numpy and safetensors are installed; nnarena is neither needed nor
-imported. `tests/models/test_oracles.py` reads the files without torch. Inputs and
-weights are drawn in single precision, torch computes in double, and the answers are
-rounded to single, so that what a test measures is the error of our side alone.
+Runs where requirements.txt is installed; nnarena is neither needed nor imported.
+`test_oracles.py` and `test_ncp.py` in `tests/models` read the files without torch.
+Inputs and weights are drawn in single precision, torch computes in double, and the
+answers are rounded to single, so that what a test measures is the error of our side
+alone.
 
 A file `<name>.safetensors` holds `weight.<parameter>` under torch's own names, and
 per case `<case>.inputs` and `<case>.outputs`; the recurrent ones also a `probe` of
 the outputs' shape and the gradients of sum(probe * outputs), as
-`<case>.gradient.<parameter>` and `<case>.gradient.inputs`; those in continuous time
-also `<case>.times`.
+`<case>.gradient.<parameter>` and `<case>.gradient.inputs`. Those in continuous time
+also have irregular `<case>.times`; the circuit of ncps calls them `elapsed`, and has
+`wiring.neurons` and `wiring.sensory`, +1, -1 or 0 for every pair.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]  # not a dependency of tests
+from ncps.torch import LTCCell  # pyright: ignore[reportMissingImports]
+from ncps.wirings import NCP  # pyright: ignore[reportMissingImports]
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -33,6 +37,15 @@ FOLDER = Path(__file__).parent
 LENGTHS = {"short": 12, "long": 50}
 FEATURES, HIDDEN = 3, 5
 WIDTH, HEADS = 8, 2
+CIRCUIT = {
+    "inter_neurons": 9,
+    "command_neurons": 7,
+    "motor_neurons": 4,
+    "sensory_fanout": 2,
+    "inter_fanout": 2,
+    "recurrent_command_synapses": 14,
+    "motor_fanin": 2,
+}
 
 Tensors = dict[str, np.ndarray]
 
@@ -163,6 +176,48 @@ def record_encoder_block(name: str) -> Tensors:
     return tensors
 
 
+def excite(cell: torch.nn.Module, rng: np.random.Generator) -> None:
+    """Sets all numbers of a circuit but its masks, reversal potentials too."""
+    for name, parameter in sorted(cell.named_parameters()):
+        if parameter.requires_grad:
+            offset = {"sigma": 4.0, "mu": 0.5, "w": 1.0}.get(name.split("_")[-1], 0.0)
+            parameter.data = draw(rng, *parameter.shape, scale=0.5) + offset
+
+
+def record_circuit(name: str) -> Tensors:
+    """Liquid time-constant neurons of ncps, observed at irregular times."""
+    rng = generator(name)
+    wiring = NCP(**CIRCUIT)
+    cell = LTCCell(wiring, FEATURES, implicit_param_constraints=True)
+    excite(cell, rng)
+    tensors = weights(cell)
+    tensors["wiring.neurons"] = wiring.adjacency_matrix.astype(np.int32)
+    tensors["wiring.sensory"] = wiring.sensory_adjacency_matrix.astype(np.int32)
+    for case, length in LENGTHS.items():
+        inputs = draw(rng, length, FEATURES).requires_grad_()
+        elapsed = torch.exp(draw(rng, length)).float().double()
+        probe = draw(rng, length, CIRCUIT["motor_neurons"])
+        state, outputs = torch.zeros(1, wiring.units), []
+        for x, dt in zip(inputs, elapsed, strict=True):
+            output, state = cell(x[None], state, dt)
+            outputs.append(output[0])
+        answers = torch.stack(outputs)
+        cell.zero_grad()
+        (probe * answers).sum().backward()
+        tensors[f"{case}.inputs"] = as_numpy(inputs)
+        tensors[f"{case}.elapsed"] = as_numpy(elapsed)
+        tensors[f"{case}.outputs"] = as_numpy(answers)
+        tensors[f"{case}.last_state"] = as_numpy(state[0])
+        tensors[f"{case}.probe"] = as_numpy(probe)
+        assert inputs.grad is not None
+        tensors[f"{case}.gradient.inputs"] = as_numpy(inputs.grad)
+        for parameter, value in cell.named_parameters():
+            if value.requires_grad:
+                assert value.grad is not None
+                tensors[f"{case}.gradient.{parameter}"] = as_numpy(value.grad)
+    return tensors
+
+
 def generator(name: str) -> np.random.Generator:
     """Returns the generator of one oracle, whatever others are recorded."""
     return np.random.default_rng([SEED, *name.encode()])
@@ -175,6 +230,7 @@ RECORDS: dict[str, Callable[[str], Tensors]] = {
     "ode_lstm": functools.partial(record_recurrent, ODELSTM, timed=True),
     "attention": record_attention,
     "encoder_block": record_encoder_block,
+    "ltc": record_circuit,
 }
 
 
