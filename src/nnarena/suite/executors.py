@@ -1,9 +1,9 @@
 """Who does the jobs: this process, or a pool of worker processes.
 
-On a CPU one pinned process per core with one compute thread each gives about twice the
-throughput of one process with all threads; on an accelerator the seeds of a program
-become an axis of arrays in this process (`benchmarks/executors.py`). A session chooses
-by the device.
+Steps this small do not use a second core, so that a CPU gets one pinned process per
+core with one compute thread each; on an accelerator the seeds of a program become an
+axis of arrays in this process. A session chooses by the device, and
+`benchmarks/executors.py` compares the three ways on yours.
 """
 
 import abc

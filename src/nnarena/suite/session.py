@@ -66,7 +66,7 @@ class Session:
 
 
 def choose_executor(results: Path, workers: int | None = None) -> AbstractExecutor:
-    """Returns the executor that measured fastest for this machine's device."""
+    """Returns the executor that suits this machine's device."""
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
         return InProcess(results, seeds_at_once=64)
