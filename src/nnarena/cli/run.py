@@ -1,5 +1,6 @@
 """`arena run`."""
 
+import time
 from pathlib import Path
 
 import typer
@@ -26,16 +27,10 @@ def run_suite(request: Request, results: Path, workers: int | None) -> None:
         raise refuse(
             "stopped; finished runs are kept: give the same command again to go on", 130
         ) from stop
-    took = duration(_seconds_since(watch.begun))
+    took = duration(time.monotonic() - watch.begun)
     if pending:
         news.print(f"{watch.ended} runs in {took}, {watch.failed} failed")
     print_leaderboard(results, keys={job.key for job in session.jobs})
     write_page(results, None)
     if watch.failed:
         raise typer.Exit(1)
-
-
-def _seconds_since(moment: float) -> float:
-    import time
-
-    return time.monotonic() - moment

@@ -1,6 +1,6 @@
 """Fixed-step solvers of dh/dt = f(h) over one interval, unrolled in the step.
 
-A Python loop over the few substeps measured 1.3-1.4 times faster than an inner scan.
+A Python loop over the few substeps: an inner scan would be a loop within the loop.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The one loop over time that every recurrent contender shares.
 
-The form is the one that measured fastest on a CPU: vectors on the left of the
+The form is chosen for a CPU: vectors on the left of the
 matrices, the input projection inside the step, no unrolling, everything that depends
 on parameters alone resolved before the loop.
 """
