@@ -82,12 +82,12 @@ def rows(count: int) -> Array:
 
 def linear_model(rate: float, answers: When = "once", depth: int = 1) -> SequenceModel:
     layers = tuple(Recurrent(Linear(rate=jnp.array(rate))) for _ in range(depth))
+    embed_key, head_key = jax.random.split(KEY)
     return SequenceModel(
         Signature(Features(1), Values(1), answers),
         layers,
-        1,
-        readout="last",
-        key=KEY,
+        embed=eqx.nn.Linear(1, 1, key=embed_key),
+        head=eqx.nn.Linear(1, 1, key=head_key),
     )
 
 

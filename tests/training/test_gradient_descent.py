@@ -438,17 +438,94 @@ def test_gradients_are_clipped_to_the_global_norm(size):
         {"batch": 0},
         {"checks": -1},
         {"patience": 0},
+        {"drop_checks": 0},
     ],
 )
 def test_impossible_numbers_are_refused(numbers):
-    with pytest.raises(ValueError, match="must be at least 1"):
+    (name,) = numbers
+    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least"):
         GradientDescent(**numbers)
+
+
+def test_no_clip_leaves_gradients_as_they_are():
+    trainer = GradientDescent(
+        learning_rate=0.1, schedule="constant", clip=0, weight_decay=0.0
+    )
+    params = {"matrix": jnp.ones((3, 2))}
+    _, state = updated(trainer, {"matrix": jnp.full((3, 2), 1e3)}, params)
+    momentum = [leaf for name, leaf in arrays_by_path(state).items() if ".mu[" in name]
+    np.testing.assert_allclose(momentum[0], 100.0, rtol=1e-6)
+
+
+def keras_callbacks(losses, *, rate, factor, drop, patience, delta):
+    """Yields the rate of each epoch as Keras's ReduceLROnPlateau and EarlyStopping do.
+
+    Both compare with the best loss so far and count an epoch as flat unless it is
+    more than `delta` below it; the first starts its count anew when it cuts the rate.
+    """
+    best, cut_wait, stop_wait = np.inf, 0, 0
+    for loss in losses:
+        yield rate
+        if loss < best - delta:
+            best, cut_wait, stop_wait = loss, 0, 0
+            continue
+        cut_wait, stop_wait = cut_wait + 1, stop_wait + 1
+        if cut_wait >= drop:
+            rate, cut_wait = rate * factor, 0
+        if stop_wait >= patience:
+            return
+
+
+@pytest.mark.parametrize(("delta", "seed"), [(0.5, 0), (0.05, 0), (5.0, 1), (6.0, 1)])
+def test_the_rate_drops_and_the_run_stops_as_callbacks_of_keras_do(delta, seed):
+    trainer = GradientDescent(
+        steps=80,
+        batch=4,
+        learning_rate=0.2,
+        schedule="plateau",
+        clip=0,
+        weight_decay=0.0,
+        checks=40,
+        patience=5,
+        min_gain=delta,
+        drop_checks=2,
+        drop_factor=0.1,
+    )
+    fitted = fit_one(trainer, seed)
+    losses = fitted.history["validation_loss"].astype(float)
+    told = list(
+        keras_callbacks(
+            losses, rate=0.2, factor=0.1, drop=2, patience=5, delta=np.float32(delta)
+        )
+    )
+    assert len(told) == len(losses) < 40
+    np.testing.assert_allclose(fitted.history["learning_rate"], told, rtol=1e-5)
+    assert told[-1] < 0.2
+    assert float(fitted.test_loss) < losses[0]
+
+
+def test_a_dropped_rate_shrinks_the_update():
+    slow, fast = (
+        GradientDescent(
+            steps=3, batch=4, learning_rate=0.1, schedule="plateau", checks=3, clip=0,
+            weight_decay=0.0, min_gain=1e9, drop_checks=1, drop_factor=factor,
+        )
+        for factor in (1e-3, 1.0)
+    )  # fmt: skip
+    moves = []
+    for trainer in (slow, fast):
+        program = program_of(trainer)
+        first, _ = program.advance(program.start(INIT_KEYS[1]), DATA_KEYS[1])
+        second, _ = program.advance(first, DATA_KEYS[1])
+        third, _ = program.advance(second, DATA_KEYS[1])
+        moves.append(third.params.bias - second.params.bias)
+    assert 0 < abs(float(moves[0][0])) < 1e-2 * abs(float(moves[1][0]))
 
 
 def test_an_unknown_schedule_is_refused():
     """Also where nothing checks annotations; in tests the hook would be first."""
     numbers = SimpleNamespace(**{**vars(TRAINER), "schedule": "linear"})
-    with pytest.raises(ValueError, match="'linear' is none of warmup_cosine, constant"):
+    with pytest.raises(ValueError, match="'linear' is none of warmup_cosine, "):
         GradientDescent.__check_init__(numbers)  # pyright: ignore[reportArgumentType]
 
 

@@ -128,7 +128,7 @@ def _flow(model: SequenceModel, task: AbstractTask, rows: PyTree) -> Flow:
 def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
     """Returns the norms of one example."""
     length = task.example(row).dts.shape[0]
-    width = jax.eval_shape(lambda: jax.vmap(model.embed)(task.example(row).xs)).shape[1]
+    width = jax.eval_shape(lambda: model.embedded(task.example(row).xs)).shape[1]
     at_rest = jnp.zeros((length, width)), _states_at_rest(model, length)
 
     def loss(shifts: tuple[Array, PyTree]) -> Scalar:

@@ -13,10 +13,15 @@ from ..core.registry import Entry
 from ..core.types import Key, Signature
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
-from .sequence import Readout, Recurrent, SequenceModel
+from .sequence import READOUTS, Recurrent, SequenceModel, make_embed, make_head
 
 
-SHARED_NUMBERS = {"depth": 1, "readout": "last"}
+SHARED_NUMBERS = {
+    "depth": 1,
+    "embed": "linear",
+    "head": "linear",
+    "readout": "last",
+}
 """Numbers of the frame, which every cell and layer accepts beside its own."""
 
 
@@ -54,17 +59,38 @@ class Contender:
         settings = self.settings
         if not self.framed:
             return self.entry.make(signature, width, key=key, **settings)
-        readout: Readout = settings.pop("readout")
-        depth: int = settings.pop("depth")
-        frame_key, *layer_keys = jax.random.split(key, 1 + depth)
+        frame = {name: settings.pop(name) for name in SHARED_NUMBERS}
+        return self._framed(signature, width, frame, settings, key=key)
+
+    def _framed(
+        self,
+        signature: Signature,
+        width: int,
+        frame: Mapping[str, Any],
+        own: Mapping[str, Any],
+        *,
+        key: Key,
+    ) -> SequenceModel:
+        """Returns layers of the entrant, with its own numbers, in the shared frame."""
+        if frame["readout"] not in READOUTS:
+            raise ValueError(
+                f"readout {frame['readout']!r} is none of {', '.join(READOUTS)}"
+            )
+        frame_key, *layer_keys = jax.random.split(key, 1 + frame["depth"])
+        embed_key, head_key = jax.random.split(frame_key)
+        embed = make_embed(frame["embed"], signature, width, key=embed_key)
+        features = signature.inputs.size if embed is None else width
         layers = []
-        features = width
         for layer_key in layer_keys:
-            part = self.entry.make(features, width, key=layer_key, **settings)
+            part = self.entry.make(features, width, key=layer_key, **own)
             layers.append(Recurrent(part) if isinstance(part, AbstractCell) else part)
             features = layers[-1].hidden_size
         return SequenceModel(
-            signature, tuple(layers), width, readout=readout, key=frame_key
+            signature,
+            tuple(layers),
+            embed=embed,
+            head=make_head(frame["head"], signature, features, key=head_key),
+            readout=frame["readout"],
         )
 
     def shapes(self, signature: Signature, width: int) -> PyTree:

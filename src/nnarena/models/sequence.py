@@ -7,12 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core.types import Features, Inputs, Key, Signature, Times
+from ..core.types import Inputs, Key, Signature, Times, Tokens
 from ..nn.scan import scan
 from .base import AbstractCell, AbstractLayer, AbstractModel
 
 
 Readout = Literal["last", "mean"]
+READOUTS = ("last", "mean")
+
+Embed = Literal["linear", "none"]
+EMBEDS = ("linear", "none")
+
+Head = Literal["linear", "none"]
+HEADS = ("linear", "none")
 
 
 class Recurrent(AbstractLayer):
@@ -36,13 +43,14 @@ class SequenceModel(AbstractModel):
     """Embedding or projection, layers, readout and linear head.
 
     Token inputs are looked up in a table, feature vectors go through one linear map;
-    both end at the width of the layers. A task that answers once reads the last step
-    or the mean of all steps.
+    both end at the width of the layers. With `embed` of None feature vectors reach the
+    first layer as they are. A task that answers once reads the last step or the mean
+    of all steps. With `head` of None the last layer's output is the answer.
     """
 
-    embed: eqx.nn.Embedding | eqx.nn.Linear
+    embed: eqx.nn.Embedding | eqx.nn.Linear | None
     layers: tuple[AbstractLayer, ...]
-    head: eqx.nn.Linear
+    head: eqx.nn.Linear | None
     signature: Signature
     readout: Readout = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
@@ -51,36 +59,71 @@ class SequenceModel(AbstractModel):
         self,
         signature: Signature,
         layers: tuple[AbstractLayer, ...],
-        width: int,
         *,
-        readout: Readout,
-        key: Key,
+        embed: eqx.nn.Embedding | eqx.nn.Linear | None,
+        head: eqx.nn.Linear | None,
+        readout: Readout = "last",
     ):
-        embed_key, head_key = jax.random.split(key)
-        if isinstance(signature.inputs, Features):
-            self.embed = eqx.nn.Linear(signature.inputs.size, width, key=embed_key)
-        else:
-            self.embed = eqx.nn.Embedding(signature.inputs.size, width, key=embed_key)
-        self.layers = layers
-        self.head = eqx.nn.Linear(
-            layers[-1].hidden_size, signature.outputs.size, key=head_key
-        )
-        self.signature = signature
-        self.readout = readout
+        self.embed, self.layers, self.head = embed, layers, head
+        self.signature, self.readout = signature, readout
         self.causal = all(layer.causal for layer in layers)
 
     def __call__(self, xs: Inputs, dts: Times, *, key: Key | None = None):
         hs = self.hidden(xs, dts, key=key)
         if self.signature.answers == "every step":
-            return jax.vmap(self.head)(hs)
-        return self.head(hs[-1] if self.readout == "last" else jnp.mean(hs, axis=0))
+            return hs if self.head is None else jax.vmap(self.head)(hs)
+        h = hs[-1] if self.readout == "last" else jnp.mean(hs, axis=0)
+        return h if self.head is None else self.head(h)
+
+    def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
+        """Returns what the first layer reads."""
+        return xs if self.embed is None else jax.vmap(self.embed)(xs)
 
     def hidden(
         self, xs: Inputs, dts: Times, *, key: Key | None = None
     ) -> Float[Array, "time hidden"]:
         """Returns the outputs of the last layer, before readout and head."""
-        hs = jax.vmap(self.embed)(xs)
+        hs = self.embedded(xs)
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
             hs = layer(hs, dts, key=layer_key)
         return hs
+
+
+def make_embed(
+    kind: Embed, signature: Signature, width: int, *, key: Key
+) -> eqx.nn.Embedding | eqx.nn.Linear | None:
+    """Returns what brings the inputs to `width` numbers, or None to leave them raw.
+
+    Raises:
+        ValueError: there is no such embedding, or tokens were to go in raw.
+    """
+    if kind not in EMBEDS:
+        raise ValueError(f"embed {kind!r} is none of {', '.join(EMBEDS)}")
+    inputs = signature.inputs
+    if isinstance(inputs, Tokens):
+        if kind == "none":
+            raise ValueError("embed 'none' needs inputs that are numbers, not tokens")
+        return eqx.nn.Embedding(inputs.size, width, key=key)
+    return eqx.nn.Linear(inputs.size, width, key=key) if kind == "linear" else None
+
+
+def make_head(
+    kind: Head, signature: Signature, hidden: int, *, key: Key
+) -> eqx.nn.Linear | None:
+    """Returns what brings the last layer's `hidden` numbers to the answers, or None.
+
+    Raises:
+        ValueError: there is no such head, or the layer's numbers are no answer.
+    """
+    if kind not in HEADS:
+        raise ValueError(f"head {kind!r} is none of {', '.join(HEADS)}")
+    outputs = signature.outputs.size
+    if kind == "linear":
+        return eqx.nn.Linear(hidden, outputs, key=key)
+    if hidden != outputs:
+        raise ValueError(
+            f"head 'none' needs a layer of as many outputs as the task: it has "
+            f"{hidden}, the task {outputs}"
+        )
+    return None

@@ -27,6 +27,9 @@ class Progress(eqx.Module):
     """The state of a run between two checks.
 
     `constants` are arrays of the model that are not trained: wirings, masks, indices.
+    `bar` is what a validation loss must lie `min_gain` below to count as a gain,
+    `stale_checks` how many checks had none, `rate_scale` what the plateaus so far have
+    left of the learning rate.
     """
 
     params: PyTree
@@ -36,16 +39,27 @@ class Progress(eqx.Module):
     best_loss: Scalar
     best_step: Int[Array, ""]
     step: Int[Array, ""]
+    bar: Scalar
     stale_checks: Int[Array, ""]
+    rate_scale: Scalar
     stopped: Bool[Array, ""]
     diverged: Bool[Array, ""]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The rate is multiplied by `factor` at every `checks` checks without a gain."""
+
+    checks: int
+    factor: float
 
 
 @dataclass(frozen=True)
 class Descent:
     """A run as pure functions of one seed: start, check, evaluate.
 
-    `rate` is the learning rate that `optimizer` follows, told for the record.
+    `rate` is the learning rate that `optimizer` follows, told for the record; where
+    `plateau` is given, its updates shrink when the validation loss stays flat.
     """
 
     build: Build
@@ -56,6 +70,8 @@ class Descent:
     steps_per_check: int
     batch: int
     patience: int | None
+    min_gain: float
+    plateau: Plateau | None
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
@@ -73,7 +89,9 @@ class Descent:
             best_loss=jnp.array(jnp.inf),
             best_step=jnp.array(0),
             step=jnp.array(0),
+            bar=jnp.array(jnp.inf),
             stale_checks=jnp.array(0),
+            rate_scale=jnp.ones(()),
             stopped=jnp.array(False),
             diverged=jnp.array(False),
         )
@@ -81,12 +99,14 @@ class Descent:
     def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
         return tally_batch(self.model(params, constants), self.task, rows).mean_loss
 
-    def _step(self, params: PyTree, optimizer: PyTree, constants: PyTree, rows: Any):
+    def _step(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
         """One update: loss and gradient of a batch, clipped, through AdamW."""
-        loss, gradients = jax.value_and_grad(self._loss)(params, constants, rows)
+        loss, gradients = jax.value_and_grad(self._loss)(params, state.constants, rows)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
+        if self.plateau is not None:  # updates are proportional to the rate
+            updates = optax.tree.scale(state.rate_scale, updates)
         return optax.apply_updates(params, updates), optimizer, loss, gradients
 
     def check(
@@ -110,7 +130,7 @@ class Descent:
         def update(index, carry):
             params, optimizer, losses, norms = carry
             params, optimizer, loss, gradients = self._step(
-                params, optimizer, state.constants, order.at(first + index)
+                params, optimizer, state, order.at(first + index)
             )
             norm = optax.tree.norm(gradients)
             return params, optimizer, losses + loss, norms + norm
@@ -123,7 +143,7 @@ class Descent:
         figures = {
             "train_loss": losses / count.astype(losses.dtype),
             "gradient_norm": norms / count.astype(norms.dtype),
-            "learning_rate": self.rate(first + count - 1),
+            "learning_rate": self.rate(first + count - 1) * state.rate_scale,
             "validation_loss": seen.mean_loss,
             "validation_score": seen.mean_score,
         }
@@ -144,8 +164,10 @@ class Descent:
     ) -> tuple[Progress, Metrics]:
         """Keeps the best weights and decides whether the run goes on."""
         finite = jnp.isfinite(figures["train_loss"] + figures["validation_loss"])
-        better = finite & (figures["validation_loss"] < state.best_loss)
-        stale = jnp.where(better, 0, state.stale_checks + 1)
+        loss = figures["validation_loss"]
+        better = finite & (loss < state.best_loss)
+        gained = finite & (loss < state.bar - self.min_gain)
+        stale = jnp.where(gained, 0, state.stale_checks + 1)
         patience = self.patience
         tired = False if patience is None else stale >= patience
         following = Progress(
@@ -153,10 +175,12 @@ class Descent:
             constants=state.constants,
             optimizer=optimizer,
             best_params=_choose(better, params, state.best_params),
-            best_loss=jnp.where(better, figures["validation_loss"], state.best_loss),
+            best_loss=jnp.where(better, loss, state.best_loss),
             best_step=jnp.where(better, step, state.best_step),
             step=step,
+            bar=jnp.where(gained, loss, state.bar),
             stale_checks=stale,
+            rate_scale=self._rescaled(state.rate_scale, stale),
             stopped=tired | ~finite | (step >= self.steps),
             diverged=~finite,
         )
@@ -171,6 +195,13 @@ class Descent:
         }
         return kept, metrics
 
+    def _rescaled(self, scale: Scalar, stale: Int[Array, ""]) -> Scalar:
+        """Returns what is left of the learning rate after so many flat checks."""
+        if self.plateau is None:
+            return scale
+        flat = (stale > 0) & (stale % self.plateau.checks == 0)
+        return jnp.where(flat, self.plateau.factor * scale, scale)
+
     def step_work(self, train: Rows | None) -> Work:
         """Returns the work of one update, from its trace; nothing is run."""
         key, zero = jax.random.key(0), jnp.array(0)
@@ -181,9 +212,7 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self._step)(
-            shapes.params, shapes.optimizer, shapes.constants, rows
-        )
+        step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, shapes, rows)
         return work(step)
 
 

@@ -11,12 +11,12 @@ from jaxtyping import Array, Int
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, AbstractTrainer, Build
-from .descent import Descent, DescentProgram
+from .descent import Descent, DescentProgram, Plateau
 from .flops import Work
 
 
-Schedule = Literal["warmup_cosine", "constant"]
-SCHEDULES = ("warmup_cosine", "constant")
+Schedule = Literal["warmup_cosine", "constant", "plateau"]
+SCHEDULES = ("warmup_cosine", "constant", "plateau")
 
 
 class GradientDescent(AbstractTrainer):
@@ -25,9 +25,11 @@ class GradientDescent(AbstractTrainer):
     `steps` updates of `batch` examples; after every `steps / checks` of them the
     validation split is read, and the weights with the lowest validation loss are kept.
     The rate rises linearly over `warmup` of the run and falls to 0 along a cosine, or
-    is constant. Gradients are clipped to the global norm `clip`. `weight_decay` acts
-    on matrices only. With `patience`, a run stops after that many checks without a
-    lower validation loss. A run whose loss is no longer finite stops as "diverged".
+    is "constant", or falls by `drop_factor` at a "plateau": `drop_checks` checks
+    without a gain. Gradients are clipped to the global norm `clip`, if it is not 0.
+    `weight_decay` acts on matrices only. With `patience`, a run stops after that many
+    checks without a gain. A gain is a validation loss more than `min_gain` below that
+    of the last gain. A run whose loss is no longer finite stops as "diverged".
     """
 
     steps: int = eqx.field(static=True, default=1_000)
@@ -37,8 +39,12 @@ class GradientDescent(AbstractTrainer):
     warmup: float = eqx.field(static=True, default=0.1, converter=float)
     clip: float = eqx.field(static=True, default=1.0, converter=float)
     weight_decay: float = eqx.field(static=True, default=0.01, converter=float)
+    epsilon: float = eqx.field(static=True, default=1e-8, converter=float)
     checks: int = eqx.field(static=True, default=20)
     patience: int | None = eqx.field(static=True, default=None)
+    min_gain: float = eqx.field(static=True, default=0.0, converter=float)
+    drop_checks: int = eqx.field(static=True, default=2)
+    drop_factor: float = eqx.field(static=True, default=0.1, converter=float)
 
     def __check_init__(self):
         if self.schedule not in SCHEDULES:
@@ -46,11 +52,16 @@ class GradientDescent(AbstractTrainer):
                 f"schedule {self.schedule!r} is none of {', '.join(SCHEDULES)}"
             )
         patience = 1 if self.patience is None else self.patience
-        counts = self.steps, self.batch, self.checks, patience
-        if not all(isinstance(count, int) for count in counts):
-            raise ValueError("steps, batch, checks and patience must be whole numbers")
-        if min(counts) < 1:
-            raise ValueError("steps, batch, checks and patience must be at least 1")
+        counts = {
+            "steps": self.steps,
+            "batch": self.batch,
+            "checks": self.checks,
+            "patience": patience,
+            "drop_checks": self.drop_checks,
+        }
+        for name, count in counts.items():
+            if not isinstance(count, int) or count < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1")
 
     @property
     def steps_per_check(self) -> int:
@@ -58,8 +69,8 @@ class GradientDescent(AbstractTrainer):
         return -(-self.steps // self.checks)
 
     def rate(self, step: Int[Array, ""]) -> Scalar:
-        """Returns the learning rate of an update."""
-        if self.schedule == "constant":
+        """Returns the learning rate of an update, before plateaus."""
+        if self.schedule != "warmup_cosine":
             return jnp.full((), self.learning_rate)
         warm = max(1, round(self.warmup * self.steps))
         at = step.astype(jnp.float32)
@@ -72,9 +83,10 @@ class GradientDescent(AbstractTrainer):
     def optimizer(self) -> optax.GradientTransformation:
         """Returns the optax chain."""
         return optax.chain(
-            optax.clip_by_global_norm(self.clip),
+            optax.clip_by_global_norm(self.clip) if self.clip else optax.identity(),
             optax.adamw(
                 cast(optax.Schedule, self.rate),
+                eps=self.epsilon,
                 weight_decay=self.weight_decay,
                 mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
             ),
@@ -91,6 +103,10 @@ class GradientDescent(AbstractTrainer):
             steps_per_check=self.steps_per_check,
             batch=self.batch,
             patience=self.patience,
+            min_gain=self.min_gain,
+            plateau=Plateau(self.drop_checks, self.drop_factor)
+            if self.schedule == "plateau"
+            else None,
         )
 
     def compile(
