@@ -131,8 +131,15 @@ def _show_suite(suite: dict[str, Any]) -> None:
     for key in ("seeds", "parameters", "width", "trainer"):
         if suite[key]:
             out.print(f"{key}: {suite[key]}", markup=False)
+    if suite["deviations"]:
+        out.print("\n[bold]Deviations[/]")
+    for text in suite["deviations"]:
+        out.print(f"  - {text}", markup=False, soft_wrap=True)
 
 
 def _choice_text(choice: dict[str, Any]) -> str:
-    numbers = ", ".join(f"{key}={value}" for key, value in choice["numbers"].items())
-    return f"{choice['name']}({numbers})" if numbers else choice["name"]
+    numbers = dict(choice["numbers"])
+    if choice.get("width"):
+        numbers["width"] = choice["width"]
+    text = ", ".join(f"{key}={value}" for key, value in numbers.items())
+    return f"{choice['name']}({text})" if text else choice["name"]

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,18 +74,18 @@ def _expand(word: str) -> list[str]:
     return names
 
 
-def _choice(word: str, known: list[Choice]) -> Any:
+def _choice(word: str, known: Sequence[Choice]) -> Any:
     """Returns what a word chooses: NAME, or NAME(number=value, ...)."""
     call = CALL.match(word)
     if call is None:
         same = [choice for choice in known if choice.name == word]
         return same[0].model_dump() if same else word
     name, arguments = call.groups()
-    numbers = {}
+    numbers: dict[str, Any] = {"name": name}
     for argument in filter(None, (part.strip() for part in arguments.split(","))):
         number, _, value = argument.partition("=")
         numbers[number.strip()] = _value(value.strip(), argument)
-    return {"name": name, "numbers": numbers}
+    return numbers
 
 
 def _value(text: str, argument: str) -> Any:

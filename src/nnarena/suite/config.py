@@ -1,10 +1,11 @@
 """Suite files: TOML that names contenders, tasks, seeds and one budget.
 
 description = "..."
-models = ["lstm", {name = "transformer", encoding = "rotary"}]
+models = ["lstm", {name = "transformer", encoding = "rotary", width = 32}]
 tasks = [{name = "add", length = 50}, "digits"]
 seeds = 5
 parameters = 5_000          # width is solved to meet it; or: width = 64
+deviations = ["..."]        # from the study that the suite follows, or the usual
 plugins = ["my_model.py"]   # files that register entrants, beside this one
 
 [trainer]
@@ -14,7 +15,7 @@ steps = 1_000
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,9 @@ from ..core.registry import UnknownName
 
 class SuiteProblem(ValueError):
     """A suite that cannot be run, in one sentence that names file, key and remedy."""
+
+
+Width = Annotated[int, Field(ge=1)]
 
 
 class Choice(BaseModel):
@@ -34,12 +38,23 @@ class Choice(BaseModel):
     numbers: dict[str, Any] = Field(default_factory=dict)
 
 
+class ModelChoice(Choice):
+    """A contender, and its own width where it does not follow the suite's.
+
+    A width of "outputs" is as many units as the task has answers.
+    """
+
+    width: Width | Literal["outputs"] | None = None
+
+
 def _as_choice(value: Any) -> Any:
+    """Returns the form that is kept of a name, or of a table of name and numbers."""
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, dict) and "numbers" not in value and "name" in value:
-        numbers = {key: number for key, number in value.items() if key != "name"}
-        return {"name": value["name"], "numbers": numbers}
+        own = {key: value[key] for key in ("name", "width") if key in value}
+        numbers = {key: number for key, number in value.items() if key not in own}
+        return {**own, "numbers": numbers}
     return value
 
 
@@ -48,7 +63,10 @@ def _as_seeds(value: Any) -> Any:
     return list(range(value)) if is_count else value
 
 
-Choices = Annotated[
+Models = Annotated[
+    list[Annotated[ModelChoice, BeforeValidator(_as_choice)]], Field(min_length=1)
+]
+Tasks = Annotated[
     list[Annotated[Choice, BeforeValidator(_as_choice)]], Field(min_length=1)
 ]
 Seeds = Annotated[
@@ -63,12 +81,13 @@ class Suite(BaseModel):
 
     name: str
     description: str = ""
-    models: Choices
-    tasks: Choices
+    models: Models
+    tasks: Tasks
     seeds: Seeds = [0, 1, 2, 3, 4]
     parameters: Annotated[int, Field(ge=1)] | None = None
-    width: Annotated[int, Field(ge=1)] | None = None
+    width: Width | None = None
     trainer: dict[str, Any] = Field(default_factory=dict)
+    deviations: list[str] = []
     plugins: list[str] = []
 
 
@@ -135,6 +154,15 @@ def parse_suite(content: dict[str, Any], where: str) -> Suite:
                 f"{where}: there is no key {key!r}; the allowed ones are: {allowed}"
             ) from error
         raise SuiteProblem(f"{where}: {key}: {problem['msg'].lower()}") from error
-    if (suite.parameters is None) == (suite.width is None):
-        raise SuiteProblem(f"{where}: give either 'parameters' (a budget) or 'width'")
+    if suite.parameters is not None and suite.width is not None:
+        raise SuiteProblem(
+            f"{where}: give 'parameters' (a budget) or 'width', not both"
+        )
+    if suite.parameters is None and suite.width is None:
+        for choice in suite.models:
+            if choice.width is None:
+                raise SuiteProblem(
+                    f"{where}: give either 'parameters' (a budget) or 'width', or "
+                    f"{choice.name} a width of its own"
+                )
     return suite

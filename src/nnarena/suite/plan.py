@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict
 
 from ..core.registry import import_file
 from ..core.scoring import Scoring
-from ..core.types import Key
+from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..runs.record import Entrant, Identity
 from ..tasks import TASKS, AbstractTask
 from ..training.base import AbstractTrainer
 from ..training.gradient_descent import GradientDescent
-from .config import Choice, Suite, SuiteProblem
+from .config import Choice, ModelChoice, Suite, SuiteProblem
 
 
 class Job(BaseModel):
@@ -124,15 +124,32 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
         raise SuiteProblem(f"suite {suite.name}: {error}") from error
 
 
+def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:
+    """Returns a contender's width on a task: its own, the suite's, or the budget's.
+
+    Raises:
+        ValueError: the budget cannot be met.
+    """
+    if model.width == "outputs":
+        return signature.outputs.size
+    given = model.width or suite.width
+    if given is not None:
+        return given
+    contender = Contender(model.name, model.numbers)
+    return fit_width(contender, signature, parameters=suite.parameters or 0)
+
+
 def _cell_jobs(
-    suite: Suite, model: Choice, task: Choice, recipe: Entrant, plugins: tuple[str, ...]
+    suite: Suite,
+    model: ModelChoice,
+    task: Choice,
+    recipe: Entrant,
+    plugins: tuple[str, ...],
 ) -> list[Job]:
     """Returns the jobs of one model on one task, one per seed."""
     contender = Contender(model.name, model.numbers)
     made = make_task(task)
-    width = suite.width or fit_width(
-        contender, made.signature, parameters=suite.parameters or 0
-    )
+    width = choose_width(suite, model, made.signature)
     entry, settings = TASKS[task.name], TASKS[task.name].settings(task.numbers)
     parameters = count_parameters(contender.shapes(made.signature, width))
     return [

@@ -10,6 +10,7 @@ import abc
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import PyTree
 
 from ..core.scoring import Scoring
@@ -33,14 +34,52 @@ class Splits(eqx.Module):
     test: Rows
 
 
+def shuffled_splits(rows: Rows, *, key: Key) -> Splits:
+    """Returns a finite set of rows shuffled and split as the thesis did.
+
+    A tenth is for the test, a tenth for validation, the rest to train on; each part is
+    cut to a multiple of the thesis's batch of 128. Rows that overlap end up on both
+    sides: this is the split that the thesis's figures rest on, not one to rely on.
+
+    Raises:
+        ValueError: there are too few rows for one batch in each part.
+    """
+    count = jax.tree.leaves(rows)[0].shape[0]
+    if count < 10 * THESIS_BATCH:
+        raise ValueError(
+            f"a split of {count:,} rows into tenths needs at least "
+            f"{10 * THESIS_BATCH:,} of them"
+        )
+    order = np.asarray(jax.random.permutation(key, count))
+    parts = np.split(order, [count // 10, 2 * (count // 10)])
+    whole = [part[: len(part) // THESIS_BATCH * THESIS_BATCH] for part in parts]
+    test, validation, train = (_chosen(rows, part) for part in whole)
+    return Splits(train=train, validation=validation, test=test)
+
+
+THESIS_BATCH = 128
+
+
+def _chosen(rows: Rows, places: np.ndarray) -> Rows:
+    return jax.tree.map(lambda column: column[places], rows)
+
+
 class SyntheticSplits(eqx.Module):
-    """How many held-out rows a synthetic task has."""
+    """How many held-out rows a synthetic task has.
+
+    With `rows` the task is a finite set of so many rows, split in tenths as in the
+    thesis (40,000 of them); else training rows are drawn without end.
+    """
 
     validation: int = eqx.field(static=True, default=1_000)
     test: int = eqx.field(static=True, default=2_000)
+    rows: int | None = eqx.field(static=True, default=None)
 
     def draw(self, *, key: Key) -> Splits:
         """Returns keys as rows: held-out ones from `key`, no end of training ones."""
+        if self.rows is not None:
+            rows_key, order_key = jax.random.split(key)
+            return shuffled_splits(jax.random.split(rows_key, self.rows), key=order_key)
         validation_key, test_key = jax.random.split(key)
         return Splits(
             train=None,

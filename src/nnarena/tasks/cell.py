@@ -3,9 +3,10 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
 
 from ..core.scoring import mean_squared_error
-from ..core.types import Example, Features, Signature, Values
+from ..core.types import Example, Features, Key, Signature, Values
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -24,22 +25,35 @@ class Cell(AbstractTask):
     from the first pulse on; chance 0.25, the variance of a fair bit, reached by always
     answering 1/2 to both. Solved below 0.01.
 
-    The thesis had two sequences, three blocks of 128 steps each, and validated and
-    tested on them; its plot of the cell shows the random pulses that are used here.
+    The thesis had two sequences, and validated and tested on them; its plot of the
+    cell shows the random pulses that are used here. `blocks` = 3 are those: a pulse at
+    the start of each of 3 equal blocks, on the channels in turn, from either channel
+    on. Sequences are drawn without end, or are a finite set of `rows` (the thesis:
+    40,000, of two kinds).
     """
 
     length: int = eqx.field(static=True)
     rate: float = eqx.field(static=True, converter=float)
+    blocks: int | None = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, length: int = 384, rate: float = 0.04):
+    def __init__(
+        self,
+        *,
+        length: int = 384,
+        rate: float = 0.04,
+        blocks: int | None = None,
+        rows: int | None = None,
+    ):
         if length < 1 or not 0 < rate <= 1:
             raise ValueError(
                 f"cell needs a length of at least 1 and a rate in (0, 1], not {length} "
                 f"and {rate}"
             )
-        self.length, self.rate = length, rate
-        self.held_out = SyntheticSplits()
+        if blocks is not None and (blocks < 1 or length % blocks):
+            raise ValueError(f"cell cannot cut {length} steps into {blocks} blocks")
+        self.length, self.rate, self.blocks = length, rate, blocks
+        self.held_out = SyntheticSplits(rows=rows)
 
     @property
     def signature(self):
@@ -54,10 +68,8 @@ class Cell(AbstractTask):
         return self.held_out.draw(key=key)
 
     def example(self, row):
-        when, where = jax.random.uniform(row, (2, self.length))
-        # The least of all draws is a pulse whatever the rate: each sequence has one.
-        pulsed = (when < self.rate) | (when == jnp.min(when))
-        channel = jax.nn.one_hot(jnp.floor(2 * where).astype(jnp.int32), 2)
+        pulsed, channels = self._pulses(row)
+        channel = jax.nn.one_hot(channels, 2)
         steps = jnp.where(pulsed, jnp.arange(self.length), -1)
         last = jax.lax.cummax(steps)
         held = last >= 0
@@ -67,3 +79,14 @@ class Cell(AbstractTask):
             targets=jnp.where(held[:, None], channel[last], 0.0),
             mask=held,
         )
+
+    def _pulses(self, row: Key) -> tuple[Bool[Array, " time"], Int[Array, " time"]]:
+        """Returns at which steps a pulse comes, and on which channel one would."""
+        if self.blocks is None:
+            when, where = jax.random.uniform(row, (2, self.length))
+            # The least of all draws is a pulse whatever the rate: there is one.
+            pulsed = (when < self.rate) | (when == jnp.min(when))
+            return pulsed, jnp.floor(2 * where).astype(jnp.int32)
+        block, within = jnp.divmod(jnp.arange(self.length), self.length // self.blocks)
+        first = jax.random.bernoulli(row).astype(jnp.int32)
+        return within == 0, (first + block) % 2

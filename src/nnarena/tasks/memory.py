@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Signature, Tokens
+from ..core.types import Classes, Example, Features, Signature, Tokens
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -23,27 +23,40 @@ class Memory(AbstractTask):
 
     With one symbol there are only `classes` different sequences, as in the thesis, so
     that validation and test hold the sequences of training: what is tested is
-    whether the memory can be learned, not whether it generalizes. The thesis fed each
-    token as one raw number and asked with the number 0, itself a symbol; here tokens
-    are embedded and questions are tokens of their own.
+    whether the memory can be learned, not whether it generalizes. Sequences are drawn
+    without end, or are a finite set of `rows` (the thesis: 40,000). With `raw`, each
+    step is one number as in the thesis: the symbol, `classes` for a filler, the place
+    asked for (from 0, so that a question looks like a symbol); else tokens of which
+    questions are ones of their own.
     """
 
     fillers: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)
     classes: int = eqx.field(static=True)
+    raw: bool = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, fillers: int = 100, symbols: int = 1, classes: int = 10):
+    def __init__(
+        self,
+        *,
+        fillers: int = 100,
+        symbols: int = 1,
+        classes: int = 10,
+        raw: bool = False,
+        rows: int | None = None,
+    ):
         if min(fillers + 1, symbols, classes - 1) < 1:
             raise ValueError("memory needs fillers >= 0, symbols >= 1 and classes >= 2")
         self.fillers = fillers
         self.symbols = symbols
         self.classes = classes
-        self.held_out = SyntheticSplits()
+        self.raw = raw
+        self.held_out = SyntheticSplits(rows=rows)
 
     @property
     def signature(self):
-        return Signature(Tokens(self.classes + 1 + self.symbols), Classes(self.classes))
+        tokens = Tokens(self.classes + 1 + self.symbols)
+        return Signature(Features(1) if self.raw else tokens, Classes(self.classes))
 
     @property
     def scoring(self):
@@ -57,11 +70,11 @@ class Memory(AbstractTask):
         draws = jax.random.uniform(row, (self.symbols + 1,))
         kept = jnp.floor(draws[:-1] * self.classes).astype(jnp.int32)
         place = jnp.floor(draws[-1] * self.symbols).astype(jnp.int32)
-        question = self.classes + 1 + place
+        question = place if self.raw else self.classes + 1 + place
         filler = jnp.full((self.fillers,), self.classes)
         tokens = jnp.concatenate([kept, filler, question[None]])
         return Example(
-            xs=tokens,
+            xs=tokens.astype(jnp.float32)[:, None] if self.raw else tokens,
             dts=jnp.ones(tokens.shape[0]),
             targets=kept[place],
             mask=jnp.array(True),
