@@ -14,7 +14,7 @@ TEXT = ("key", "contender", "task", "model", "model_numbers", "family", "task_na
 SETUP = ("task_numbers", "trainer", "trainer_numbers", "outcome", "reason", "metric")
 WHOLE = ("seed", "width", "steps")
 NUMBERS = (
-    *("parameters", "best_step"),
+    *("parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
     *("normalized", "credited", "counted_score", "chance", "best", "bar"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),

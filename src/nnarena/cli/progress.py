@@ -56,9 +56,11 @@ class Watch:
         return float(self.ended + sum(shares))
 
     def total_steps(self, key: str) -> float:
-        """Returns the steps of a run that goes to its end."""
-        steps = self.jobs[key].identity.trainer.numbers.get("steps")
-        return float(steps) if isinstance(steps, int | float) else 1.0
+        """Returns the steps of a run that goes to its end at each of its rates."""
+        numbers = self.jobs[key].identity.trainer.numbers
+        steps, rates = numbers.get("steps"), numbers.get("learning_rate")
+        trials = len(rates) if isinstance(rates, list) else 1
+        return float(trials * steps) if isinstance(steps, int | float) else 1.0
 
     @property
     def left(self) -> str:

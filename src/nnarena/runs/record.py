@@ -67,6 +67,8 @@ class Result(Part):
 
     `score` is the task's metric. Test figures belong to the weights with the lowest
     validation loss and are read once; a run that diverged or failed has none.
+    `learning_rate` is the (highest) rate that those weights were trained at, of those
+    that the trainer tried.
     """
 
     outcome: Outcome
@@ -74,6 +76,7 @@ class Result(Part):
     parameters: int | None = None
     steps: int = 0
     best_step: int | None = None
+    learning_rate: float | None = None
     validation_loss: float | None = None
     validation_score: float | None = None
     test_loss: float | None = None

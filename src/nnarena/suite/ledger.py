@@ -59,9 +59,13 @@ class Ledger:
         return bool(self.last.get("stopped", False))
 
     def note(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Enters the figures of one check."""
-        for name in SERIES:
-            self.series[name].append(finite(float(metrics[name])))
+        """Enters the figures of one check; one without a step adds nothing.
+
+        Beside other seeds a seed may have to wait before it goes on at the next rate.
+        """
+        if self.last.get("step") != float(metrics["step"]):
+            for name in SERIES:
+                self.series[name].append(finite(float(metrics[name])))
         self.last = {name: float(value) for name, value in metrics.items()}
 
     def to_notes(self) -> dict[str, str]:
@@ -101,6 +105,7 @@ class Ledger:
             parameters=self.job.parameters,
             steps=int(self.last["step"]),
             best_step=best_step or None,
+            learning_rate=float(f"{self.last['best_rate']:.6g}") if best_step else None,
             validation_loss=None
             if best is None
             else self.series["validation_loss"][best],

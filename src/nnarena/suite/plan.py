@@ -111,7 +111,7 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
             field.name: getattr(trainer, field.name)
             for field in dataclasses.fields(trainer)
         }
-        recipe = Entrant(name="gradient_descent", version="1", numbers=numbers)
+        recipe = _entrant("gradient_descent", "1", numbers)
         return [
             job
             for model in suite.models

@@ -45,7 +45,7 @@ class AbstractProgram(abc.ABC):
         """Returns the state after one more check, and its figures.
 
         Figures: step, train_loss, validation_loss, validation_score, learning_rate,
-        gradient_norm; best_step; stopped and diverged.
+        gradient_norm; best_step and best_rate; stopped and diverged.
         """
 
     @abc.abstractmethod

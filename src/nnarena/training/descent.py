@@ -28,8 +28,8 @@ class Progress(eqx.Module):
 
     `constants` are arrays of the model that are not trained: wirings, masks, indices.
     `bar` is what a validation loss must lie `min_gain` below to count as a gain,
-    `stale_checks` how many checks had none, `rate_scale` what the plateaus so far have
-    left of the learning rate.
+    `stale_checks` how many checks had none. Updates are `rate_scale` times those of the
+    highest learning rate: by the rate on trial and the plateaus so far.
     """
 
     params: PyTree
@@ -58,8 +58,9 @@ class Plateau:
 class Descent:
     """A run as pure functions of one seed: start, check, evaluate.
 
-    `rate` is the learning rate that `optimizer` follows, told for the record; where
-    `plateau` is given, its updates shrink when the validation loss stays flat.
+    `rate` is the learning rate that `optimizer` follows, the highest one on trial;
+    `scales` are the rates on trial as parts of it. Where `plateau` is given, updates
+    shrink when the validation loss stays flat.
     """
 
     build: Build
@@ -72,15 +73,21 @@ class Descent:
     patience: int | None
     min_gain: float
     plateau: Plateau | None
+    highest_rate: float
+    scales: tuple[float, ...]
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
         return with_weights(self.build, eqx.combine(params, constants))
 
     def start(self, init_key: Key) -> Progress:
-        """Returns the state before the first update."""
+        """Returns the state before the first update, at the first rate."""
         arrays = eqx.filter(self.build(init_key), eqx.is_array)
         params, constants = eqx.partition(arrays, eqx.is_inexact_array)
+        return self.begin(params, constants, jnp.array(self.scales[0]))
+
+    def begin(self, params: PyTree, constants: PyTree, scale: Scalar) -> Progress:
+        """Returns the state before the first update of these weights."""
         return Progress(
             params=params,
             constants=constants,
@@ -91,7 +98,7 @@ class Descent:
             step=jnp.array(0),
             bar=jnp.array(jnp.inf),
             stale_checks=jnp.array(0),
-            rate_scale=jnp.ones(()),
+            rate_scale=scale,
             stopped=jnp.array(False),
             diverged=jnp.array(False),
         )
@@ -105,8 +112,8 @@ class Descent:
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
-        if self.plateau is not None:  # updates are proportional to the rate
-            updates = optax.tree.scale(state.rate_scale, updates)
+        # Updates are proportional to the rate: one program serves every rate.
+        updates = optax.tree.scale(state.rate_scale, updates)
         return optax.apply_updates(params, updates), optimizer, loss, gradients
 
     def check(
@@ -174,7 +181,7 @@ class Descent:
             params=params,
             constants=state.constants,
             optimizer=optimizer,
-            best_params=_choose(better, params, state.best_params),
+            best_params=choose(better, params, state.best_params),
             best_loss=jnp.where(better, loss, state.best_loss),
             best_step=jnp.where(better, step, state.best_step),
             step=step,
@@ -185,11 +192,12 @@ class Descent:
             diverged=~finite,
         )
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
-        kept = _choose(state.stopped, state, following)
+        kept = choose(state.stopped, state, following)
         metrics = {
             **figures,
-            "step": step,
+            "step": kept.step,
             "best_step": kept.best_step,
+            "best_rate": jnp.full((), self.highest_rate),
             "stopped": kept.stopped,
             "diverged": kept.diverged,
         }
@@ -217,7 +225,10 @@ class Descent:
 
 
 class DescentProgram(AbstractProgram):
-    """The three compiled parts of a run: start, check, test."""
+    """The three compiled parts of a run: start, check, test.
+
+    `begin` starts anew from given weights, at another rate.
+    """
 
     def __init__(self, descent: Descent, splits: Splits, seeds: int | None):
         def batched(function, axes):
@@ -231,10 +242,12 @@ class DescentProgram(AbstractProgram):
         count = jax.ShapeDtypeStruct((), jnp.int32)
         rows = self.splits.train, self.splits.validation
         start = jax.jit(batched(descent.start, 0))
+        begin = jax.jit(batched(descent.begin, (0, 0, 0)))
         check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
         self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
+        self.begin = begin  # compiled only where several rates are tried
         self._check = check.lower(state, count, count, *rows, keys).compile()
         self._test = test.lower(
             state.best_params, state.constants, self.splits.test
@@ -272,5 +285,11 @@ def _drawn(task: AbstractTask, splits: Splits) -> Splits:
     return Splits(None, draw(splits.validation), draw(splits.test))
 
 
-def _choose(condition: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+def choose(condition: Bool[Array, "*seeds"], yes: PyTree, no: PyTree) -> PyTree:
+    """Returns one tree or the other, or of each seed one or the other."""
+
+    def of(a: Array, b: Array) -> Array:
+        extra = a.ndim - condition.ndim
+        return jnp.where(condition.reshape(condition.shape + (1,) * extra), a, b)
+
+    return jax.tree.map(of, yes, no)

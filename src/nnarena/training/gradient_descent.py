@@ -1,5 +1,6 @@
 """Training by gradient descent: AdamW, a schedule, clipping, early stopping."""
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import equinox as eqx
@@ -13,28 +14,44 @@ from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, AbstractTrainer, Build
 from .descent import Descent, DescentProgram, Plateau
 from .flops import Work
+from .search import SearchProgram
 
 
 Schedule = Literal["warmup_cosine", "constant", "plateau"]
 SCHEDULES = ("warmup_cosine", "constant", "plateau")
 
 
+def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
+    """Returns one rate as a number, several as a tuple."""
+    if isinstance(given, int | float):
+        return float(given)
+    rates = tuple(float(rate) for rate in given)
+    return rates[0] if len(rates) == 1 else rates
+
+
 class GradientDescent(AbstractTrainer):
     """AdamW (Loshchilov & Hutter 2019) on fresh or shuffled batches.
 
-    `steps` updates of `batch` examples; after every `steps / checks` of them the
-    validation split is read, and the weights with the lowest validation loss are kept.
-    The rate rises linearly over `warmup` of the run and falls to 0 along a cosine, or
-    is "constant", or falls by `drop_factor` at a "plateau": `drop_checks` checks
-    without a gain. Gradients are clipped to the global norm `clip`, if it is not 0.
-    `weight_decay` acts on matrices only. With `patience`, a run stops after that many
-    checks without a gain. A gain is a validation loss more than `min_gain` below that
-    of the last gain. A run whose loss is no longer finite stops as "diverged".
+    `steps` updates of `batch` examples at each `learning_rate`; after every
+    `steps / checks` of them the validation split is read, and the weights with the
+    lowest validation loss are kept. The rate rises linearly over `warmup` of the run
+    and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
+    "plateau": `drop_checks` checks without a gain. Gradients are clipped to the global
+    norm `clip`, if it is not 0. `weight_decay` acts on matrices only. With `patience`,
+    a run stops after that many checks without a gain. A gain is a validation loss more
+    than `min_gain` below that of the last gain. A run whose loss is no longer finite
+    stops as "diverged".
+
+    Of several rates each is tried in turn, from the same start and on the same batches,
+    and the weights with the lowest validation loss of all are tested: what a seed says
+    includes the choice that it made. Such a run diverges if all rates do.
     """
 
     steps: int = eqx.field(static=True, default=1_000)
     batch: int = eqx.field(static=True, default=32)
-    learning_rate: float = eqx.field(static=True, default=3e-3, converter=float)
+    learning_rate: float | tuple[float, ...] = eqx.field(
+        static=True, default=3e-3, converter=as_rates
+    )
     schedule: Schedule = eqx.field(static=True, default="warmup_cosine")
     warmup: float = eqx.field(static=True, default=0.1, converter=float)
     clip: float = eqx.field(static=True, default=1.0, converter=float)
@@ -62,6 +79,16 @@ class GradientDescent(AbstractTrainer):
         for name, count in counts.items():
             if not isinstance(count, int) or count < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1")
+        if not self.rates or min(self.rates) <= 0:
+            raise ValueError(
+                "learning_rate must be a number above 0, or a list of them"
+            )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates on trial, in their order."""
+        given = self.learning_rate
+        return given if isinstance(given, tuple) else (given,)
 
     @property
     def steps_per_check(self) -> int:
@@ -69,16 +96,15 @@ class GradientDescent(AbstractTrainer):
         return -(-self.steps // self.checks)
 
     def rate(self, step: Int[Array, ""]) -> Scalar:
-        """Returns the learning rate of an update, before plateaus."""
+        """Returns the highest learning rate of an update, before plateaus."""
+        highest = max(self.rates)
         if self.schedule != "warmup_cosine":
-            return jnp.full((), self.learning_rate)
+            return jnp.full((), highest)
         warm = max(1, round(self.warmup * self.steps))
         at = step.astype(jnp.float32)
         rising = (at + 1.0) / warm
         done = jnp.clip((at - warm) / max(1, self.steps - warm), 0.0, 1.0)
-        return self.learning_rate * jnp.minimum(
-            rising, 0.5 * (1 + jnp.cos(jnp.pi * done))
-        )
+        return highest * jnp.minimum(rising, 0.5 * (1 + jnp.cos(jnp.pi * done)))
 
     def optimizer(self) -> optax.GradientTransformation:
         """Returns the optax chain."""
@@ -107,6 +133,8 @@ class GradientDescent(AbstractTrainer):
             plateau=Plateau(self.drop_checks, self.drop_factor)
             if self.schedule == "plateau"
             else None,
+            highest_rate=max(self.rates),
+            scales=tuple(rate / max(self.rates) for rate in self.rates),
         )
 
     def compile(
@@ -117,7 +145,9 @@ class GradientDescent(AbstractTrainer):
         *,
         seeds: int | None = None,
     ) -> AbstractProgram:
-        return DescentProgram(self.descent(build, task), splits, seeds)
+        program = DescentProgram(self.descent(build, task), splits, seeds)
+        return SearchProgram(program) if len(self.rates) > 1 else program
 
     def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:
-        return self.descent(build, task).step_work(splits.train).times(self.steps)
+        step = self.descent(build, task).step_work(splits.train)
+        return step.times(self.steps * len(self.rates))

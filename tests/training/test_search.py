@@ -1,0 +1,94 @@
+"""Several rates within one run: each trial is the run of that rate alone."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tests.training.test_gradient_descent import (
+    DATA_KEYS,
+    INIT_KEYS,
+    assert_same_bits,
+    fit_one,
+    program_of,
+)
+
+from nnarena.training.base import arrays_by_path, tree_from_paths
+from nnarena.training.gradient_descent import GradientDescent
+
+
+RATES = (0.003, 0.3, 0.03)
+
+
+def trainer(rates, **numbers) -> GradientDescent:
+    common = {"steps": 20, "batch": 4, "checks": 4, "clip": 0, "weight_decay": 0.1}
+    return GradientDescent(**{**common, **numbers, "learning_rate": rates})
+
+
+def test_the_rate_with_the_lowest_validation_loss_is_chosen():
+    searched = fit_one(trainer(RATES))
+    alone = {rate: fit_one(trainer(rate)) for rate in RATES}
+    lowest = {rate: min(run.history["validation_loss"]) for rate, run in alone.items()}
+    best = min(RATES, key=lambda rate: lowest[rate])
+    assert searched.history["best_rate"][-1] == pytest.approx(best)
+    losses = np.concatenate([alone[rate].history["validation_loss"] for rate in RATES])
+    np.testing.assert_allclose(searched.history["validation_loss"], losses, rtol=1e-4)
+    assert float(searched.test_loss) == pytest.approx(
+        float(alone[best].test_loss), rel=1e-4
+    )
+    assert searched.history["step"].tolist() == list(range(5, 61, 5))
+    step = int(searched.history["best_step"][-1])
+    assert RATES.index(best) * 20 < step <= (RATES.index(best) + 1) * 20
+
+
+def test_one_rate_in_a_list_is_no_search():
+    assert trainer([0.03]) == trainer(0.03)
+
+
+def test_a_rate_that_diverges_is_out_and_a_run_diverges_if_all_do():
+    rates = (1e30, 0.3, 1e25)
+    numbers = {"schedule": "constant"}
+    searched = fit_one(trainer(rates, **numbers))
+    assert not bool(searched.diverged)
+    assert searched.history["best_rate"][-1] == pytest.approx(0.3)
+    assert np.isfinite(searched.test_loss)
+    assert bool(fit_one(trainer((1e30, 1e29), **numbers)).diverged)
+
+
+def test_seeds_beside_each_other_choose_as_alone():
+    recipe = trainer(RATES, patience=1, schedule="constant")
+    program = program_of(recipe, 3)
+    state = program.start(INIT_KEYS)
+    told = []
+    for _ in range(program.checks):
+        state, metrics = program.advance(state, DATA_KEYS)
+        told.append(metrics)
+        if bool(jnp.all(metrics["stopped"])):
+            break
+    tested = program.test(state)
+    for seed in range(3):
+        alone = fit_one(recipe, seed, seed)
+        assert float(tested.mean_loss[seed]) == pytest.approx(
+            float(alone.test_loss), rel=1e-4
+        )
+        assert int(told[-1]["best_step"][seed]) == alone.history["best_step"][-1]
+        steps = sorted({int(check["step"][seed]) for check in told})
+        assert steps == alone.history["step"].tolist()
+
+
+def test_a_search_written_down_goes_on_bit_for_bit():
+    program = program_of(trainer(RATES))
+    state = program.start(INIT_KEYS[0])
+    for _ in range(5):  # into the second rate
+        state, _ = program.advance(state, DATA_KEYS[0])
+    taken_up = tree_from_paths(program.start(INIT_KEYS[0]), arrays_by_path(state))
+    for _ in range(7):
+        (state, _), (taken_up, _) = (
+            program.advance(one, DATA_KEYS[0]) for one in (state, taken_up)
+        )
+    assert_same_bits(state, taken_up)
+    assert_same_bits(program.best(state), program.best(taken_up))
+
+
+@pytest.mark.parametrize("rates", [(), (0.1, 0.0), -1.0])
+def test_impossible_rates_are_refused(rates):
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        trainer(rates)
