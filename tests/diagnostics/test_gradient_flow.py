@@ -94,11 +94,14 @@ def linear_model(rate: float, answers: When = "once", depth: int = 1) -> Sequenc
 def slope(model: SequenceModel, task: Noise, at: int) -> float:
     """Returns dL/dh at the step that is asked, as a root mean square over rows."""
 
+    assert model.head is not None
+    weight = model.head.weight[0, 0]
+
     def of(row):
         example = task.example(row)
         answers = model(example.xs, example.dts)
         error = answers if answers.ndim == 1 else answers[at]
-        return 2.0 * error[0] * model.head.weight[0, 0]
+        return 2.0 * error[0] * weight
 
     return float(jnp.sqrt(jnp.mean(jax.vmap(of)(rows(16)) ** 2)))
 
@@ -205,7 +208,8 @@ def test_a_disturbance_of_zero_changes_no_gradient():
     example = task.example(row[0])
 
     def loss(bias):
-        hs = jax.vmap(model.embed)(example.xs).at[3].add(bias)
+        assert model.head is not None
+        hs = model.embedded(example.xs).at[3].add(bias)
         hs = model.layers[0](hs, example.dts)
         return jnp.mean(model.head(hs[9]) ** 2)
 

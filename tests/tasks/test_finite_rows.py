@@ -38,7 +38,7 @@ def examples(task: AbstractTask, rows: Any):
 
 
 def test_forty_thousand_rows_split_as_the_thesis_counted_them():
-    splits = shuffled_splits(jnp.arange(40_000), key=KEY)
+    splits: Any = shuffled_splits(jnp.arange(40_000), key=KEY)
     sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
     assert sizes == [32_000, 3_968, 3_968]
     every = np.concatenate([splits.train, splits.validation, splits.test])

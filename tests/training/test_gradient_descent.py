@@ -168,13 +168,14 @@ def assert_same_bits(left, right) -> None:
 
 def rate_by_hand(trainer: GradientDescent, step: int) -> float:
     """Returns the rate of an update in double precision."""
+    (rate,) = trainer.rates
     if trainer.schedule == "constant":
-        return trainer.learning_rate
+        return rate
     warm = max(1, round(trainer.warmup * trainer.steps))
     if step < warm:
-        return trainer.learning_rate * (step + 1) / warm
+        return rate * (step + 1) / warm
     share = (step - warm) / max(1, trainer.steps - warm)
-    return trainer.learning_rate * 0.5 * (1 + np.cos(np.pi * share))
+    return rate * 0.5 * (1 + np.cos(np.pi * share))
 
 
 def descent_by_hand(trainer: GradientDescent, seed: int, data: int):
