@@ -178,3 +178,12 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_show_tells_what_a_suite_departs_from():
+    answer = run(app, ["show", "arena"])
+    assert answer.exit_code == 0
+    assert "Deviations" in answer.stdout
+    assert "no test window shares a row with training" in answer.stdout.replace(
+        "\n", " "
+    )

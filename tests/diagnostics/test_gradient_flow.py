@@ -93,7 +93,6 @@ def linear_model(rate: float, answers: When = "once", depth: int = 1) -> Sequenc
 
 def slope(model: SequenceModel, task: Noise, at: int) -> float:
     """Returns dL/dh at the step that is asked, as a root mean square over rows."""
-
     assert model.head is not None
     weight = model.head.weight[0, 0]
 

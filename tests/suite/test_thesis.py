@@ -1,0 +1,71 @@
+"""The thesis's protocol: every contender has the size that its study printed."""
+
+import tomllib
+from importlib import resources
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from jaxtyping import PyTree
+
+from nnarena.models.contender import count_parameters
+from nnarena.nn.ltc import Circuit
+from nnarena.nn.wiring import Wiring, edges
+from nnarena.suite.config import load_suite
+from nnarena.suite.plan import assemble, make_jobs
+
+
+def published() -> dict[tuple[str, str], dict[str, Any]]:
+    """Returns the thesis's figures by contender and task."""
+    text = resources.files("nnarena.analysis").joinpath("published.toml").read_text()
+    figures = tomllib.loads(text)["studies"]["thesis"]["figures"]
+    return {(figure["contender"], figure["task"]): figure for figure in figures}
+
+
+PUBLISHED = published()
+JOBS = {
+    (job.identity.model.name, job.identity.task.name): job
+    for suite in ("thesis", "thesis-cell")
+    for job in make_jobs(load_suite(suite))
+}
+
+
+def with_masked_synapses(model: PyTree) -> PyTree:
+    """Returns the model with a synapse between any two, as the thesis counted them."""
+
+    def dense(node: Any) -> Any:
+        if not isinstance(node, Circuit):
+            return node
+        features, neurons = node.sensory.sources, node.recurrent.targets
+        ones = np.ones((features, neurons), int), np.ones((neurons, neurons), int)
+        wiring = Wiring(*map(edges, ones))
+        return Circuit(wiring, unfolds=node.unfolds, key=jax.random.key(0))
+
+    return jax.tree.map(dense, model, is_leaf=lambda node: isinstance(node, Circuit))
+
+
+def test_all_seventy_cells_and_the_memory_cell_are_planned():
+    assert len(PUBLISHED) == 71
+    assert JOBS.keys() == PUBLISHED.keys()
+
+
+@pytest.mark.parametrize(("contender", "task"), sorted(PUBLISHED))
+def test_parameters_are_those_of_the_thesis(contender, task):
+    job = JOBS[contender, task]
+    count = job.parameters
+    if contender in ("ncp", "unitary_ncp"):
+        model = assemble(job).build(jax.random.key(0))
+        assert count_parameters(model) == count
+        count = count_parameters(with_masked_synapses(model))
+    assert count == PUBLISHED[contender, task]["parameters"]
+
+
+def test_the_recipe_is_that_of_the_thesis():
+    trainer = assemble(JOBS["lstm", "add"]).trainer
+    numbers = {name: getattr(trainer, name) for name in ("batch", "learning_rate")}
+    assert numbers == {"batch": 128, "learning_rate": 1e-3}
+    assert load_suite("thesis").trainer["steps"] == 128 * 250
+    for suite in ("thesis", "thesis-cell"):
+        assert load_suite(suite).trainer == load_suite("thesis").trainer
+        assert load_suite(suite).deviations
