@@ -15,6 +15,7 @@ NAMED_IN_DOCSTRINGS = [
     "agarwal2021deep",
     "almohy2009new",
     "arjovsky2016unitary",
+    "clements2016optimal",
     "gers2000learning",
     "glorot2010understanding",
     "higham2005scaling",

@@ -254,10 +254,8 @@ def differences(path: Path, computed: Tensors) -> list[str]:
     return found
 
 
-def main(
-    arguments: list[str], records: dict[str, Callable[[str], Tensors]] = RECORDS
-) -> int:
-    """Writes or checks every file; returns the exit status."""
+def main(arguments: list[str], records: dict[str, Callable[[str], Tensors]]) -> int:
+    """Writes or checks the file of every record; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--check", action="store_true", help="compare with the files, write nothing"
@@ -286,4 +284,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], RECORDS))

@@ -26,7 +26,9 @@ from .model_training import BATCH, STEPS, train, train_seeds
 from .quick import quick_jit
 
 
-BUDGET = 3_000
+BUDGET = 20_000
+"""So large that one unit more is a small share of it, even in a deep model."""
+
 TOLERANCE = 1e-5
 
 

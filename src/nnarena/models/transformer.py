@@ -2,13 +2,11 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
-from ..nn import positions
 from ..nn.attention import SelfAttention, glorot_linear
-from ..nn.positions import POSITIONS, Positions
+from ..nn.positions import PositionCode, Positions
 from . import MODELS
 from .base import AbstractLayer
 
@@ -63,16 +61,16 @@ class Transformer(AbstractLayer):
     grows with the square of the length.
 
     The encoder only, of `blocks` blocks, reading in both directions unless `causal`.
-    `encoding` names what tells steps apart: "sinusoidal" added to the input, "rotary"
-    turning queries and keys, "time" (the sinusoids of the elapsed time instead of the
-    index), or "none". Departs from the paper in normalizing before each part (Xiong
-    et al. 2020) and once at the end, in GELU for ReLU, and in having no dropout.
+    `encoding` names what tells steps apart: "sinusoidal", "learned" (of `longest`
+    steps at most), "rotary", "time" or "none" (see `PositionCode`). Departs from the
+    paper in normalizing before each part (Xiong et al. 2020) and once at the end, in
+    GELU for ReLU, and in having no dropout.
     """
 
     blocks: tuple[EncoderBlock, ...]
     norm: eqx.nn.LayerNorm
     enter: eqx.nn.Linear | None
-    encoding: Positions = eqx.field(static=True)
+    position: PositionCode
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
@@ -85,12 +83,14 @@ class Transformer(AbstractLayer):
         heads: int = 2,
         expansion: int = 4,
         encoding: Positions = "sinusoidal",
+        longest: int = 1_024,
         causal: bool = False,
         key: Key,
     ):
-        if encoding not in POSITIONS:
-            raise ValueError(f"encoding {encoding!r} is none of {', '.join(POSITIONS)}")
-        enter_key, *block_keys = jax.random.split(key, 1 + blocks)
+        enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
+        self.position = PositionCode(
+            encoding, hidden, longest=longest, key=position_key
+        )
         self.enter = (
             None
             if features == hidden
@@ -101,26 +101,22 @@ class Transformer(AbstractLayer):
                 hidden,
                 heads,
                 expansion,
-                rotary=encoding == "rotary",
+                rotary=self.position.rotary,
                 causal=causal,
                 key=block_key,
             )
             for block_key in block_keys
         )
         self.norm = eqx.nn.LayerNorm(hidden)
-        self.encoding = encoding
         self.hidden_size = hidden
         self.causal = causal
 
     def __call__(self, xs, dts, *, key=None):
         del key  # no dropout
-        ts = jnp.arange(xs.shape[0], dtype=jnp.float32)
+        ts = self.position.places(dts)
         if self.enter is not None:
             xs = jax.vmap(self.enter)(xs)
-        if self.encoding == "sinusoidal":
-            xs = xs + positions.sinusoidal(ts, self.hidden_size)
-        elif self.encoding == "time":
-            xs = xs + positions.sinusoidal(jnp.cumsum(dts), self.hidden_size)
+        xs = self.position(xs, ts)
         for block in self.blocks:
             xs = block(xs, ts)
         return jax.vmap(self.norm)(xs)

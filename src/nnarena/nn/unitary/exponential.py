@@ -1,4 +1,4 @@
-"""Maps from unconstrained numbers to unitary matrices."""
+"""Unitary matrices as exponentials of skew-Hermitian ones."""
 
 import math
 
@@ -6,31 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from ..core.types import Key
-from .parametrization import AbstractParametrization
-
-
-def skew_hermitian(raw: Float[Array, "n n"]) -> Complex[Array, "n n"]:
-    """Returns A with A^H = -A from n^2 real numbers, which is the dimension of U(n).
-
-    The strictly lower triangle of `raw` fills the antisymmetric real part, the upper
-    triangle with its diagonal the symmetric imaginary part:
-
-        A = (L - L^T) + i (U + U^T),   L = tril(raw, -1), U = triu(raw).
-    """
-    lower, upper = jnp.tril(raw, -1), jnp.triu(raw)
-    return jax.lax.complex(lower - lower.T, upper + upper.T)
-
-
-def real_form(matrix: Complex[Array, "n n"]) -> Float[Array, "2*n 2*n"]:
-    """Returns the real matrix that acts on [Re z, Im z] (row vectors) as W on z.
-
-        [Re z, Im z] @ [[Re W, Im W], [-Im W, Re W]] = [Re zW, Im zW]
-
-    One real product of this form is faster on a CPU than a complex one.
-    """
-    real, imag = jnp.real(matrix), jnp.imag(matrix)
-    return jnp.block([[real, imag], [-imag, real]])
+from ...core.types import Key
+from ..parametrization import AbstractParametrization
+from .forms import nearest_unitary, real_form, skew_hermitian
 
 
 def exponential(matrix: Complex[Array, "n n"]) -> Complex[Array, "n n"]:
@@ -73,16 +51,6 @@ def _taylor(x: Complex[Array, "n n"], degree: int) -> Complex[Array, "n n"]:
     return total
 
 
-def nearest_unitary(matrix: Complex[Array, "n n"]) -> Complex[Array, "n n"]:
-    """Returns W (3 - W^H W) / 2: one Newton step to the unitary polar factor of W.
-
-    From an error e in W^H W it leaves 3/4 e^2, so that of the rounding errors of the
-    squarings only those of one product are left (Higham 1986).
-    """
-    gram = matrix.conj().T @ matrix
-    return 1.5 * matrix - 0.5 * (matrix @ gram)
-
-
 class ExponentialMap(AbstractParametrization):
     """W = exp(A), A skew-Hermitian, in real form; reaches every unitary matrix.
 
@@ -109,16 +77,3 @@ def random_phases(size: int, *, key: Key) -> ExponentialMap:
 def identity(size: int) -> ExponentialMap:
     """A start with W = I, as in the thesis."""
     return ExponentialMap(jnp.zeros((size, size)))
-
-
-def modrelu(
-    z: Float[Array, " twice"], bias: Float[Array, " n"], epsilon: float = 1e-5
-) -> Float[Array, " twice"]:
-    """Returns max(|z| + b, 0) z / |z| on [Re z, Im z] (Arjovsky et al. 2016).
-
-    |z| is sqrt(Re^2 + Im^2 + epsilon), so that the gradient exists at z = 0.
-    """
-    real, imag = jnp.split(z, 2)
-    modulus = jnp.sqrt(real**2 + imag**2 + epsilon)
-    factor = jax.nn.relu(modulus + bias) / modulus
-    return jnp.concatenate([real * factor, imag * factor])

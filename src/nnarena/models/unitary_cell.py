@@ -1,0 +1,66 @@
+"""The recurrence that unitary contenders share, whatever map their matrix is from."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..core.types import Key
+from ..nn import initializers
+from ..nn.parametrization import AbstractParametrization
+from ..nn.unitary import modrelu
+from .base import AbstractCell
+
+
+Output = Literal["both", "real"]
+"""[Re h, Im h], or Re h alone."""
+
+
+class AbstractUnitaryCell(AbstractCell):
+    """One step of n complex units, kept as [Re h, Im h]; entrants set the start."""
+
+    recurrent_weight: AbstractParametrization | Float[Array, "twice twice"]
+    input_weight: AbstractParametrization | Float[Array, "features twice"]
+    bias: Float[Array, " units"]
+    epsilon: eqx.AbstractVar[float]
+    stabilizer: eqx.AbstractVar[float]
+    hidden_size: eqx.AbstractVar[int]
+
+    def init_state(self):
+        return jnp.zeros(2 * len(self.bias))
+
+    def __call__(self, state, x, dt):
+        del dt  # a discrete model: one observation is one step
+        z = state @ self.recurrent_weight + x @ self.input_weight
+        h = modrelu(z, self.bias, epsilon=self.epsilon, stabilizer=self.stabilizer)
+        return h, h[: self.hidden_size]
+
+
+def input_weight(
+    features: int, hidden: int, scale: float | None, *, key: Key
+) -> Float[Array, "features twice"]:
+    """Returns a start uniform within `scale`, or Glorot's if there is none.
+
+    Raises:
+        ValueError: the scale is negative.
+    """
+    if scale is None:
+        return initializers.glorot(features, 2 * hidden, key=key)
+    if scale < 0.0:
+        raise ValueError(f"input_scale is {scale}, but must not be negative")
+    shape = (features, 2 * hidden)
+    return jax.random.uniform(key, shape, minval=-scale, maxval=scale)
+
+
+def output_size(hidden: int, output: Output) -> int:
+    """Returns how many numbers a step hands out.
+
+    Raises:
+        ValueError: there is no such output.
+    """
+    sizes = {"real": hidden, "both": 2 * hidden}
+    if output not in sizes:
+        raise ValueError(f"output {output!r} is none of {', '.join(sizes)}")
+    return sizes[output]

@@ -1,0 +1,200 @@
+"""The encoder-decoder of Vaswani et al. (2017), its attention a replaceable part."""
+
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..core.types import Inputs, Key, Signature, Times, Tokens
+from .attention import AbstractAttention, glorot_linear
+from .positions import PositionCode, Positions
+
+
+EPSILON = 1e-6
+"""What keeps a layer norm from dividing by zero, as in the thesis."""
+
+Sequence = Float[Array, "time width"]
+
+
+AttentionMaker = Callable[..., AbstractAttention]
+"""Called with `rotary`, `causal` and `key`, makes the attention of one place."""
+
+
+class FeedForward(eqx.Module):
+    """Two affine maps with a ReLU between, for every step alike."""
+
+    widen: eqx.nn.Linear
+    narrow: eqx.nn.Linear
+
+    def __init__(self, width: int, expansion: int, *, key: Key):
+        widen_key, narrow_key = jax.random.split(key)
+        self.widen = glorot_linear(width, expansion * width, key=widen_key)
+        self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
+
+    def __call__(self, xs: Sequence) -> Sequence:
+        return jax.vmap(lambda x: self.narrow(jax.nn.relu(self.widen(x))))(xs)
+
+
+class EncoderLayer(eqx.Module):
+    """Attention of a sequence to itself and a feed-forward network, post-norm."""
+
+    attention: AbstractAttention
+    attention_norm: eqx.nn.LayerNorm
+    feed: FeedForward
+    feed_norm: eqx.nn.LayerNorm
+
+    def __init__(
+        self, width: int, expansion: int, attention: AbstractAttention, *, key: Key
+    ):
+        self.attention = attention
+        self.attention_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
+        self.feed = FeedForward(width, expansion, key=key)
+        self.feed_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
+
+    def __call__(self, xs: Sequence, ts: Times) -> Sequence:
+        xs = jax.vmap(self.attention_norm)(xs + self.attention(xs, xs, ts, ts))
+        return jax.vmap(self.feed_norm)(xs + self.feed(xs))
+
+
+class DecoderLayer(eqx.Module):
+    """As an encoder layer, with attention to what was encoded in between."""
+
+    attention: AbstractAttention
+    attention_norm: eqx.nn.LayerNorm
+    cross: AbstractAttention
+    cross_norm: eqx.nn.LayerNorm
+    feed: FeedForward
+    feed_norm: eqx.nn.LayerNorm
+
+    def __init__(
+        self,
+        width: int,
+        expansion: int,
+        attention: AbstractAttention,
+        cross: AbstractAttention,
+        *,
+        key: Key,
+    ):
+        self.attention, self.cross = attention, cross
+        self.attention_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
+        self.cross_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
+        self.feed = FeedForward(width, expansion, key=key)
+        self.feed_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
+
+    def __call__(
+        self,
+        ys: Float[Array, "queries width"],
+        ys_ts: Float[Array, " queries"],
+        encoded: Sequence,
+        ts: Times,
+    ) -> Float[Array, "queries width"]:
+        asked = self.attention(ys, ys, ys_ts, ys_ts)
+        ys = jax.vmap(self.attention_norm)(ys + asked)
+        ys = jax.vmap(self.cross_norm)(ys + self.cross(ys, encoded, ys_ts, ts))
+        return jax.vmap(self.feed_norm)(ys + self.feed(ys))
+
+
+class EncoderDecoder(eqx.Module):
+    """Encodes a sequence, then asks it with start tokens, all in one pass.
+
+    A start token is a vector of ones as wide as the answer. A task that answers once
+    gets one, at place 0, and is answered at its place. A task that answers at every
+    step gets one per step, at the step's own place: they are told apart by the
+    position code alone, so that with the encoding "none" every step gets the same
+    answer. No answer is fed back.
+
+    Inputs and start tokens are embedded at sqrt(width) times their size. A table of
+    tokens starts from normal numbers of variance 1 / width, affine maps Glorot-uniform.
+    The encoder looks in both directions, the decoder's attention to itself is causal.
+    """
+
+    embed: eqx.nn.Linear | eqx.nn.Embedding
+    start: eqx.nn.Linear
+    position: PositionCode
+    encoder: tuple[EncoderLayer, ...]
+    decoder: tuple[DecoderLayer, ...]
+    head: eqx.nn.Linear
+    signature: Signature
+
+    def __init__(
+        self,
+        signature: Signature,
+        width: int,
+        *,
+        attention: AttentionMaker,
+        expansion: int,
+        encoder_layers: int,
+        decoder_layers: int,
+        encoding: Positions,
+        longest: int,
+        key: Key,
+    ):
+        layers = {"encoder_layers": encoder_layers, "decoder_layers": decoder_layers}
+        for name, number in {"expansion": expansion, **layers}.items():
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, but it is {number}")
+        keys = iter(jax.random.split(key, 4 + 2 * encoder_layers + 3 * decoder_layers))
+        answers = signature.outputs.size
+        self.embed = _embedding(signature, width, key=next(keys))
+        self.start = glorot_linear(answers, width, key=next(keys))
+        self.position = PositionCode(encoding, width, longest=longest, key=next(keys))
+        self.head = glorot_linear(width, answers, key=next(keys))
+
+        def attend(*, causal: bool = False) -> AbstractAttention:
+            return attention(rotary=self.position.rotary, causal=causal, key=next(keys))
+
+        self.encoder = tuple(
+            EncoderLayer(width, expansion, attend(), key=next(keys))
+            for _ in range(encoder_layers)
+        )
+        self.decoder = tuple(
+            DecoderLayer(
+                width, expansion, attend(causal=True), attend(), key=next(keys)
+            )
+            for _ in range(decoder_layers)
+        )
+        self.signature = signature
+
+    def __call__(
+        self, xs: Inputs, dts: Times
+    ) -> Float[Array, " outputs"] | Float[Array, "time outputs"]:
+        """Returns one answer, or one per step, as the signature asks."""
+        ts = self.position.places(dts)
+        encoded = self.encode(xs, ts)
+        if self.signature.answers == "once":
+            return self.decode(jnp.zeros_like(ts[:1]), encoded, ts)[-1]
+        return self.decode(ts, encoded, ts)
+
+    def encode(self, xs: Inputs, ts: Times) -> Sequence:
+        """Returns what the encoder makes of inputs at their places."""
+        hs = self._scaled(jax.vmap(self.embed)(xs), ts)
+        for layer in self.encoder:
+            hs = layer(hs, ts)
+        return hs
+
+    def decode(
+        self, places: Float[Array, " queries"], encoded: Sequence, ts: Times
+    ) -> Float[Array, "queries outputs"]:
+        """Returns the answers asked for by start tokens at some places."""
+        token = self.start(jnp.ones(self.start.in_features, encoded.dtype))
+        ys = self._scaled(jnp.tile(token, (places.shape[0], 1)), places)
+        for layer in self.decoder:
+            ys = layer(ys, places, encoded, ts)
+        return jax.vmap(self.head)(ys)
+
+    def _scaled(self, embedded: Sequence, ts: Times) -> Sequence:
+        return self.position(math.sqrt(embedded.shape[1]) * embedded, ts)
+
+
+def _embedding(
+    signature: Signature, width: int, *, key: Key
+) -> eqx.nn.Linear | eqx.nn.Embedding:
+    """A table of tokens, or one affine map of feature vectors."""
+    size = signature.inputs.size
+    if not isinstance(signature.inputs, Tokens):
+        return glorot_linear(size, width, key=key)
+    table = jax.random.normal(key, (size, width)) / math.sqrt(width)
+    return eqx.nn.Embedding(weight=table)
