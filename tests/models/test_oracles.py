@@ -4,6 +4,7 @@ The files in `tests/oracles` hold what PyTorch answers (`record.py` there makes 
 the unitary network is held against scipy's exponential and complex numbers in numpy.
 """
 
+from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -200,7 +201,8 @@ def test_attention_is_that_of_torch(causal: bool, case: str):
 @pytest.mark.parametrize("causal", [False, True])
 def test_encoder_block_is_that_of_torch(causal: bool, case: str):
     oracle = Oracle("encoder_block")
-    ours = EncoderBlock(WIDTH, HEADS, 4, rotary=False, causal=causal, key=KEY)
+    make = partial(SelfAttention, WIDTH, HEADS, rotary=False, causal=causal)
+    ours = EncoderBlock(WIDTH, 4, make, key=KEY)
 
     def parts(block):
         return (

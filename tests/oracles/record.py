@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]  # not a dependency of tests
 from ncps.torch import LTCCell  # pyright: ignore[reportMissingImports]
-from ncps.wirings import NCP  # pyright: ignore[reportMissingImports]
+from ncps.wirings import NCP, Wiring  # pyright: ignore[reportMissingImports]
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -37,6 +37,7 @@ FOLDER = Path(__file__).parent
 LENGTHS = {"short": 12, "long": 50}
 FEATURES, HIDDEN = 3, 5
 WIDTH, HEADS = 8, 2
+PAIRS = 4
 CIRCUIT = {
     "inter_neurons": 9,
     "command_neurons": 7,
@@ -184,21 +185,66 @@ def excite(cell: torch.nn.Module, rng: np.random.Generator) -> None:
             parameter.data = draw(rng, *parameter.shape, scale=0.5) + offset
 
 
+class FlipFlops(Wiring):
+    """Neurons joined to themselves and to a partner, each with an input of its own."""
+
+    def __init__(self, pairs: int):
+        super().__init__(2 * pairs)
+        self.set_output_dim(pairs)
+        for neuron in range(2 * pairs):
+            self.add_synapse(neuron, neuron, 1)
+            self.add_synapse((neuron + pairs) % (2 * pairs), neuron, -1)
+
+    def build(self, input_dim: int) -> None:
+        """Joins input and neuron of a number."""
+        super().build(input_dim)
+        for neuron in range(input_dim):
+            self.add_sensory_synapse(neuron, neuron, 1)
+
+
 def record_circuit(name: str) -> Tensors:
     """Liquid time-constant neurons of ncps, observed at irregular times."""
     rng = generator(name)
     wiring = NCP(**CIRCUIT)
     cell = LTCCell(wiring, FEATURES, implicit_param_constraints=True)
     excite(cell, rng)
+    return observe(cell, rng)
+
+
+def record_flip_flops(name: str) -> Tensors:
+    """The same neurons in reciprocal pairs, without leak: x drives one, -x the other.
+
+    `outputs` are the first neurons of the pairs.
+    """
+    rng = generator(name)
+    cell = LTCCell(FlipFlops(PAIRS), 2 * PAIRS, implicit_param_constraints=True)
+    excite(cell, rng)
+    cell.load_state_dict(
+        {
+            **cell.state_dict(),
+            "gleak": torch.full((2 * PAIRS,), -60.0),  # softplus: 1e-26
+            "input_w": torch.ones(2 * PAIRS),
+            "input_b": torch.zeros(2 * PAIRS),
+            "output_w": torch.ones(PAIRS),
+            "output_b": torch.zeros(PAIRS),
+        }
+    )
+    return observe(cell, rng, pairs=PAIRS)
+
+
+def observe(cell: LTCCell, rng: np.random.Generator, *, pairs: int = 0) -> Tensors:
+    """Returns numbers, wiring and answers of a circuit; with pairs, to x and -x."""
+    wiring = cell._wiring
     tensors = weights(cell)
     tensors["wiring.neurons"] = wiring.adjacency_matrix.astype(np.int32)
     tensors["wiring.sensory"] = wiring.sensory_adjacency_matrix.astype(np.int32)
     for case, length in LENGTHS.items():
-        inputs = draw(rng, length, FEATURES).requires_grad_()
+        inputs = draw(rng, length, pairs or FEATURES).requires_grad_()
         elapsed = torch.exp(draw(rng, length)).float().double()
-        probe = draw(rng, length, CIRCUIT["motor_neurons"])
+        probe = draw(rng, length, wiring.output_dim)
         state, outputs = torch.zeros(1, wiring.units), []
-        for x, dt in zip(inputs, elapsed, strict=True):
+        senses = torch.cat([inputs, -inputs], dim=1) if pairs else inputs
+        for x, dt in zip(senses, elapsed, strict=True):
             output, state = cell(x[None], state, dt)
             outputs.append(output[0])
         answers = torch.stack(outputs)
@@ -231,6 +277,7 @@ RECORDS: dict[str, Callable[[str], Tensors]] = {
     "attention": record_attention,
     "encoder_block": record_encoder_block,
     "ltc": record_circuit,
+    "flip_flops": record_flip_flops,
 }
 
 

@@ -1,5 +1,9 @@
 """The transformer encoder."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float
@@ -12,10 +16,14 @@ from .base import AbstractLayer
 
 
 class EncoderBlock(eqx.Module):
-    """Pre-norm attention and a feed-forward network, each with a residual."""
+    """Pre-norm attention and a feed-forward network, each with a residual.
+
+    `make_attention` takes a key and returns what mixes the steps: a function of the
+    sequence and of its times, whose meaning is between it and the caller.
+    """
 
     attention_norm: eqx.nn.LayerNorm
-    attention: SelfAttention
+    attention: Any
     feed_norm: eqx.nn.LayerNorm
     widen: eqx.nn.Linear
     narrow: eqx.nn.Linear
@@ -23,18 +31,14 @@ class EncoderBlock(eqx.Module):
     def __init__(
         self,
         width: int,
-        heads: int,
         expansion: int,
+        make_attention: Callable[..., Any],
         *,
-        rotary: bool,
-        causal: bool,
         key: Key,
     ):
         attention_key, widen_key, narrow_key = jax.random.split(key, 3)
         self.attention_norm = eqx.nn.LayerNorm(width)
-        self.attention = SelfAttention(
-            width, heads, rotary=rotary, causal=causal, key=attention_key
-        )
+        self.attention = make_attention(key=attention_key)
         self.feed_norm = eqx.nn.LayerNorm(width)
         self.widen = glorot_linear(width, expansion * width, key=widen_key)
         self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
@@ -96,15 +100,11 @@ class Transformer(AbstractLayer):
             if features == hidden
             else glorot_linear(features, hidden, key=enter_key)
         )
+        make_attention = partial(
+            SelfAttention, hidden, heads, rotary=self.position.rotary, causal=causal
+        )
         self.blocks = tuple(
-            EncoderBlock(
-                hidden,
-                heads,
-                expansion,
-                rotary=self.position.rotary,
-                causal=causal,
-                key=block_key,
-            )
+            EncoderBlock(hidden, expansion, make_attention, key=block_key)
             for block_key in block_keys
         )
         self.norm = eqx.nn.LayerNorm(hidden)

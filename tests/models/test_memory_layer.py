@@ -1,0 +1,199 @@
+"""The memory layer against scipy's solver; its pairs are held to ncps elsewhere."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from nnarena.core.seeds import key_for
+from nnarena.models.contender import Contender, count_parameters
+from nnarena.models.memory_layer import MemoryLayer
+from nnarena.nn.lattice import adjacency_matrix
+from nnarena.nn.parametrization import resolve
+from nnarena.nn.scan import scan
+from nnarena.tasks.cell import Cell
+from nnarena.tasks.files import DataFolder
+from nnarena.training.base import fit
+from nnarena.training.gradient_descent import GradientDescent
+
+
+FEATURES, PAIRS, LENGTH = 3, 4, 6
+KEY = jax.random.key(0)
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"control": "current"},
+    {"self_synapse": "inhibitory", "adjacency": "ring"},
+    {"adjacency": "grid:2x2", "wiring_seed": 1},
+]
+
+
+def draw_sequence() -> tuple[np.ndarray, np.ndarray]:
+    """Returns inputs at irregular times, apart by 0.05 to 1.2."""
+    rng = np.random.default_rng(12)
+    return rng.standard_normal((LENGTH, FEATURES)), rng.uniform(0.05, 1.2, LENGTH)
+
+
+def positive(parameter: Any) -> np.ndarray:
+    """Returns a weight that is the softplus of its number, by numpy."""
+    return np.log1p(np.exp(np.asarray(parameter.raw)))
+
+
+def opened(synapses: Any, sources: np.ndarray) -> np.ndarray:
+    """Returns the conductances of one synapse per neuron."""
+    distance = np.asarray(synapses.slope) * (sources - np.asarray(synapses.center))
+    return positive(synapses.weight) / (1.0 + np.exp(-distance))
+
+
+def flow(_: float, v: np.ndarray, u: np.ndarray, pairs: Any) -> np.ndarray:
+    """Returns dv/dt as the docstring has it, for the first and the second neurons."""
+    first, second = np.split(v, 2)
+    swapped = np.concatenate([second, first])
+    signed = np.concatenate([u, -u])
+    pull = opened(pairs.own, v) * (np.asarray(pairs.own.reversal) - v)
+    pull += opened(pairs.across, swapped) * (np.asarray(pairs.across.reversal) - v)
+    if pairs.entrance is None:
+        pull += signed
+    else:
+        towards = np.asarray(pairs.entrance.reversal)
+        pull += opened(pairs.entrance, signed) * (towards - v)
+    return pull / positive(pairs.capacitance)
+
+
+def solve(cell: Any, recurrent: np.ndarray) -> np.ndarray:
+    """Returns the outputs of the equation itself over the sequence."""
+    v, outputs = np.zeros(2 * PAIRS), []
+    for x, dt in zip(*draw_sequence(), strict=True):
+        u = x @ np.asarray(cell.input_weight) + v[:PAIRS] @ recurrent
+        u = u + np.asarray(cell.bias)
+        v = solve_ivp(
+            flow,
+            (0.0, dt),
+            v,
+            method="DOP853",
+            rtol=1e-11,
+            atol=1e-13,
+            args=(u, cell.pairs),
+        ).y[:, -1]
+        outputs.append(v[:PAIRS])
+    return np.stack(outputs)
+
+
+@pytest.mark.parametrize("numbers", VARIANTS, ids=str)
+def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]):
+    away = []
+    with jax.enable_x64(True):
+        xs, dts = map(jnp.asarray, draw_sequence())
+        for unfolds in (64, 128):
+            cell: Any = MemoryLayer(
+                FEATURES, PAIRS, unfolds=unfolds, key=KEY, **numbers
+            )
+            weight = cell.recurrent_weight
+            matrix = weight.value() if hasattr(weight, "value") else weight
+            exact = solve(cell, np.asarray(matrix))
+            hs = np.asarray(scan(cell, xs, dts))
+            assert hs.dtype == np.float64
+            away.append(float(np.max(np.abs(hs - exact)) / np.max(np.abs(exact))))
+    assert np.ptp(exact) > 0.3
+    assert abs(np.log2(away[0] / away[1]) - 1.0) < 0.1
+    assert 1e-6 < away[1] < 1e-2
+
+
+@pytest.mark.parametrize("control", ["synapse", "current"])
+@pytest.mark.parametrize(
+    ("adjacency", "read"),
+    [("dense", 64), ("sparse", 24), ("ring", 24), ("grid:2x4", 28), ("grid:*x3", 28)],
+)
+def test_it_has_a_weight_per_edge_and_24_numbers_per_pair(
+    adjacency: str, read: int, control: str
+):
+    """8 pairs: 2 x 4 places have 10 bonds, and so have 3 rows of 3 without the last."""
+    cell = MemoryLayer(5, 8, adjacency=adjacency, fan_in=3, control=control, key=KEY)
+    synapses = 3 if control == "synapse" else 2
+    assert count_parameters(cell) == 5 * 8 + read + 8 + 2 * 8 * (4 * synapses + 1)
+
+
+@pytest.mark.parametrize("adjacency", ["dense", "sparse", "ring", "grid:*x3"])
+def test_a_pair_feels_itself_and_those_it_reads(adjacency: str):
+    cell = MemoryLayer(2, 7, adjacency=adjacency, fan_in=2, key=KEY)
+    jacobian = jax.jacobian(_after_one_step)(jnp.full(14, 0.5), cell)
+    felt = np.asarray(jacobian)[:, :7] != 0.0
+    read = adjacency_matrix(adjacency, 7, fan_in=2, seed=22222).T > 0
+    np.testing.assert_array_equal(felt, read | np.eye(7, dtype=bool))
+
+
+def _after_one_step(state: jax.Array, cell: MemoryLayer) -> jax.Array:
+    return resolve(cell)(state, jnp.ones(2), jnp.float32(1.0))[1]
+
+
+def test_the_wiring_is_that_of_its_seed_whatever_the_run_s():
+    def ends(wiring_seed: int, run: int) -> list[int]:
+        cell: Any = MemoryLayer(
+            2,
+            9,
+            adjacency="sparse",
+            wiring_seed=wiring_seed,
+            key=jax.random.key(run),
+        )
+        return cell.recurrent_weight.source.tolist()
+
+    assert ends(1, 0) == ends(1, 5)
+    assert ends(1, 0) != ends(2, 0)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_over_a_long_sequence_synapses_stay_bounded_and_currents_do_not(seed: int):
+    """Why the default departs from the early code."""
+    key = jax.random.key(seed)
+    xs = jax.random.normal(key, (1_000, 8))
+    lasts = {
+        control: scan(MemoryLayer(8, 8, control=control, key=key), xs, jnp.ones(1_000))
+        for control in ("synapse", "current")
+    }
+    assert float(jnp.max(jnp.abs(lasts["synapse"]))) <= 1.0 + 1e-6
+    assert not bool(jnp.isfinite(lasts["current"]).all())
+
+
+def test_time_matters():
+    cell, xs = MemoryLayer(3, 4, key=KEY), jnp.ones((5, 3))
+    short, long = (scan(cell, xs, jnp.full(5, dt)) for dt in (0.1, 1.0))
+    assert float(jnp.max(jnp.abs(short - long))) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ({"adjacency": "star"}, "adjacency 'star' is none of dense, sparse, ring"),
+        ({"adjacency": "grid:3x3"}, "'grid:3x3' has 9 places for 4 units"),
+        ({"adjacency": "sparse", "fan_in": 0}, "fan_in is 0"),
+        ({"self_synapse": "none"}, "'none' is none of excitatory, inhibitory"),
+        ({"control": "tanh"}, "control 'tanh' is none of synapse, current"),
+        ({"unfolds": 0}, "unfolds is 0"),
+    ],
+)
+def test_impossible_numbers_are_refused(numbers: dict[str, Any], sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        MemoryLayer(3, 4, key=KEY, **numbers)
+
+
+@pytest.mark.slow
+def test_it_learns_which_channel_pulsed_last():
+    task = Cell(length=24, rate=0.15)
+    contender = Contender("memory_layer", {"unfolds": 2})
+    fitted = fit(
+        GradientDescent(steps=200, batch=16, checks=2, learning_rate=1e-2),
+        partial(_build, contender, task),
+        task,
+        task.splits(DataFolder(), key=key_for("data", "cell")),
+        init_key=jax.random.key(0),
+        data_key=jax.random.key(1),
+    )
+    assert not bool(fitted.diverged)
+    assert float(fitted.test_score) < 0.3 * task.scoring.chance
+
+
+def _build(contender: Contender, task: Cell, key: jax.Array):
+    return contender.build(task.signature, 16, key=key)

@@ -1,0 +1,140 @@
+"""A memory layer in the place of attention, against plain loops over pairs."""
+
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nnarena.models.contender import count_parameters
+from nnarena.models.memory_layer import MemoryLayer
+from nnarena.models.memory_layer_transformer import (
+    MemoryAttention,
+    MemoryLayerTransformer,
+)
+from nnarena.nn.parametrization import resolve
+from nnarena.nn.scan import scan
+
+
+WIDTH, SIZE, LENGTH = 4, 6, 7
+KEY = jax.random.key(0)
+
+
+def draw_sequence() -> tuple[jax.Array, jax.Array]:
+    rng = np.random.default_rng(5)
+    xs = rng.standard_normal((LENGTH, WIDTH)).astype(np.float32)
+    return jnp.asarray(xs), jnp.asarray(rng.uniform(0.1, 2.0, LENGTH), jnp.float32)
+
+
+def make_attention(over: Any, *, causal: bool = False) -> MemoryAttention:
+    return MemoryAttention(WIDTH, SIZE, over=over, causal=causal, unfolds=2, key=KEY)
+
+
+def read_pairs(attention: Any, xs: jax.Array, dts: jax.Array, *, causal: bool):
+    """Returns what a loop over queries, and one over values, leaves in the memory."""
+    memory: Any = resolve(attention.memory)
+    kept = []
+    for place, query in enumerate(xs):
+        state, h = memory.init_state(), None
+        for value, dt in list(zip(xs, dts, strict=True))[
+            : place + 1 if causal else None
+        ]:
+            state, h = memory(state, jnp.concatenate([query, value]), dt)
+        kept.append(np.asarray(h))
+    return np.stack(kept)
+
+
+def merged(attention: Any, read: np.ndarray) -> np.ndarray:
+    return read @ np.asarray(attention.merge.weight).T + np.asarray(
+        attention.merge.bias
+    )
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_over_pairs_it_is_the_loop_over_queries_and_values(causal: bool):
+    xs, dts = draw_sequence()
+    attention = make_attention("pairs", causal=causal)
+    expected = merged(attention, read_pairs(attention, xs, dts, causal=causal))
+    assert np.ptp(expected, axis=0).min() > 0.01
+    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=2e-6)
+
+
+def test_over_the_sequence_it_is_one_run():
+    xs, dts = draw_sequence()
+    attention = make_attention("sequence")
+    expected = merged(attention, np.asarray(scan(attention.memory, xs, dts)))
+    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=2e-6)
+
+
+def test_recomputing_changes_no_gradient():
+    """Against the same pairs read by a cell that keeps everything."""
+    xs, dts = draw_sequence()
+    attention = make_attention("pairs")
+
+    def plain(attention: Any) -> jax.Array:
+        def recall(query: jax.Array) -> jax.Array:
+            beside = jnp.concatenate([jnp.broadcast_to(query, xs.shape), xs], axis=1)
+            return scan(attention.memory, beside, dts)[-1]
+
+        return jnp.sum(jax.vmap(attention.merge)(jax.vmap(recall)(xs)) ** 2)
+
+    ours = jax.grad(lambda a: jnp.sum(a(xs, dts) ** 2), allow_int=True)(attention)
+    theirs = jax.grad(plain, allow_int=True)(attention)
+    for found, expected in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "causal"),
+    [
+        ({}, False),
+        ({"causal": True}, True),
+        ({"over": "sequence"}, True),
+        ({"over": "sequence", "causal": True}, True),
+    ],
+    ids=str,
+)
+def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: bool):
+    layer = MemoryLayerTransformer(WIDTH, WIDTH, key=KEY, **numbers)
+    xs, dts = draw_sequence()
+    before = layer(xs, dts)
+    after = layer(xs.at[-1].set(3.0), dts.at[-1].set(0.5))
+    assert layer.causal is causal
+    assert bool(jnp.allclose(before[:-1], after[:-1], atol=1e-6)) is causal
+    assert not bool(jnp.allclose(before[-1], after[-1], atol=1e-3))
+
+
+@pytest.mark.parametrize("numbers", [{"over": "pairs"}, {"over": "sequence"}], ids=str)
+def test_time_matters(numbers: dict[str, Any]):
+    layer = MemoryLayerTransformer(WIDTH, WIDTH, encoding="none", key=KEY, **numbers)
+    xs, dts = draw_sequence()
+    apart = jnp.abs(layer(xs, dts) - layer(xs, 0.2 * dts))
+    assert float(jnp.max(apart)) > 0.01
+
+
+@pytest.mark.parametrize("over", ["pairs", "sequence"])
+def test_a_block_has_one_memory_layer_in_the_place_of_attention(over: Any):
+    make = partial(MemoryLayerTransformer, 3, 8, blocks=2, size=5, over=over)
+    layer = eqx.filter_eval_shape(make, key=KEY)
+    features = 16 if over == "pairs" else 8
+    memory = eqx.filter_eval_shape(partial(MemoryLayer, features, 5), key=KEY)
+    merge, norms = 5 * 8 + 8, 2 * 2 * 8
+    feed = 8 * 32 + 32 + 32 * 8 + 8
+    block = count_parameters(memory) + merge + norms + feed
+    assert count_parameters(layer) == (3 * 8 + 8) + 2 * block + 2 * 8
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ({"over": "queries"}, "over 'queries' is none of pairs, sequence"),
+        ({"encoding": "rotary"}, "'rotary' is none of none, sinusoidal, time"),
+        ({"adjacency": "grid:3x3"}, "has 9 places for 4 units"),
+    ],
+)
+def test_impossible_numbers_are_refused(numbers: dict[str, Any], sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        MemoryLayerTransformer(3, 4, key=KEY, **numbers)
