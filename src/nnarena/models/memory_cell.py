@@ -22,12 +22,12 @@ FLIP_FLOP = {
     "tau": 1.0,
     "leak": 0.15,
     "recurrence": 1.5,
-    "recurrence_center": 0.27,
+    "recurrence_center": 0.25,
     "recurrence_reversal": 1.1,
-    "inhibition": 10.5,
+    "inhibition": 10.0,
     "inhibition_center": 0.4,
     "drive": 200.0,
-    "drive_reversal": 1.09,
+    "drive_reversal": 1.12,
 }
 THESIS = {
     "tau": 1.5573331,

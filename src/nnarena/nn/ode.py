@@ -38,7 +38,9 @@ class Method:
     A fixed-step solver takes `unfolds` equal steps. An adaptive one tries steps of
     that size first and then chooses them so that each one's error stays below
     `atol + rtol |h|`; an interval that it does not cross in `max_steps` gives NaN,
-    so that a run which meets one counts as diverged.
+    so that a run which meets one counts as diverged. In single precision the implicit
+    one cannot settle to less than `rtol` of about 1e-3 where rates times `dt` go into
+    the hundreds, and gives up.
 
     Raises:
         ValueError: there is no such solver, or a number is out of range.
@@ -122,6 +124,7 @@ def adaptive_steps(field: Field, h: Vector, dt: Scalar, method: Method) -> Vecto
     zero and no special case.
     """
     diffrax = _diffrax(method.solver)
+    control = diffrax.PIDController(rtol=method.rtol, atol=method.atol)
     # Diffrax promotes and broadcasts inside, which the arena's tests bar elsewhere.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         solution = diffrax.diffeqsolve(
@@ -131,7 +134,7 @@ def adaptive_steps(field: Field, h: Vector, dt: Scalar, method: Method) -> Vecto
             t1=1.0,
             dt0=1.0 / method.unfolds,
             y0=h,
-            stepsize_controller=diffrax.PIDController(rtol=method.rtol, atol=method.atol),
+            stepsize_controller=control,
             max_steps=method.max_steps,
             throw=False,  # divergence is an outcome, not an exception
         )
