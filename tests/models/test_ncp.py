@@ -15,12 +15,14 @@ from nnarena.core.types import Features, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.ncp import NCP
 from nnarena.nn.ltc import Circuit
+from nnarena.nn.ode import Method
 from nnarena.nn.scan import scan
 from nnarena.nn.wiring import Wiring, edges
 
 
 KEY = jax.random.key(0)
 FEATURES, MOTOR = 3, 4
+METHOD = Method("semi_implicit", 6)
 THESIS: dict[str, Any] = {
     "inter": 9,
     "command": 7,
@@ -81,7 +83,7 @@ def recorded_cell() -> tuple[Tensors, NCP]:
     path = Path(__file__).parents[1] / "oracles" / "ltc.safetensors"
     oracle = load_file(path)
     cell = NCP(FEATURES, MOTOR, **THESIS, key=KEY)
-    circuit = Circuit(recorded_wiring(oracle), unfolds=6, key=KEY)
+    circuit = Circuit(recorded_wiring(oracle), method=METHOD, key=KEY)
     cell = eqx.tree_at(lambda c: c.circuit, cell, circuit)
     numbers = {name: oracle[f"weight.{name}"] for name in of_neurons(cell)}
     wired = {name: at_synapses(oracle, name, "weight") for name in of_synapses(cell)}
@@ -150,7 +152,9 @@ def test_with_every_synapse_present_it_has_the_thesis_s_parameters(
     wiring = Wiring(
         edges(full(features, cell.neurons)), edges(full(cell.neurons, cell.neurons))
     )
-    dense = eqx.tree_at(lambda c: c.circuit, cell, Circuit(wiring, unfolds=6, key=KEY))
+    dense = eqx.tree_at(
+        lambda c: c.circuit, cell, Circuit(wiring, method=METHOD, key=KEY)
+    )
     assert count_parameters(dense) == parameters
     assert sparse < 0.4 * parameters
 

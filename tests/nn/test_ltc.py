@@ -11,6 +11,7 @@ import pytest
 from jaxtyping import Array, PyTree
 
 from nnarena.nn.ltc import Circuit, positive
+from nnarena.nn.ode import Method
 from nnarena.nn.parametrization import resolve
 from nnarena.nn.wiring import Wiring, edges, policy_wiring
 
@@ -38,7 +39,9 @@ def in_double(tree: PyTree) -> PyTree:
 
 def make(wiring: Wiring = WIRING, *, unfolds: int = 6, seed: int = 0) -> Circuit:
     """Returns a circuit at its random start."""
-    return Circuit(wiring, unfolds=unfolds, key=jax.random.key(seed))
+    return Circuit(
+        wiring, method=Method("semi_implicit", unfolds), key=jax.random.key(seed)
+    )
 
 
 def draw(*shape: int, seed: int = 0) -> np.ndarray:
@@ -54,10 +57,10 @@ def softplus(parameter: Any) -> np.ndarray:
 def loop_step(circuit: Any, v: np.ndarray, x: np.ndarray, dt: float) -> np.ndarray:
     """One observation as the paper writes it, synapse by synapse."""
     capacitance, leak = softplus(circuit.capacitance), softplus(circuit.leak)
-    for _ in range(circuit.unfolds):
-        above = capacitance * circuit.unfolds / dt * v
+    for _ in range(circuit.method.unfolds):
+        above = capacitance * circuit.method.unfolds / dt * v
         above += leak * np.asarray(circuit.leak_potential, np.float64)
-        below = capacitance * circuit.unfolds / dt + leak
+        below = capacitance * circuit.method.unfolds / dt + leak
         for synapses, sources in ((circuit.sensory, x), (circuit.recurrent, v)):
             weight = softplus(synapses.weight)
             for s in range(len(weight)):

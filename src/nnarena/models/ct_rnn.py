@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key
 from ..nn import initializers
-from ..nn.ode import Solver, integrate
+from ..nn.ode import Method, Solver, integrate
 from . import MODELS
 from .base import AbstractCell
 
@@ -22,8 +22,10 @@ class CTRNN(AbstractCell):
 
     The input is held for the time since the last observation, during which the state
     decays with time constant `tau` (fixed) while the network drives it; $s$ is a
-    trained gain per unit. The equation is solved in `unfolds` steps per observation,
-    by Euler's or the classical Runge-Kutta method.
+    trained gain per unit. The equation is solved by any `solver` of `nnarena.nn.ode`,
+    in `unfolds` steps per observation or as many as `rtol` and `atol` need, at most
+    `max_steps`; of the fixed ones "semi_implicit" takes the decay of after its step
+    and is stable at any `tau`.
 
     Departs from the paper, whose networks have no gain $s$ and take the input as a
     term of its own outside the activation, in following the form that Lechner &
@@ -38,8 +40,7 @@ class CTRNN(AbstractCell):
     gain: Float[Array, " hidden"]
     hidden_size: int = eqx.field(static=True)
     tau: float = eqx.field(static=True)
-    solver: Solver = eqx.field(static=True)
-    unfolds: int = eqx.field(static=True)
+    method: Method = eqx.field(static=True)
 
     def __init__(
         self,
@@ -49,6 +50,9 @@ class CTRNN(AbstractCell):
         tau: float = 1.0,
         solver: Solver = "euler",
         unfolds: int = 6,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        max_steps: int = 256,
         key: Key,
     ):
         input_key, recurrent_key = jax.random.split(key)
@@ -57,7 +61,8 @@ class CTRNN(AbstractCell):
         self.bias = jnp.zeros(hidden)
         self.gain = jnp.ones(hidden)
         self.hidden_size = hidden
-        self.tau, self.solver, self.unfolds = tau, solver, unfolds
+        self.tau = tau
+        self.method = Method(solver, unfolds, rtol, atol, max_steps)
 
     def init_state(self):
         return jnp.zeros(self.hidden_size)
@@ -65,10 +70,9 @@ class CTRNN(AbstractCell):
     def __call__(self, state, x, dt):
         drive = x @ self.input_weight + self.bias  # held during the interval
 
-        def field(h):
-            return (
-                self.gain * jnp.tanh(drive + h @ self.recurrent_weight) - h / self.tau
-            )
+        def currents(h):
+            driven = self.gain * jnp.tanh(drive + h @ self.recurrent_weight)
+            return driven, 1.0 / self.tau
 
-        h = integrate(field, state, dt, solver=self.solver, unfolds=self.unfolds)
+        h = integrate(currents, state, dt, self.method)
         return h, h

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
-from ..nn import positions
 from ..nn.attention import glorot_linear
+from ..nn.positions import PositionCode, Positions
 from ..nn.scan import scan
 from . import MODELS
 from .base import AbstractLayer
@@ -19,7 +19,6 @@ from .transformer import EncoderBlock
 
 
 OVERS = ("pairs", "sequence")
-ENCODINGS = ("none", "sinusoidal", "time")
 
 Sequence = Float[Array, "time width"]
 
@@ -110,8 +109,8 @@ class MemoryLayerTransformer(AbstractLayer):
     one run in which every step is both query and value, causal and much cheaper. With
     `causal`, a query's run is read where it stands instead of at the end. `size` is
     the number of flip-flops of a block, the width by default; `blocks`, `expansion` and
-    `encoding` are those of `transformer` ("rotary" turns queries and keys, of which
-    there are none); `adjacency`, `fan_in`, `wiring_seed`, `self_synapse`, `control`
+    `encoding`, `longest` are those of `transformer` (but "rotary" turns queries and
+    keys, of which there are none); `adjacency`, `fan_in`, `wiring_seed`, `self_synapse`, `control`
     and `unfolds` those of `memory_layer`.
 
     The thesis planned it and gave it up; what followed it there lets unitary networks
@@ -124,7 +123,7 @@ class MemoryLayerTransformer(AbstractLayer):
     blocks: tuple[EncoderBlock, ...]
     norm: eqx.nn.LayerNorm
     enter: eqx.nn.Linear | None
-    encoding: str = eqx.field(static=True)
+    position: PositionCode
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
@@ -137,7 +136,8 @@ class MemoryLayerTransformer(AbstractLayer):
         expansion: int = 4,
         size: int | None = None,
         over: str = "pairs",
-        encoding: str = "sinusoidal",
+        encoding: Positions = "sinusoidal",
+        longest: int = 1_024,
         causal: bool = False,
         adjacency: str = "dense",
         fan_in: int = 4,
@@ -147,13 +147,14 @@ class MemoryLayerTransformer(AbstractLayer):
         unfolds: int = 1,
         key: Key,
     ):
-        for name, given, allowed in (
-            ("over", over, OVERS),
-            ("encoding", encoding, ENCODINGS),
-        ):
-            if given not in allowed:
-                raise ValueError(f"{name} {given!r} is none of {', '.join(allowed)}")
-        enter_key, *block_keys = jax.random.split(key, 1 + blocks)
+        if over not in OVERS:
+            raise ValueError(f"over {over!r} is none of {', '.join(OVERS)}")
+        if encoding == "rotary":
+            raise ValueError("encoding 'rotary' turns queries and keys: there are none")
+        enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
+        self.position = PositionCode(
+            encoding, hidden, longest=longest, key=position_key
+        )
         make_attention = partial(
             MemoryAttention,
             hidden,
@@ -177,7 +178,6 @@ class MemoryLayerTransformer(AbstractLayer):
             for block_key in block_keys
         )
         self.norm = eqx.nn.LayerNorm(hidden)
-        self.encoding = encoding
         self.hidden_size = hidden
         self.causal = causal or over == "sequence"
 
@@ -185,10 +185,7 @@ class MemoryLayerTransformer(AbstractLayer):
         del key  # no dropout
         if self.enter is not None:
             xs = jax.vmap(self.enter)(xs)
-        if self.encoding != "none":
-            steps = jnp.arange(xs.shape[0], dtype=jnp.float32)
-            ts = steps if self.encoding == "sinusoidal" else jnp.cumsum(dts)
-            xs = xs + positions.sinusoidal(ts, self.hidden_size)
+        xs = self.position(xs, self.position.places(dts))
         for block in self.blocks:
             xs = block(xs, dts)
         return jax.vmap(self.norm)(xs)

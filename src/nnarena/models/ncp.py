@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key
 from ..nn.ltc import Circuit
+from ..nn.ode import Method, Solver
 from ..nn.wiring import policy_wiring
 from . import MODELS
 from .base import AbstractCell
@@ -28,7 +29,9 @@ class NCP(AbstractCell):
     Where a CT-RNN adds its inputs up, here they open synapses: conductances that pull
     the potential towards $E_s$ and shorten its time constant
     $C_i / (G_i + \sum_s w_s \sigma_s)$, so that it stays bounded whatever comes in.
-    The fused step is stable at any elapsed time and of order 1.
+    The fused step is stable at any elapsed time and of order 1; it is the `solver`
+    "semi_implicit", and any other of `nnarena.nn.ode` may stand for it (`rtol`, `atol`
+    and `max_steps` are those of the adaptive ones).
 
     The wiring is drawn once from `wiring_seed`, whatever the run's seed: inputs touch
     `inter` neurons, those `command` neurons, those each other and the motor neurons.
@@ -70,7 +73,11 @@ class NCP(AbstractCell):
         recurrent_command: int | None = None,
         motor_fanin: int | None = None,
         wiring_seed: int = 22222,
+        solver: Solver = "semi_implicit",
         unfolds: int = 6,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        max_steps: int = 256,
         key: Key,
     ):
         inter = -(-3 * hidden // 2) if inter is None else inter
@@ -88,7 +95,8 @@ class NCP(AbstractCell):
             motor_fanin=share(motor_fanin, command, sparsity),
             seed=wiring_seed,
         )
-        self.circuit = Circuit(wiring, unfolds=unfolds, key=key)
+        method = Method(solver, unfolds, rtol, atol, max_steps)
+        self.circuit = Circuit(wiring, method=method, key=key)
         self.input_scale, self.input_shift = jnp.ones(features), jnp.zeros(features)
         self.output_scale, self.output_shift = jnp.ones(hidden), jnp.zeros(hidden)
         self.hidden_size = hidden

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key
 from ..nn import initializers
-from ..nn.ode import Solver, integrate
+from ..nn.ode import Method, Solver, integrate
 from . import MODELS
 from .base import AbstractCell
 
@@ -27,8 +27,9 @@ class ODELSTM(AbstractCell):
     The memory $c$ never flows, so that its gradient passes unchanged where the forget
     gate is open, as in an LSTM. What the gates read is $h$, the state of a CT-RNN of
     the same size, which is driven by the LSTM's output $h'$ for the time since the
-    last observation; $h'$ itself is forgotten. The equation is solved in `unfolds`
-    steps per observation.
+    last observation; $h'$ itself is forgotten. The equation is solved by any `solver`
+    of `nnarena.nn.ode`, in `unfolds` steps per observation or as many as `rtol` and
+    `atol` need, at most `max_steps`.
 
     The form is that of the authors' first code and of the thesis, with Euler in 4
     steps; later code of theirs lets $h'$ itself flow, by a network without input.
@@ -46,8 +47,7 @@ class ODELSTM(AbstractCell):
     flow_bias: Float[Array, " hidden"]
     flow_gain: Float[Array, " hidden"]
     hidden_size: int = eqx.field(static=True)
-    solver: Solver = eqx.field(static=True)
-    unfolds: int = eqx.field(static=True)
+    method: Method = eqx.field(static=True)
 
     def __init__(
         self,
@@ -57,6 +57,9 @@ class ODELSTM(AbstractCell):
         forget_bias: float = 3.0,
         solver: Solver = "euler",
         unfolds: int = 4,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        max_steps: int = 256,
         key: Key,
     ):
         keys = jax.random.split(key, 4)
@@ -68,7 +71,7 @@ class ODELSTM(AbstractCell):
         self.flow_bias = jnp.zeros(hidden)
         self.flow_gain = jnp.ones(hidden)
         self.hidden_size = hidden
-        self.solver, self.unfolds = solver, unfolds
+        self.method = Method(solver, unfolds, rtol, atol, max_steps)
 
     def init_state(self):
         return jnp.zeros(self.hidden_size), jnp.zeros(self.hidden_size)
@@ -81,8 +84,9 @@ class ODELSTM(AbstractCell):
         output = jax.nn.sigmoid(o) * jnp.tanh(c)
         drive = output @ self.flow_input_weight + self.flow_bias  # held during dt
 
-        def field(h):
-            return self.flow_gain * jnp.tanh(drive + h @ self.flow_recurrent_weight) - h
+        def currents(h):
+            driven = jnp.tanh(drive + h @ self.flow_recurrent_weight)
+            return self.flow_gain * driven, 1.0
 
-        h = integrate(field, h, dt, solver=self.solver, unfolds=self.unfolds)
+        h = integrate(currents, h, dt, self.method)
         return (h, c), h

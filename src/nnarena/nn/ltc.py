@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..core.types import Key, Scalar
+from .ode import Method, integrate
 from .parametrization import AbstractParametrization
 from .wiring import Edges, Wiring
 
@@ -86,9 +87,9 @@ class Circuit(eqx.Module):
     capacitance: Positive | Potentials
     leak: Positive | Potentials
     leak_potential: Potentials
-    unfolds: int = eqx.field(static=True)
+    method: Method = eqx.field(static=True)
 
-    def __init__(self, wiring: Wiring, *, unfolds: int, key: Key):
+    def __init__(self, wiring: Wiring, *, method: Method, key: Key):
         keys = jax.random.split(key, 5)
         count = wiring.neurons
         self.sensory = Synapses(wiring.sensory, key=keys[0])
@@ -98,27 +99,24 @@ class Circuit(eqx.Module):
         self.leak_potential = jax.random.uniform(
             keys[4], (count,), minval=-0.2, maxval=0.2
         )
-        self.unfolds = unfolds
+        self.method = method
 
     def __call__(
         self, potentials: Potentials, x: Float[Array, " features"], dt: Scalar
     ) -> Potentials:
-        """Returns the potentials after time `dt`, the input held; once resolved.
-
-        Every substep is semi-implicit: what opens a synapse is taken before it, the
-        potential that a current pulls on after it (Hasani et al. 2021, algorithm 1).
-        Multiplied out by the substep, so that no time at all changes nothing.
-        """
+        """Returns the potentials after time `dt`, the input held; once resolved."""
         ready: Any = self  # once resolved, its weights are plain arrays
-        substep = dt / ready.unfolds
         current, conductance = ready.sensory(x)  # held during the interval
         current = current + ready.leak * ready.leak_potential
         conductance = conductance + ready.leak
-        for _ in range(ready.unfolds):
+
+        def currents(potentials: Potentials) -> tuple[Potentials, Potentials]:
             drive, opening = ready.recurrent(potentials)
-            above = ready.capacitance * potentials + substep * (current + drive)
-            potentials = above / (ready.capacitance + substep * (conductance + opening))
-        return potentials
+            return current + drive, conductance + opening
+
+        return integrate(
+            currents, potentials, dt, ready.method, capacitance=ready.capacitance
+        )
 
 
 def positive(count: int, low: float, high: float, *, key: Key) -> Positive:

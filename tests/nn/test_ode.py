@@ -1,0 +1,271 @@
+"""Solvers against each other, the closed form of a decay, and what they refuse."""
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
+
+from nnarena.models.base import AbstractCell
+from nnarena.models.ct_rnn import CTRNN
+from nnarena.models.memory_cell import MemoryCell
+from nnarena.models.ncp import NCP
+from nnarena.models.ode_lstm import ODELSTM
+from nnarena.nn.ode import Method, Solver, integrate
+from nnarena.nn.scan import scan
+
+
+FEATURES, LENGTH = 4, 6
+KEY = jax.random.key(0)
+RATE = 0.7
+EXPLICIT = ("tsit5", "dopri5")
+NOT_IMPLICIT = ("euler", "rk4", "semi_implicit", *EXPLICIT)
+
+
+def decay(h):
+    """The equation h' = 1 - RATE h: a current of one and a leak."""
+    return jnp.ones_like(h), RATE
+
+
+def decayed(h: np.ndarray, dt: float) -> np.ndarray:
+    """Its solution."""
+    return 1.0 / RATE + (h - 1.0 / RATE) * math.exp(-RATE * dt)
+
+
+@pytest.mark.parametrize(
+    ("solver", "dt"),
+    [
+        ("tsit5", 1e-3),
+        ("tsit5", 300.0),
+        ("dopri5", 2.0),
+        ("dopri5", 300.0),
+        ("kvaerno5", 2.0),
+    ],
+)
+def test_an_adaptive_solver_meets_the_closed_form(solver: Solver, dt: float):
+    start = jnp.asarray([1.0, -2.0])
+    found = integrate(decay, start, jnp.float32(dt), Method(solver, 2))
+    np.testing.assert_allclose(found, decayed(np.asarray(start), dt), atol=3e-4)
+
+
+@pytest.mark.parametrize("solver", NOT_IMPLICIT)
+def test_no_time_changes_nothing(solver: Solver):
+    start = jnp.asarray([1.0, -2.0])
+    same = integrate(
+        decay, start, jnp.float32(0.0), Method(solver, 3), capacitance=jnp.ones(2)
+    )
+    np.testing.assert_array_equal(same, start)
+
+
+@pytest.mark.parametrize("solver", ["semi_implicit", "tsit5"])
+def test_without_time_the_gradient_is_that_of_doing_nothing(solver: Solver):
+    def total(h, dt):
+        return jnp.sum(integrate(decay, h, dt, Method(solver, 3)))
+
+    start = jnp.asarray([1.0, -2.0])
+    of_h, of_dt = jax.grad(total, argnums=(0, 1))(start, jnp.float32(0.0))
+    np.testing.assert_allclose(of_h, 1.0, rtol=1e-6)
+    field = np.sum(1.0 - RATE * np.asarray(start))
+    np.testing.assert_allclose(of_dt, field, rtol=1e-5)
+
+
+def test_a_semi_implicit_step_is_a_mean_of_where_it_is_and_where_it_is_pulled():
+    """(C h + dt I) / (C + dt G), by hand; at any step between the two."""
+    start, capacitance = jnp.asarray([1.0, -2.0]), jnp.asarray([0.5, 2.0])
+
+    def step(dt: float):
+        method = Method("semi_implicit", 1)
+        return integrate(decay, start, jnp.float32(dt), method, capacitance=capacitance)
+
+    np.testing.assert_allclose(
+        step(2.0), [(0.5 + 2.0) / (0.5 + 1.4), (-4.0 + 2.0) / (2.0 + 1.4)], rtol=1e-6
+    )
+    np.testing.assert_allclose(step(1e9), 1.0 / RATE, rtol=1e-6)
+
+
+def test_capacitance_slows_alike_in_every_solver():
+    start = jnp.asarray([1.0, -2.0])
+    expected = decayed(np.asarray(start), 1.5 / 3.0)
+    for solver, bound in (("rk4", 1e-5), ("semi_implicit", 0.02), ("tsit5", 1e-4)):
+        found = integrate(
+            decay, start, jnp.float32(1.5), Method(solver, 16), capacitance=3.0
+        )
+        np.testing.assert_allclose(found, expected, atol=bound, err_msg=solver)
+
+
+def test_an_interval_that_takes_too_many_steps_is_not_a_number():
+    method = Method("tsit5", 1, rtol=1e-6, atol=1e-8, max_steps=4)
+    start = jnp.ones(2)
+    assert np.isnan(integrate(decay, start, jnp.float32(500.0), method)).all()
+    assert np.isfinite(integrate(decay, start, jnp.float32(0.1), method)).all()
+
+
+def test_an_implicit_solver_crosses_a_stiff_interval_in_fewer_steps():
+    """A field of rates 1 and 3,000: the explicit one gives up where this arrives."""
+
+    def stiff(h):
+        return jnp.ones_like(h), jnp.asarray([1.0, 3_000.0])
+
+    def solve(solver: Solver):
+        method = Method(solver, 4, rtol=1e-3, atol=1e-5, max_steps=128)
+        return integrate(stiff, jnp.zeros(2), jnp.float32(5.0), method)
+
+    assert np.isnan(solve("tsit5")).all()
+    expected = [1.0 - math.exp(-5.0), 1.0 / 3_000.0]
+    np.testing.assert_allclose(solve("kvaerno5"), expected, atol=5e-3)
+
+
+CELLS: dict[str, Any] = {"ct_rnn": CTRNN, "ode_lstm": ODELSTM, "ncp": NCP}
+
+
+def make(name: str, solver: Solver, unfolds: int, **numbers: Any) -> AbstractCell:
+    """Returns a small cell with the same weights whatever its solver."""
+    return CELLS[name](FEATURES, 4, solver=solver, unfolds=unfolds, key=KEY, **numbers)
+
+
+def draw() -> tuple[jax.Array, jax.Array]:
+    """Returns three sequences at irregular times, one of which stands still."""
+    rng = np.random.default_rng(4)
+    xs = rng.standard_normal((3, LENGTH, FEATURES)).astype(np.float32)
+    dts = rng.uniform(0.0, 2.0, (3, LENGTH)).astype(np.float32)
+    dts[1, 2] = 0.0
+    return jnp.asarray(xs), jnp.asarray(dts)
+
+
+def answers(cell: AbstractCell) -> jax.Array:
+    """Returns the outputs of the sequences side by side."""
+    return jax.jit(jax.vmap(lambda xs, dts: scan(cell, xs, dts)))(*draw())
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_adaptive_solvers_agree_with_fine_steps(name: str):
+    """Under vmap, in the scan: eight steps of Runge-Kutta are exact to rounding."""
+    expected = answers(make(name, "rk4", 8))
+    assert np.ptp(expected) > 0.1
+    for solver in EXPLICIT:
+        found = answers(make(name, solver, 2, rtol=1e-5, atol=1e-7))
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5, err_msg=solver)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_semi_implicit_steps_approach_the_same_solution(name: str):
+    expected = answers(make(name, "rk4", 8))
+    away = [
+        float(jnp.max(jnp.abs(answers(make(name, "semi_implicit", n)) - expected)))
+        for n in (8, 16)
+    ]
+    assert away[1] < 0.05
+    assert 1.6 < away[0] / away[1] < 2.4  # order one
+
+
+def gradients(cell: AbstractCell) -> Any:
+    """Returns the gradient of a loss over the sequences, of weights and of times."""
+    xs, dts = draw()
+
+    def loss(cell_and_times):
+        cell, dts = cell_and_times
+        hs = jax.vmap(lambda xs, dts: scan(cell, xs, dts))(xs, dts)
+        return jnp.mean(hs**2)
+
+    weights, constants = eqx.partition((cell, dts), eqx.is_inexact_array)
+    return jax.jit(jax.grad(lambda w: loss(eqx.combine(w, constants))))(weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [
+        ("ct_rnn", "tsit5"),
+        ("ct_rnn", "dopri5"),
+        pytest.param("ct_rnn", "kvaerno5", marks=pytest.mark.slow),
+        ("ode_lstm", "tsit5"),
+        ("ncp", "tsit5"),
+    ],
+)
+def test_gradients_through_adaptive_steps_are_those_of_fine_ones(
+    name: str, solver: Solver
+):
+    fine = gradients(make(name, "rk4", 6))
+    found = gradients(make(name, solver, 2, rtol=1e-5, atol=1e-7))
+    pairs = zip(jax.tree.leaves(fine), jax.tree.leaves(found), strict=True)
+    for ours, theirs in pairs:
+        scale = float(jnp.max(jnp.abs(ours)))
+        np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-3 * scale + 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CELLS)
+def test_the_implicit_solver_agrees_with_fine_steps(name: str):
+    found = answers(make(name, "kvaerno5", 2, rtol=1e-5, atol=1e-6))
+    np.testing.assert_allclose(found, answers(make(name, "rk4", 8)), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"unfolds": 0}, "at least 1"),
+        ({"max_steps": 0}, "at least 1"),
+        ({"rtol": -1e-3}, "negative"),
+        ({"rtol": 0.0, "atol": 0.0}, "both zero"),
+    ],
+)
+def test_impossible_numbers_are_refused(numbers: dict[str, Any], said: str):
+    with pytest.raises(ValueError, match=said):
+        Method(**{"solver": "rk4", "unfolds": 1, **numbers})
+
+
+@pytest.mark.parametrize("make_cell", [CTRNN, ODELSTM, NCP, MemoryCell])
+def test_a_cell_hands_its_numbers_to_the_method(make_cell: Any):
+    with pytest.raises(ValueError, match="unfolds and max_steps"):
+        make_cell(FEATURES, 3, key=KEY, max_steps=0)
+
+
+def test_an_unknown_solver_is_refused():
+    """By the method, or before it by the check of types that tests run under."""
+    solver: Any = "heun"
+    with pytest.raises((ValueError, TypeCheckError), match=r"euler.*rk4"):
+        Method(solver, 1)
+
+
+WITHOUT_DIFFRAX = """
+import sys
+sys.modules["diffrax"] = None
+from nnarena.nn.ode import Method
+Method("rk4", 1)
+try:
+    Method("tsit5", 1)
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_a_missing_diffrax_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DIFFRAX],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = (
+        "solver 'tsit5' needs diffrax: pip install 'neural-network-arena[solvers]'"
+    )
+    assert done.stdout.strip() == expected
+
+
+def test_fixed_steps_import_no_diffrax():
+    script = (
+        "import sys, jax\n"
+        "from nnarena.models.ct_rnn import CTRNN\n"
+        "CTRNN(2, 2, key=jax.random.key(0))\n"
+        "print('diffrax' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False"]
