@@ -31,16 +31,21 @@ JOBS = {
 }
 
 
+def inputs_of(circuit: Circuit) -> int:
+    """Returns how many inputs a circuit has; every one touches some neuron."""
+    return int(np.max(np.asarray(circuit.sensory.source))) + 1
+
+
 def with_masked_synapses(model: PyTree) -> PyTree:
     """Returns the model with a synapse between any two, as the thesis counted them."""
 
     def dense(node: Any) -> Any:
         if not isinstance(node, Circuit):
             return node
-        features, neurons = node.sensory.sources, node.recurrent.targets
+        features, neurons = inputs_of(node), node.recurrent.targets
         ones = np.ones((features, neurons), int), np.ones((neurons, neurons), int)
         wiring = Wiring(*map(edges, ones))
-        return Circuit(wiring, unfolds=node.unfolds, key=jax.random.key(0))
+        return Circuit(wiring, method=node.method, key=jax.random.key(0))
 
     return jax.tree.map(dense, model, is_leaf=lambda node: isinstance(node, Circuit))
 

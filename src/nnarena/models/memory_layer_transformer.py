@@ -109,9 +109,9 @@ class MemoryLayerTransformer(AbstractLayer):
     one run in which every step is both query and value, causal and much cheaper. With
     `causal`, a query's run is read where it stands instead of at the end. `size` is
     the number of flip-flops of a block, the width by default; `blocks`, `expansion` and
-    `encoding`, `longest` are those of `transformer` (but "rotary" turns queries and
-    keys, of which there are none); `adjacency`, `fan_in`, `wiring_seed`, `self_synapse`, `control`
-    and `unfolds` those of `memory_layer`.
+    `encoding` and `longest` are those of `transformer` (but "rotary" turns queries and
+    keys, of which there are none); `adjacency`, `fan_in`, `wiring_seed`,
+    `self_synapse`, `control` and `unfolds` those of `memory_layer`.
 
     The thesis planned it and gave it up; what followed it there lets unitary networks
     read the pairs. The proposal asks for a memory layer in the place of attention "in a
