@@ -27,8 +27,9 @@ class RotationMap(AbstractUnitaryMap):
     only so many neighbors.
 
     Formed once per sequence by turning the unit vectors. Turning the state at every
-    step instead, without any matrix, took 12 times as long in training at 128
-    coordinates and 16 layers, and 17 times at 64 and 64 (`benchmarks/unitary.py`).
+    step instead, without any matrix, took 5 to 12 times as long in training at 128
+    coordinates and 16 layers, and over 17 times at 64 and 64
+    (`benchmarks/unitary.py --turning`).
     """
 
     odd_layers: Angles
