@@ -247,7 +247,8 @@ def test_gradients_through_adaptive_steps_are_those_of_fine_ones():
         return jnp.sum(jnp.sin(hs[-1]))
 
     grad = eqx.filter_jit(eqx.filter_grad(loss))
-    adaptive = MemoryCell(2, 1, **FINE | {"steepness": 5.0}, key=KEY)
+    sharp: dict[str, Any] = FINE | {"steepness": 5.0}
+    adaptive = MemoryCell(2, 1, **sharp, key=KEY)
     steps = MemoryCell(2, 1, solver="rk4", unfolds=1, steepness=5.0, key=KEY)
     found, fine = grad(adaptive, jnp.asarray(xs), 0.3), grad(steps, finer, 0.3 / 16)
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(fine), strict=True):

@@ -13,6 +13,7 @@ from nnarena.core.types import Features, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.unitary_ncp import UnitaryNCP
 from nnarena.nn.ltc import Circuit
+from nnarena.nn.ode import Method
 from nnarena.nn.scan import scan
 from nnarena.nn.wiring import Wiring, edges
 
@@ -55,7 +56,9 @@ def test_with_every_synapse_present_it_has_the_thesis_s_parameters(
     assert neurons == 8 + answers
     wiring = Wiring(edges(full(32, neurons)), edges(full(neurons, neurons)))
     dense = eqx.tree_at(
-        lambda c: c.circuit.circuit, cell, Circuit(wiring, unfolds=6, key=KEY)
+        lambda c: c.circuit.circuit,
+        cell,
+        Circuit(wiring, method=Method("semi_implicit", 6), key=KEY),
     )
     assert count_parameters(dense) == parameters
     assert count_parameters(cell) < parameters

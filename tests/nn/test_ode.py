@@ -92,7 +92,8 @@ def test_a_semi_implicit_step_is_a_mean_of_where_it_is_and_where_it_is_pulled():
 def test_capacitance_slows_alike_in_every_solver():
     start = jnp.asarray([1.0, -2.0])
     expected = decayed(np.asarray(start), 1.5 / 3.0)
-    for solver, bound in (("rk4", 1e-5), ("semi_implicit", 0.02), ("tsit5", 1e-4)):
+    bounds: dict[Solver, float] = {"rk4": 1e-5, "semi_implicit": 0.02, "tsit5": 1e-4}
+    for solver, bound in bounds.items():
         found = integrate(
             decay, start, jnp.float32(1.5), Method(solver, 16), capacitance=3.0
         )

@@ -10,6 +10,7 @@ import pytest
 
 from nnarena.nn import positions
 from nnarena.nn.attention import SelfAttention
+from nnarena.nn.positions import POSITIONS, PositionCode, Positions
 
 
 def angle(t: float, index: int, size: int) -> float:
@@ -120,3 +121,38 @@ def test_rotary_attention_sees_order_and_plain_attention_does_not(rotary: bool):
     assert gap > 1e-2 if rotary else gap < 1e-5
     moved = attention(xs, ts + 100.0)
     np.testing.assert_allclose(moved, attention(xs, ts), rtol=0, atol=1e-4)
+
+
+def code(encoding: Positions, *, longest: int = 12) -> PositionCode:
+    """Returns a position code of width 6."""
+    return PositionCode(encoding, 6, longest=longest, key=jax.random.key(1))
+
+
+def test_what_a_code_adds_is_what_its_name_says():
+    dts = jnp.asarray([0.5, 0.25, 2.0, 1.0])
+    passed, index = jnp.cumsum(dts), jnp.arange(4.0)
+    xs = draw_vectors(4, 1, 6, seed=8)[:, 0]
+    learned = code("learned")
+    assert learned.table is not None
+    added = {
+        "none": jnp.zeros_like(xs),
+        "rotary": jnp.zeros_like(xs),  # it turns queries and keys instead
+        "sinusoidal": positions.sinusoidal(index, 6),
+        "time": positions.sinusoidal(passed, 6),
+        "learned": learned.table[:4],
+    }
+    assert added.keys() == set(POSITIONS)
+    for encoding in POSITIONS:
+        part = code(encoding)
+        ts = part.places(dts)
+        np.testing.assert_array_equal(ts, passed if encoding == "time" else index)
+        np.testing.assert_allclose(part(xs, ts), xs + added[encoding], atol=1e-6)
+        assert part.rotary == (encoding == "rotary")
+
+
+def test_a_learned_code_starts_as_large_as_sinusoids():
+    table = PositionCode("learned", 64, longest=100, key=jax.random.key(2)).table
+    assert table is not None
+    waves = positions.sinusoidal(jnp.arange(100.0), 64)
+    sizes = [float(jnp.sqrt(jnp.mean(jnp.square(part)))) for part in (table, waves)]
+    assert abs(sizes[0] / sizes[1] - 1.0) < 0.05

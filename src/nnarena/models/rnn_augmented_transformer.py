@@ -1,0 +1,127 @@
+"""The transformer whose attention sums by an LSTM."""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..core.types import Key, Signature
+from ..nn.attention import (
+    AbstractAttention,
+    Projections,
+    glorot_linear,
+    similarities,
+)
+from ..nn.encoder_decoder import EncoderDecoder
+from ..nn.positions import Positions
+from ..nn.recurrent_attention import read
+from . import MODELS
+from .base import AbstractModel
+from .lstm import LSTM
+
+
+class AugmentedAttention(AbstractAttention):
+    """Attention whose weighted values are read by an LSTM instead of summed."""
+
+    project: Projections
+    cells: tuple[LSTM, ...]
+    merge: eqx.nn.Linear
+    causal: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        size: int | None = None,
+        *,
+        rotary: bool,
+        causal: bool,
+        key: Key,
+    ):
+        project_key, merge_key, cells_key = jax.random.split(key, 3)
+        self.project = Projections(width, heads, size, rotary=rotary, key=project_key)
+        size = self.project.size
+        cell_keys = jax.random.split(cells_key, heads)
+        self.cells = tuple(LSTM(size, size, key=cell_key) for cell_key in cell_keys)
+        self.merge = glorot_linear(heads * size, width, key=merge_key)
+        self.causal = causal
+
+    def __call__(self, queries, memory, query_ts, memory_ts):
+        asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
+        scores = similarities(asked, keys, causal=self.causal)
+
+        def head(index, cell):
+            def one(weights):
+                kept = weights, values[:, index]
+                return read(cell, kept, lambda weight, value: weight * value)
+
+            return jax.vmap(one)(jax.nn.softmax(scores[index], axis=-1))
+
+        parts = [head(index, cell) for index, cell in enumerate(self.cells)]
+        return jax.vmap(self.merge)(jnp.concatenate(parts, axis=-1))
+
+
+@MODELS.register(
+    "rnn_augmented_transformer", family="attention", source="brantner2021neural"
+)
+class RNNAugmentedTransformer(AbstractModel):
+    r"""A transformer whose sums over values are taken by an LSTM, in order.
+
+    $$\begin{aligned}
+    \alpha_{ij} &= \mathrm{softmax}_j(q_i k_j / \sqrt{d_k}), \quad
+    z_{ij} = \alpha_{ij} v_j \\
+    h_{ij} &= \mathrm{LSTM}(z_{ij}, h_{i,j-1}), \quad
+    \mathrm{Att}(Q, K, V)_i = h_{i,n} W + b
+    \end{aligned}$$
+
+    All else is `encoder_decoder_transformer`. Where plain attention adds up
+    $\sum_j z_{ij}$, here an LSTM per head, the same for all queries, reads the terms
+    one by one and the last state is kept: order is seen even without a position code.
+    Every query is a run of its own over the whole memory, n runs of n steps; they
+    advance together, one product of matrices per step.
+
+    A mask (of the decoder's attention to itself) hides by the softmax alone: a later
+    place has $z_{ij} = 0$, but the LSTM still takes that step, so that an answer knows
+    of later places only how many there are. A task that answers once has one start
+    token, and nothing to hide.
+
+    `heads`, `key_size`, `expansion`, `encoder_layers`, `decoder_layers`, `encoding`
+    and `longest` are those of `encoder_decoder_transformer`; the LSTM is as wide as a
+    head. The defaults are the thesis's ("Recurrent Network Augmented Transformer"),
+    where the width is 8. Affine maps start Glorot-uniform, the LSTM as `lstm` does.
+    """
+
+    body: EncoderDecoder
+    causal: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        signature: Signature,
+        hidden: int,
+        *,
+        heads: int = 1,
+        key_size: int | None = None,
+        expansion: int = 4,
+        encoder_layers: int = 1,
+        decoder_layers: int = 1,
+        encoding: Positions = "sinusoidal",
+        longest: int = 1_024,
+        key: Key,
+    ):
+        self.body = EncoderDecoder(
+            signature,
+            hidden,
+            attention=partial(AugmentedAttention, hidden, heads, key_size),
+            expansion=expansion,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            encoding=encoding,
+            longest=longest,
+            key=key,
+        )
+        self.causal = False
+
+    def __call__(self, xs, dts, *, key=None):
+        del key  # no dropout
+        return self.body(xs, dts)
