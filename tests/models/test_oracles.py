@@ -258,7 +258,7 @@ def test_exp_unitary_is_its_complex_recurrence(
     bias = as_single(rng.uniform(-0.3, 0.1, HIDDEN))
     with jax.enable_x64(double):
         cell = eqx.tree_at(
-            lambda c: (c.recurrent_weight.raw, c.input_weight, c.bias),
+            lambda c: (c.recurrent_weight.generator.raw, c.input_weight, c.bias),
             ExpUnitary(FEATURES, HIDDEN, key=KEY),
             tuple(jnp.asarray(array) for array in (raw, from_input, bias)),
         )

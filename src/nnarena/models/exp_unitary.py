@@ -1,27 +1,30 @@
 """The unitary network whose matrix is an exponential."""
 
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Key
-from ..nn import initializers, unitary
-from ..nn.parametrization import AbstractParametrization
+from ..nn import unitary
 from . import MODELS
-from .base import AbstractCell
+from .unitary_cell import (
+    AbstractUnitaryCell,
+    FourierInput,
+    Output,
+    input_weight,
+    output_size,
+)
 
 
 @MODELS.register("exp_unitary", family="unitary", source="brantner2021neural")
-class ExpUnitary(AbstractCell):
+class ExpUnitary(AbstractUnitaryCell):
     r"""A recurrent network whose matrix keeps every norm.
 
     $$\begin{aligned}
     W &= \exp(A), \quad A = -A^H \in \mathbb{C}^{n \times n} \\
     h_t &= \mathrm{modReLU}(h_{t-1} W + x_t V;\, b), \quad
-    \mathrm{modReLU}(z; b) = \max(|z| + b, 0) \, z / |z|
+    \mathrm{modReLU}(z; b) = \max(m + b, 0) \, z / m, \quad m = |z| + s
     \end{aligned}$$
 
     $W$ is unitary whatever $A$, so that neither state nor gradient is stretched or
@@ -29,17 +32,27 @@ class ExpUnitary(AbstractCell):
     of which the map reaches. The exponential is formed once per sequence; states are
     kept as $[\mathrm{Re}\, h, \mathrm{Im}\, h]$, which is also the output.
 
+    `map` puts another parametrization in the exponential's place and leaves the rest,
+    for comparisons that differ in it alone: "thesis" (its filling of $A$, with n idle
+    numbers), "taylor" and "pade" (exponentials approximated to `degree`), "cayley",
+    "householder", "composition" (Arjovsky et al. 2016) and "eunn" (`unitary_rnn`);
+    `capacity` restricts those that can be, see `nnarena.nn.unitary`. `start` is
+    "phases" (a diagonal of random phases, at which a constant input does not pile up),
+    "identity" or "random". `output` is "both" or "real"; $V$ starts uniform within
+    `input_scale`, Glorot-uniform if that is None; $b$ at zero; `stabilizer` is $s$,
+    and `epsilon` is under the root of $|z|$. `trained_start` trains $h_0$, which is
+    zero otherwise; `fourier` reads $x$ beside its discrete Fourier transform.
+
     "Matrix Exponential Unitary RNN" of the thesis; Lezcano-Casado & Martinez-Rubio
-    (2019) did the same for orthogonal matrices (expRNN). Departs from the thesis,
-    which filled a complex triangle with n more numbers of zero gradient, started at
-    $W = I$ (`start="identity"` here) and formed the exponential at every step. The
-    default start is a diagonal of random phases, at which a constant input does not
-    pile up. $V$ starts Glorot-uniform, $b$ zero.
+    (2019) did the same for orthogonal matrices (expRNN). The thesis is 128 units with
+    `map="thesis", start="identity", stabilizer=0.01, epsilon=1e-12` and
+    `input_scale` $= \sqrt{6 / (\mathrm{features} + 128)}$ (Glorot's for either part);
+    it formed the exponential at every step.
     """
 
-    recurrent_weight: AbstractParametrization | Float[Array, "outputs outputs"]
-    input_weight: Float[Array, "features outputs"]
-    bias: Float[Array, " hidden"]
+    initial_state: Float[Array, " twice"] | None
+    stabilizer: float = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
 
     def __init__(
@@ -47,27 +60,33 @@ class ExpUnitary(AbstractCell):
         features: int,
         hidden: int,
         *,
-        start: Literal["phases", "identity"] = "phases",
+        map: unitary.MapName = "exponential",
+        capacity: int | float | None = None,
+        degree: int = 6,
+        start: unitary.Start = "phases",
+        output: Output = "both",
+        input_scale: float | None = None,
+        stabilizer: float = 0.0,
+        epsilon: float = 1e-5,
+        trained_start: bool = False,
+        fourier: bool = False,
         key: Key,
     ):
-        starts = ("phases", "identity")
-        if start not in starts:
-            raise ValueError(f"start {start!r} is none of {', '.join(starts)}")
         matrix_key, input_key = jax.random.split(key)
-        self.recurrent_weight = (
-            unitary.random_phases(hidden, key=matrix_key)
-            if start == "phases"
-            else unitary.identity(hidden)
+        self.recurrent_weight = unitary.unitary_map(
+            map, hidden, capacity=capacity, degree=degree, start=start, key=matrix_key
         )
-        self.input_weight = initializers.glorot(features, 2 * hidden, key=input_key)
+        self.input_weight = input_weight(features, hidden, input_scale, key=input_key)
+        if fourier:
+            other_key = jax.random.fold_in(input_key, 1)
+            other = input_weight(features, hidden, input_scale, key=other_key)
+            self.input_weight = FourierInput(self.input_weight, other)
         self.bias = jnp.zeros(hidden)
-        self.hidden_size = 2 * hidden
+        self.initial_state = jnp.zeros(2 * hidden) if trained_start else None
+        self.stabilizer, self.epsilon = stabilizer, epsilon
+        self.hidden_size = output_size(hidden, output)
 
     def init_state(self):
-        return jnp.zeros(self.hidden_size)
-
-    def __call__(self, state, x, dt):
-        del dt  # a discrete model: one observation is one step
-        z = state @ self.recurrent_weight + x @ self.input_weight
-        h = unitary.modrelu(z, self.bias)
-        return h, h
+        if self.initial_state is None:
+            return jnp.zeros(2 * len(self.bias))
+        return self.initial_state

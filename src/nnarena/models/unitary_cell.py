@@ -1,6 +1,6 @@
 """The recurrence that unitary contenders share, whatever map their matrix is from."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -24,18 +24,33 @@ class AbstractUnitaryCell(AbstractCell):
     recurrent_weight: AbstractParametrization | Float[Array, "twice twice"]
     input_weight: AbstractParametrization | Float[Array, "features twice"]
     bias: Float[Array, " units"]
-    epsilon: eqx.AbstractVar[float]
     stabilizer: eqx.AbstractVar[float]
+    epsilon: eqx.AbstractVar[float]
     hidden_size: eqx.AbstractVar[int]
-
-    def init_state(self):
-        return jnp.zeros(2 * len(self.bias))
 
     def __call__(self, state, x, dt):
         del dt  # a discrete model: one observation is one step
-        z = state @ self.recurrent_weight + x @ self.input_weight
-        h = modrelu(z, self.bias, epsilon=self.epsilon, stabilizer=self.stabilizer)
+        ready: Any = self  # once resolved, its weights are plain arrays
+        z = state @ ready.recurrent_weight + x @ ready.input_weight
+        h = modrelu(z, self.bias, self.epsilon, self.stabilizer)
         return h, h[: self.hidden_size]
+
+
+class FourierInput(AbstractParametrization):
+    """V of an input beside its Fourier transform F x: [x, F x] V = x (V_1 + F V_2).
+
+    The transform is linear in x, so that it changes how V is learned, not what it can
+    be, and costs nothing at the steps.
+    """
+
+    plain: Float[Array, "features twice"]
+    transformed: Float[Array, "features twice"]
+
+    def value(self) -> Float[Array, "features twice"]:
+        real, imag = jnp.split(self.transformed, 2, axis=1)
+        spectrum = jnp.fft.fft(jax.lax.complex(real, imag), axis=0)
+        parts = [jnp.real(spectrum), jnp.imag(spectrum)]
+        return self.plain + jnp.concatenate(parts, axis=1)
 
 
 def input_weight(

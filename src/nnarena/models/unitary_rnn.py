@@ -41,8 +41,8 @@ class UnitaryRNN(AbstractUnitaryCell):
     $W$ is formed once per sequence, where paper and thesis turn the state step by step.
     """
 
-    epsilon: float = eqx.field(static=True)
     stabilizer: float = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
 
     def __init__(
@@ -60,10 +60,13 @@ class UnitaryRNN(AbstractUnitaryCell):
     ):
         matrix_key, input_key = jax.random.split(key)
         capacity = min(16, hidden) if capacity is None else capacity
-        self.recurrent_weight = unitary.rotations(
-            hidden, capacity, start=start, key=matrix_key
+        self.recurrent_weight = unitary.unitary_map(
+            "eunn", hidden, capacity=capacity, start=start, key=matrix_key
         )
         self.input_weight = input_weight(features, hidden, input_scale, key=input_key)
         self.bias = jnp.zeros(hidden)
-        self.epsilon, self.stabilizer = epsilon, stabilizer
+        self.stabilizer, self.epsilon = stabilizer, epsilon
         self.hidden_size = output_size(hidden, output)
+
+    def init_state(self):
+        return jnp.zeros(2 * len(self.bias))

@@ -1,5 +1,7 @@
 """The exponential map against scipy, and the laws of the unitary group."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,11 @@ import scipy.linalg
 import scipy.stats
 
 from nnarena.nn import unitary
+
+
+def exponential_map(raw: jax.Array) -> unitary.ExponentialMap:
+    """Returns the exponential of n^2 unconstrained numbers."""
+    return unitary.ExponentialMap(unitary.SkewHermitian(raw))
 
 
 SIZES = [1, 2, 5, 16]
@@ -48,7 +55,7 @@ def test_skew_hermitian_is_skew_and_filled_as_documented(size: int):
 @pytest.mark.parametrize("size", SIZES)
 def test_exponential_is_that_of_scipy(size: int, scale: float):
     raw = draw_raw(size, scale)
-    found = unitary.ExponentialMap(jnp.asarray(raw)).unitary()
+    found = exponential_map(jnp.asarray(raw)).unitary()
     expected = scipy.linalg.expm(skew_of(raw))
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
 
@@ -56,7 +63,7 @@ def test_exponential_is_that_of_scipy(size: int, scale: float):
 @pytest.mark.parametrize("angle", [0.3, 3.9, 7.8, 7.9, 15.6, 62.0])
 def test_large_phases_are_exact(angle: float):
     """Where jax.scipy.linalg.expm 0.10 errs by up to 1e-2 in single precision."""
-    found = unitary.ExponentialMap(jnp.full((1, 1), 0.5 * angle)).unitary()[0, 0]
+    found = exponential_map(jnp.full((1, 1), 0.5 * angle)).unitary()[0, 0]
     rounding = 6e-8 * max(1.0, angle)
     assert abs(complex(found) - np.exp(1j * angle)) < 4 * rounding
 
@@ -75,7 +82,7 @@ def test_exponential_in_double_is_that_of_scipy():
 @pytest.mark.parametrize("scale", [*SCALES, 10.0])
 @pytest.mark.parametrize("size", SIZES)
 def test_matrix_is_unitary(size: int, scale: float):
-    matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).unitary()
+    matrix = exponential_map(jnp.asarray(draw_raw(size, scale))).unitary()
     wide = np.asarray(matrix).astype(np.complex128)
     np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=2e-6)
 
@@ -95,7 +102,7 @@ def norm_change(matrix: jax.Array, steps: int) -> float:
 )
 def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: float):
     """To the rounding of W: 6e-8 an entry, which small matrices average out less."""
-    matrix = unitary.ExponentialMap(jnp.asarray(draw_raw(size, scale))).value()
+    matrix = exponential_map(jnp.asarray(draw_raw(size, scale))).value()
     assert norm_change(matrix, 1_000) < limit
 
 
@@ -103,7 +110,7 @@ def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: floa
 def test_norm_changes_by_rounding_alone(size: int):
     with jax.enable_x64(True):
         raw = jnp.asarray(draw_raw(size, 1.0).astype(np.float64))
-        matrix = unitary.ExponentialMap(raw).value()
+        matrix = exponential_map(raw).value()
         assert matrix.dtype == jnp.float64
         assert norm_change(matrix, 1_000) < 1e-11
 
@@ -123,7 +130,7 @@ def test_real_form_acts_as_the_complex_matrix(size: int):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_value_is_the_real_form_of_the_matrix(size: int):
-    weight = unitary.ExponentialMap(jnp.asarray(draw_raw(size, 1.0)))
+    weight = exponential_map(jnp.asarray(draw_raw(size, 1.0)))
     matrix = np.asarray(weight.unitary())
     rows = [[np.real(matrix), np.imag(matrix)], [-np.imag(matrix), np.real(matrix)]]
     np.testing.assert_array_equal(weight.value(), np.block(rows))
@@ -137,63 +144,28 @@ def test_map_reaches_any_unitary_matrix(size: int):
     # The diagonal of the logarithm is purely imaginary, and entered twice.
     halved = np.triu(np.imag(logarithm), 1) + 0.5 * np.diag(np.diag(np.imag(logarithm)))
     raw = np.tril(np.real(logarithm), -1) + halved
-    found = unitary.ExponentialMap(jnp.asarray(raw.astype(np.float32))).unitary()
+    found = exponential_map(jnp.asarray(raw.astype(np.float32))).unitary()
     np.testing.assert_allclose(found, target, rtol=0, atol=3e-6)
 
 
-def test_starts_are_random_phases_and_the_identity():
-    start = unitary.random_phases(64, key=jax.random.key(0))
-    assert np.max(np.abs(start.raw)) <= np.pi / 2.0  # the map doubles the diagonal
+def test_phases_are_uniform():
+    start: Any = unitary.unitary_map(
+        "exponential", 64, start="phases", key=jax.random.key(0)
+    )
+    raw = start.generator.raw
+    assert np.max(np.abs(raw)) <= np.pi / 2.0  # the map doubles the diagonal
     phases = np.asarray(start.unitary())
     diagonal = np.diag(phases)
     np.testing.assert_allclose(phases, np.diag(diagonal), rtol=0, atol=1e-6)
     np.testing.assert_allclose(np.abs(diagonal), 1.0, rtol=0, atol=1e-6)
     angles = np.angle(diagonal) / (2 * np.pi) + 0.5
     assert scipy.stats.kstest(angles, "uniform").pvalue > 0.01
-    identity = np.asarray(unitary.identity(7).unitary())
-    np.testing.assert_allclose(identity, np.eye(7), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("epsilon", [1e-5, 1e-12])
-def test_modrelu_is_its_complex_formula(epsilon: float):
-    rng = np.random.default_rng(4)
-    z = rng.standard_normal(64) + 1j * rng.standard_normal(64)
-    bias = rng.uniform(-1.5, 0.5, 64)
-    state = jnp.asarray(np.concatenate([np.real(z), np.imag(z)]).astype(np.float32))
-    found = unitary.modrelu(state, jnp.asarray(bias.astype(np.float32)), epsilon)
-    modulus = np.sqrt(np.abs(z) ** 2 + epsilon)
-    expected = np.where(modulus + bias > 0.0, (modulus + bias) * z / modulus, 0.0)
-    both = np.concatenate([np.real(expected), np.imag(expected)])
-    assert 0 < np.sum(expected == 0.0) < 64  # both branches are met
-    np.testing.assert_allclose(found, both, rtol=0, atol=2e-6)
-
-
-def test_modrelu_keeps_phases_and_with_no_bias_everything():
-    rng = np.random.default_rng(5)
-    state = jnp.asarray(rng.standard_normal(32).astype(np.float32))
-    unchanged = unitary.modrelu(state, jnp.zeros(16))
-    np.testing.assert_allclose(unchanged, state, rtol=1e-6, atol=0)
-    shrunk = np.asarray(unitary.modrelu(state, jnp.full(16, -0.1)))
-    before = np.asarray(state[:16]) + 1j * np.asarray(state[16:])
-    after = shrunk[:16] + 1j * shrunk[16:]
-    alive = np.abs(after) > 0.0
-    turned = np.angle(after[alive] / before[alive])
-    np.testing.assert_allclose(turned, 0.0, rtol=0, atol=1e-6)
-
-
-def test_modrelu_has_a_gradient_at_zero():
-    def total(state, bias):
-        return jnp.sum(unitary.modrelu(state, bias))
-
-    gradients = jax.grad(total, argnums=(0, 1))(jnp.zeros(4), jnp.full(2, 0.1))
-    for gradient in gradients:
-        assert np.all(np.isfinite(gradient))
 
 
 @jax.jit
 def probed(raw: jax.Array, probe: jax.Array) -> jax.Array:
     """Returns a number that depends on every entry of W."""
-    return jnp.sum(probe * unitary.ExponentialMap(raw).value())
+    return jnp.sum(probe * exponential_map(raw).value())
 
 
 slope = jax.jit(jax.grad(probed))
@@ -249,7 +221,7 @@ def test_matrix_is_unitary_after_a_thousand_steps_of_training():
     start = jnp.asarray(draw_raw(size, 0.3))
     trained = descend(start)
     assert float(jnp.max(jnp.abs(trained - start))) > 0.5  # it has gone far
-    matrix = np.asarray(unitary.ExponentialMap(trained).unitary())
+    matrix = np.asarray(exponential_map(trained).unitary())
     wide = matrix.astype(np.complex128)
     np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=1e-5)
     np.testing.assert_allclose(

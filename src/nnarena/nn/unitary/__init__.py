@@ -1,19 +1,26 @@
 """Maps from unconstrained numbers to unitary matrices, and what goes with them."""
 
 from .activation import modrelu as modrelu
+from .cayley import CayleyMap as CayleyMap
+from .composition import CompositionMap as CompositionMap
 from .exponential import (
     ExponentialMap as ExponentialMap,
+    error_bound as error_bound,
     exponential as exponential,
-    identity as identity,
-    random_phases as random_phases,
+    pade as pade,
+    taylor as taylor,
 )
 from .forms import (
+    AbstractUnitaryMap as AbstractUnitaryMap,
     nearest_unitary as nearest_unitary,
     real_form as real_form,
+)
+from .generators import (
+    SkewHermitian as SkewHermitian,
+    SkewSymmetric as SkewSymmetric,
+    Triangle as Triangle,
     skew_hermitian as skew_hermitian,
 )
-from .rotations import (
-    RotationMap as RotationMap,
-    Start as Start,
-    rotations as rotations,
-)
+from .householder import HouseholderMap as HouseholderMap
+from .maps import MapName as MapName, Start as Start, unitary_map as unitary_map
+from .rotations import RotationMap as RotationMap

@@ -1,20 +1,28 @@
-"""Forms of complex matrices: skew-Hermitian, real, and nearest to unitary."""
+"""Forms of matrices, and what every map to unitary ones has in common."""
+
+import abc
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
+
+from ..parametrization import AbstractParametrization
 
 
-def skew_hermitian(raw: Float[Array, "n n"]) -> Complex[Array, "n n"]:
-    """Returns A with A^H = -A from n^2 real numbers, which is the dimension of U(n).
+class AbstractUnitaryMap(AbstractParametrization):
+    """A unitary matrix given by unconstrained numbers, or a real orthogonal one.
 
-    The strictly lower triangle of `raw` fills the antisymmetric real part, the upper
-    triangle with its diagonal the symmetric imaginary part:
-
-        A = (L - L^T) + i (U + U^T),   L = tril(raw, -1), U = triu(raw).
+    It stands on the right of row vectors. Its value is real: `real_form` of a complex
+    matrix, a real one as it is.
     """
-    lower, upper = jnp.tril(raw, -1), jnp.triu(raw)
-    return jax.lax.complex(lower - lower.T, upper + upper.T)
+
+    @abc.abstractmethod
+    def unitary(self) -> Inexact[Array, "n n"]:
+        """Returns the matrix W, complex or real."""
+
+    def value(self) -> Float[Array, "m m"]:
+        matrix = self.unitary()
+        return real_form(matrix) if jnp.iscomplexobj(matrix) else matrix
 
 
 def real_form(matrix: Complex[Array, "n n"]) -> Float[Array, "2*n 2*n"]:
@@ -28,7 +36,7 @@ def real_form(matrix: Complex[Array, "n n"]) -> Float[Array, "2*n 2*n"]:
     return jnp.block([[real, imag], [-imag, real]])
 
 
-def nearest_unitary(matrix: Complex[Array, "n n"]) -> Complex[Array, "n n"]:
+def nearest_unitary(matrix: Inexact[Array, "n n"]) -> Inexact[Array, "n n"]:
     """Returns W (3 - W^H W) / 2: one Newton step to the unitary polar factor of W.
 
     From an error e in W^H W it leaves 3/4 e^2, so that of the rounding errors of the
@@ -36,3 +44,8 @@ def nearest_unitary(matrix: Complex[Array, "n n"]) -> Complex[Array, "n n"]:
     """
     gram = matrix.conj().T @ matrix
     return 1.5 * matrix - 0.5 * (matrix @ gram)
+
+
+def phase(angle: Float[Array, "*shape"]) -> Complex[Array, "*shape"]:
+    """Returns e^{i angle}."""
+    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))

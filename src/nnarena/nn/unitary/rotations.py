@@ -1,18 +1,11 @@
 """Unitary matrices as layers of rotations of neighboring pairs (EUNN)."""
 
-from typing import Literal, get_args
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from ...core.types import Key
-from ..parametrization import AbstractParametrization
-from .forms import real_form
+from .forms import AbstractUnitaryMap, phase
 
-
-Start = Literal["identity", "phases", "random"]
-"""W = 1, W = diag(e^{i theta}), or a matrix without structure."""
 
 Angles = Float[Array, "2 _ _"]
 """Theta and phi of every pair of every layer of one kind."""
@@ -20,7 +13,7 @@ Angles = Float[Array, "2 _ _"]
 Diagonal = Complex[Array, "layers n"]
 
 
-class RotationMap(AbstractParametrization):
+class RotationMap(AbstractUnitaryMap):
     r"""W = D F_L ... F_2 F_1 on columns, tunable style (Jing et al. 2017).
 
     Odd layers F turn the pairs (0, 1), (2, 3), ..., even ones (1, 2), (3, 4), ...,
@@ -34,20 +27,17 @@ class RotationMap(AbstractParametrization):
     only so many neighbors.
 
     Formed once per sequence by turning the unit vectors. Turning the state at every
-    step instead, without any matrix, took 12 times as long in training at 128
-    coordinates and 16 layers, and 17 times at 64 and 64 (`benchmarks/unitary.py`).
+    step instead, without any matrix, took 5 to 12 times as long in training at 128
+    coordinates and 16 layers, and over 17 times at 64 and 64
+    (`benchmarks/unitary.py --turning`).
     """
 
     odd_layers: Angles
     even_layers: Angles
     phases: Float[Array, " n"]
 
-    def value(self) -> Float[Array, "twice twice"]:
-        return real_form(self.unitary())
-
     def unitary(self) -> Complex[Array, "n n"]:
-        """Returns the complex matrix that stands on the right of row vectors."""
-        layers, phases = self._layers(), _phase(self.phases)
+        layers, phases = self._layers(), phase(self.phases)
 
         def turn(state, layer):
             own, following, previous = layer
@@ -70,16 +60,12 @@ class RotationMap(AbstractParametrization):
         return own, following, previous
 
 
-def _phase(angle: Float[Array, "*shape"]) -> Complex[Array, "*shape"]:
-    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
-
-
 def _diagonals(
     angles: Angles, offset: int, size: int
 ) -> tuple[Diagonal, Diagonal, Diagonal]:
     """Returns the diagonals of layers whose first pair begins at `offset`."""
     theta, phi = angles
-    turned = _phase(phi)
+    turned = phase(phi)
     cosine, sine = (
         jax.lax.complex(part, jnp.zeros_like(part))
         for part in (jnp.cos(theta), jnp.sin(theta))
@@ -105,36 +91,3 @@ def _alternate(
     """Returns rows in turn, beginning with the odd layers, of which one may be more."""
     both = jnp.stack([odd[: len(even)], even], axis=1).reshape(-1, odd.shape[1])
     return jnp.concatenate([both, odd[len(even) :]])
-
-
-def rotations(
-    size: int, capacity: int | None = None, *, start: Start = "random", key: Key
-) -> RotationMap:
-    """Returns `capacity` layers of rotations, as many as coordinates by default.
-
-    A random start has all angles uniform in (-pi, pi).
-
-    Raises:
-        ValueError: there are fewer layers than one or more than coordinates, or there
-            is no such start.
-    """
-    if start not in get_args(Start):
-        raise ValueError(f"start {start!r} is none of {', '.join(get_args(Start))}")
-    capacity = size if capacity is None else capacity
-    if not 1 <= capacity <= size:
-        raise ValueError(
-            f"capacity is {capacity}, but of layers of rotations there may be 1 to "
-            f"{size}, the number of units"
-        )
-    odd_key, even_key, phase_key = jax.random.split(key, 3)
-
-    def angles(key, *shape, free):
-        drawn = jax.random.uniform(key, shape, minval=-jnp.pi, maxval=jnp.pi)
-        return drawn if free else jnp.zeros(shape)
-
-    turned = start == "random"
-    return RotationMap(
-        angles(odd_key, 2, (capacity + 1) // 2, size // 2, free=turned),
-        angles(even_key, 2, capacity // 2, (size - 1) // 2, free=turned),
-        angles(phase_key, size, free=start != "identity"),
-    )
