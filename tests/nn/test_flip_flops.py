@@ -83,8 +83,9 @@ def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
     assert np.ptp(oracle[f"{case}.outputs"]) > 0.5
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
 
-    def loss(both):
-        return jnp.sum(probe * outputs(*both, elapsed))
+    def loss(both: tuple[FlipFlops, jax.Array]) -> jax.Array:
+        flops, controls = both
+        return jnp.sum(probe * outputs(flops, controls, elapsed))
 
     of_flops, of_controls = eqx.filter_grad(loss)((flops, controls))
     expected = recorded(oracle, f"{case}.gradient")
