@@ -107,7 +107,7 @@ def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]
     ("adjacency", "read"),
     [("dense", 64), ("sparse", 24), ("ring", 24), ("grid:2x4", 28), ("grid:*x3", 28)],
 )
-def test_it_has_a_weight_per_edge_and_24_numbers_per_pair(
+def test_it_has_a_weight_per_edge_and_26_numbers_per_pair(
     adjacency: str, read: int, control: str
 ):
     """8 pairs: 2 x 4 places have 10 bonds, and so have 3 rows of 3 without the last."""

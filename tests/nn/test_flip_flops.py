@@ -83,7 +83,7 @@ def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
     assert np.ptp(oracle[f"{case}.outputs"]) > 0.5
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
 
-    def loss(both):
+    def loss(both: tuple[FlipFlops, jax.Array]) -> jax.Array:
         flops, controls = both
         return jnp.sum(probe * outputs(flops, controls, elapsed))
 

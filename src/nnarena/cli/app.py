@@ -185,6 +185,31 @@ def report(
 
 
 @app.command()
+def record(
+    what: Annotated[str, typer.Argument(help="walker.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder to record in.")],
+    rollouts: Annotated[
+        int, typer.Option(min=8, help="How many roll-outs; the task needs eight.")
+    ] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Decides gaits and roll-outs.")] = 0,
+    updates: Annotated[
+        int, typer.Option(min=1, help="How long gaits are searched for.")
+    ] = 100,
+    stages: Annotated[
+        int,
+        typer.Option(min=1, help="Gaits taken along the search, the last included."),
+    ] = 4,
+) -> None:
+    """Record new data for a task from its simulator (extra `walker`).
+
+    Ends with the words by which the task reads it.
+    """
+    from .record import record_data
+
+    record_data(what, out, rollouts=rollouts, seed=seed, updates=updates, stages=stages)
+
+
+@app.command()
 def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 

@@ -32,7 +32,7 @@ class MemoryLayer(AbstractCell):
     below, one neuron is up and holds itself while it keeps the other one down: a bit,
     which no leak wears off and only a control that opens $G(\pm u)$ turns over. Where
     the neurons of an `ncp` form one circuit, here pairs are all alike and meet only
-    through their controls. Every $g, \gamma, \mu, E$ and $C$ is a neuron's own: 24
+    through their controls. Every $g, \gamma, \mu, E$ and $C$ is a neuron's own: 26
     numbers per pair, and $g$ and $C$ are kept positive.
 
     `adjacency` says whose outputs a pair reads ($A$); every input reaches every pair:

@@ -15,10 +15,14 @@ from ..core.types import Example, Features, Signature, Values
 from . import TASKS
 from .base import AbstractTask, Splits, shuffled_splits
 from .files import DataFolder, DataProblem, LocalFolder
+from .recordings import name_recording, recorded
 
 
 SIZE = 17
 """Numbers in a state: 8 places and angles, then 9 velocities."""
+
+CHANCE, SOLVED = 9.57, 1.5
+"""The score of the training mean, and the thesis's bar, on the published roll-outs."""
 
 Rollout = Float[np.ndarray, "_ features"]
 """The states of one roll-out; lengths differ."""
@@ -36,6 +40,17 @@ ROLLOUTS = LocalFolder(
     "unpack walker.zip, published with the ODE-LSTM at "
     "https://pub.ist.ac.at/~mlechner/datasets/walker.zip, into it",
 )
+
+
+def describe(data: DataFolder, folder: Path) -> str:
+    """Returns the words by which the task reads a recording: its name and chance."""
+    named = name_recording(data, folder)
+    paths = data.folder(recorded(data, named))
+    train, _, test = split_rollouts([read_rollout(path) for path in paths])
+    task = Walker()
+    answers = [cut_windows(part, task.window, task.stride)[1] for part in (train, test)]
+    chance = measure_chance(*answers)
+    return f"walker(recording={named}, chance={chance:.3g})"
 
 
 def read_rollout(path: Path) -> Rollout:
@@ -83,6 +98,14 @@ def cut_windows(
     return np.concatenate(windows), np.concatenate(following)
 
 
+def measure_chance(
+    train: Float[np.ndarray, "rows size"], test: Float[np.ndarray, "others size"]
+) -> float:
+    """Returns the squared error of answering always with the mean of training."""
+    mean = train.mean(axis=0, keepdims=True, dtype=float)
+    return float(np.mean(np.square(test - mean)))
+
+
 @TASKS.register("walker", family="physics", source="lechner2020learning")
 class Walker(AbstractTask):
     """Foretell the next state of a simulated two-legged walker from the last ones.
@@ -106,6 +129,10 @@ class Walker(AbstractTask):
     Chance 9.57, that of the training mean; to repeat the last state scores 4.53: both
     measured on the test windows by default. Solved below 1.5, the thesis's bar.
 
+    `recording` names other roll-outs, of `arena record walker`, as FOLDER@DIGEST; the
+    command prints it together with their `chance`, of which the bar then is as large a
+    share (`docs/walker.md`).
+
     The authors dropped states at random, to make time irregular; here none is dropped.
     The digests beside this module are of the copy that was measured: none is published.
     """
@@ -114,6 +141,8 @@ class Walker(AbstractTask):
     stride: int = eqx.field(static=True)
     scaled: bool = eqx.field(static=True)
     rows: int | None = eqx.field(static=True)
+    recording: str | None = eqx.field(static=True)
+    chance: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -122,14 +151,22 @@ class Walker(AbstractTask):
         stride: int = 16,
         scaled: bool = True,
         rows: int | None = None,
+        recording: str | None = None,
+        chance: float = CHANCE,
     ):
         if not (1 <= window <= 130 and stride >= 1):
             raise ValueError(
                 "walker needs a window of 1 to 130 states, as the shortest roll-out "
                 f"has 131, and a stride of at least 1, not {window} and {stride}"
             )
+        if recording is None and chance != CHANCE:
+            raise ValueError(
+                f"the chance of the published roll-outs is {CHANCE}, not {chance}; "
+                "another one belongs to a recording"
+            )
         self.window, self.stride = window, stride
         self.scaled, self.rows = scaled, rows
+        self.recording, self.chance = recording, chance
 
     @property
     def signature(self):
@@ -137,10 +174,12 @@ class Walker(AbstractTask):
 
     @property
     def scoring(self):
-        return mean_squared_error(chance=9.57, solved=1.5)
+        solved = SOLVED * (self.chance / CHANCE)
+        return mean_squared_error(chance=self.chance, solved=solved)
 
     def splits(self, data: DataFolder, *, key):
-        rollouts = [read_rollout(path) for path in data.folder(ROLLOUTS)]
+        paths = data.folder(self._rollouts(data))
+        rollouts = [read_rollout(path) for path in paths]
         parts = split_rollouts(rollouts)  # as published, the same for everyone
         mean, scale = np.zeros(SIZE), np.ones(SIZE)
         if self.scaled:
@@ -155,8 +194,24 @@ class Walker(AbstractTask):
         if self.rows is not None:
             first = jax.tree.map(lambda column: column[: self.rows], windows(rollouts))
             return shuffled_splits(first, key=key)
+        if not all(parts):
+            raise DataProblem(
+                f"{len(paths)} roll-outs leave a split empty; record eight or more"
+            )
         train, validation, test = map(windows, parts)
+        self._require_chance(measure_chance(train[1], test[1]))
         return Splits(train=train, validation=validation, test=test)
+
+    def _rollouts(self, data: DataFolder) -> LocalFolder:
+        return ROLLOUTS if self.recording is None else recorded(data, self.recording)
+
+    def _require_chance(self, measured: float) -> None:
+        if self.recording is None or abs(measured / self.chance - 1.0) < 0.1:
+            return  # other windows and strides move it by a few percent
+        raise DataProblem(
+            f"the chance of {self.recording} is {measured:.3g}, not {self.chance:.3g}; "
+            f"say walker(recording={self.recording}, chance={measured:.3g})"
+        )
 
     def example(self, row):
         xs, following = row
