@@ -234,7 +234,7 @@ def learned(starts: int, found: list[MemoryCell]) -> Iterator[dict[str, Any]]:
     keys = jax.random.split(jax.random.key(0), starts)
     random = jax.vmap(lambda key: MemoryCell(2, 1, start="random", key=key))(keys)
     before = [errors_of(random, examples, refine) for refine in (1, 16)]
-    yield row_of("untrained", {}, *before, None)
+    yield row_of("untrained", {}, *before, [before[0]])
     for name, numbers in RECIPES.items():
         weights, curve = train(numbers, starts)
         cells = with_solver(weights, numbers)
@@ -247,7 +247,9 @@ def learned(starts: int, found: list[MemoryCell]) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def row_of(name, numbers, own, fine, curve) -> dict[str, Any]:
+def row_of(
+    name: str, numbers: dict[str, Any], own: Any, fine: Any, curve: Any
+) -> dict[str, Any]:
     """Returns one recipe's outcome."""
     own, fine = np.asarray(own), np.asarray(fine)
     return {
@@ -255,13 +257,23 @@ def row_of(name, numbers, own, fine, curve) -> dict[str, Any]:
         "numbers": numbers,
         "starts": len(own),
         "solved": float(np.mean(own <= SOLVED)),
-        "solved_in_16_times_finer_steps": float(np.mean(fine <= SOLVED)),
-        "quartiles_of_mse": np.nanquantile(own, [0.25, 0.5, 0.75]).tolist(),
+        "of_those_in_16_times_finer_steps": share_kept(own, fine),
         "not_finite": float(np.mean(~np.isfinite(own))),
-        "mse": own.tolist(),
-        "mse_finer": fine.tolist(),
-        "validation_by_check": curve,
+        "solved_by_check": (np.asarray(curve) <= SOLVED).mean(axis=1).tolist(),
+        "mse": rounded(own),
+        "mse_in_finer_steps": rounded(fine),
     }
+
+
+def share_kept(own: np.ndarray, fine: np.ndarray) -> float | None:
+    """Returns the share of solved cells that finer steps solve too, if there are any."""
+    solved = own <= SOLVED
+    return float(np.mean(fine[solved] <= SOLVED)) if solved.any() else None
+
+
+def rounded(numbers: Any) -> list[float | None]:
+    """Returns three digits of each; nothing for what is no number."""
+    return [float(f"{x:.3g}") if np.isfinite(x) else None for x in numbers]
 
 
 def measure(starts: int) -> dict[str, Any]:
@@ -284,7 +296,13 @@ def measure(starts: int) -> dict[str, Any]:
 COLUMNS = {
     "refinement": ("cell", "substeps", "mse", "wrong_bits"),
     "settling": ("cell", "as_one_bit", "as_the_larger"),
-    "learned": ("recipe", "starts", "solved", "solved_in_16_times_finer_steps"),
+    "learned": (
+        "recipe",
+        "starts",
+        "solved",
+        "of_those_in_16_times_finer_steps",
+        "not_finite",
+    ),
     "tolerance": ("cell", "noise", "mse_median", "not_solved", "a_bit_wrong"),
 }
 
@@ -301,7 +319,7 @@ def written(value: Any, column: str) -> str:
     """Returns a value as it stands in a table."""
     if isinstance(value, float):
         return f"{value:.2g}" if column.startswith("mse") else f"{100 * value:.3g} %"
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def main() -> None:
@@ -317,7 +335,7 @@ def main() -> None:
         results = measure(given.starts)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=1, default=float)
+        text = json.dumps(results, indent=1, allow_nan=False)
         given.json.write_text(text + "\n", encoding="utf-8")
     print("\n\n".join(table(results, part) for part in COLUMNS))
 

@@ -1,0 +1,40 @@
+"""What the pages of claims say is what the measured files hold."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from experiments import memory_cell
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (ROOT / "docs/claims/memory_cell.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, str]:
+    text = (ROOT / "results/claims/memory_cell.json").read_text(encoding="utf-8")
+    results = json.loads(text)
+    assert results["training"] == memory_cell.TRAINING
+    return {part: memory_cell.table(results, part) for part in memory_cell.COLUMNS}
+
+
+@pytest.mark.parametrize("part", memory_cell.COLUMNS)
+def test_a_table_is_that_of_the_file(part: str, page: str, tables: dict[str, str]):
+    assert tables[part] in page
+
+
+def test_shares_in_the_prose_are_in_the_tables(page: str, tables: dict[str, str]):
+    """But for those that describe the task: pulses on 4 and 10 % of the steps."""
+    measured = "\n".join(tables.values())
+    prose = page
+    for table in tables.values():
+        prose = prose.replace(table, "")
+    shares = set(re.findall(r"[\d.]+ %", prose)) - {"4 %", "10 %"}
+    assert "90.6 %" in shares
+    assert [share for share in shares if f"| {share} |" not in measured] == []
