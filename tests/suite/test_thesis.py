@@ -14,6 +14,7 @@ from nnarena.nn.ltc import Circuit
 from nnarena.nn.wiring import Wiring, edges
 from nnarena.suite.config import load_suite
 from nnarena.suite.plan import assemble, make_jobs
+from nnarena.training.objective import tally_batch
 
 
 def published() -> dict[tuple[str, str], dict[str, Any]]:
@@ -74,3 +75,12 @@ def test_the_recipe_is_that_of_the_thesis():
     for suite in ("thesis", "thesis-cell"):
         assert load_suite(suite).trainer == load_suite("thesis").trainer
         assert load_suite(suite).deviations
+
+
+def test_the_memory_cell_solves_its_two_sequences_before_training():
+    """The reference's simulation of the thesis's constants: 5.86e-07."""
+    parts = assemble(JOBS["memory_cell", "cell"])
+    rows = jax.random.split(jax.random.key(0), 8)
+    model = parts.build(jax.random.key(1))
+    tallied = jax.jit(tally_batch, static_argnums=1)(model, parts.task, rows)
+    assert float(tallied.mean_loss) == pytest.approx(5.86e-7, rel=0.02)
