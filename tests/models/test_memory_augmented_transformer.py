@@ -99,7 +99,7 @@ def test_gradients_are_those_of_torch(case: str):
     expected = [*recorded(f"{case}.gradient"), ORACLE[f"{case}.gradient.inputs"]]
     for found, gradient in zip([*arrays(of_cell), of_inputs], expected, strict=True):
         scale = np.abs(gradient).max()
-        np.testing.assert_allclose(found / scale, gradient / scale, rtol=0, atol=2e-5)
+        np.testing.assert_allclose(found / scale, gradient / scale, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
