@@ -266,7 +266,7 @@ def row_of(
 
 
 def share_kept(own: np.ndarray, fine: np.ndarray) -> float | None:
-    """Returns the share of solved cells that finer steps solve too, if there are any."""
+    """Returns the share of solved cells that are so in finer steps, if there is one."""
     solved = own <= SOLVED
     return float(np.mean(fine[solved] <= SOLVED)) if solved.any() else None
 
