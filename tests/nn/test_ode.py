@@ -44,8 +44,7 @@ def decayed(h: np.ndarray, dt: float) -> np.ndarray:
         ("tsit5", 1e-3),
         ("tsit5", 300.0),
         ("dopri5", 2.0),
-        ("dopri5", 300.0),
-        ("kvaerno5", 2.0),
+        pytest.param("kvaerno5", 2.0, marks=pytest.mark.slow),
     ],
 )
 def test_an_adaptive_solver_meets_the_closed_form(solver: Solver, dt: float):
