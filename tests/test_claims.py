@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from experiments import memory_cell
+from experiments import memory_cell, pages
 
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +22,17 @@ def tables() -> dict[str, str]:
     results = json.loads(text)
     assert results["training"] == memory_cell.TRAINING
     return {part: memory_cell.table(results, part) for part in memory_cell.COLUMNS}
+
+
+@pytest.mark.parametrize("name", ["thesis.md", "claims/README.md"])
+def test_tables_of_records_are_up_to_date(name: str):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert pages.renewed(text) == text, "run experiments/pages.py"
+
+
+def test_a_changed_figure_is_noticed():
+    text = (ROOT / "docs/thesis.md").read_text(encoding="utf-8")
+    assert pages.renewed(text.replace("0.442", "0.443")) == text
 
 
 @pytest.mark.parametrize("part", memory_cell.COLUMNS)

@@ -9,19 +9,8 @@ from nnarena.core.registry import UnknownName
 from nnarena.models import MODELS
 
 
-SHALLOW = {
-    "encoder_decoder_transformer": {"encoder_layers": 1, "decoder_layers": 1},
-    "transformer": {"blocks": 1},
-    "ncp": {"unfolds": 2},
-    "unitary_ncp": {"unfolds": 2},
-}
-"""Less of what only repeats itself, and takes long to compile."""
-
-
-@cache
-def case(name: str) -> ModelCase:
-    """Returns one case per model: what one law compiled serves the others."""
-    return ModelCase(name, SHALLOW.get(name, {}))
+case = cache(ModelCase)
+"""One case per model: what one law compiled serves the others."""
 
 
 def in_one_process(name: str):

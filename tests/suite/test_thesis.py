@@ -84,3 +84,13 @@ def test_the_memory_cell_solves_its_two_sequences_before_training():
     model = parts.build(jax.random.key(1))
     tallied = jax.jit(tally_batch, static_argnums=1)(model, parts.task, rows)
     assert float(tallied.mean_loss) == pytest.approx(5.86e-7, rel=0.02)
+
+
+def test_the_small_suite_is_the_thesis_s_but_for_its_size():
+    small, whole = load_suite("thesis-small"), load_suite("thesis")
+    assert [model for model in whole.models if model not in small.models] == []
+    sizes = {"steps", "checks"}
+    assert {
+        key for key in whole.trainer if small.trainer[key] != whole.trainer[key]
+    } == sizes
+    assert small.trainer.keys() == whole.trainer.keys()

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key
 from ..nn import initializers
-from ..nn.ltc import Positive
+from ..nn.ltc import Positive, positive_at
 from ..nn.ode import Method, Solver, integrate
 from . import MODELS
 from .base import AbstractCell
@@ -167,11 +167,6 @@ class MemoryCell(AbstractCell):
 def both(numbers: Numbers) -> Float[Array, " neurons"]:
     """Returns the numbers of pairs as those of their first, then second neurons."""
     return jnp.tile(numbers, 2)
-
-
-def positive_at(start: Numbers) -> Positive:
-    """Returns weights above zero that start at these."""
-    return Positive(start + jnp.log(-jnp.expm1(-start)))
 
 
 def draw_start(start: Start, pairs: int, *, key: Key) -> dict[str, Numbers]:

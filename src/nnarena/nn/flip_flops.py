@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Scalar
 from .ltc import Positive, positive
+from .ode import Method, integrate
 
 
 Potentials = Float[Array, " neurons"]
@@ -85,18 +86,20 @@ class FlipFlops(eqx.Module):
     ) -> Potentials:
         """Returns the potentials after time `dt`, the control held; once resolved.
 
-        Semi-implicit substeps, as `ltc.Circuit` takes them: stable at any length.
+        Semi-implicit substeps (`nnarena.nn.ode`): stable at any length.
         """
         ready: Any = self  # once resolved, its weights are plain arrays
-        substep = dt / self.unfolds
         current = jnp.concatenate([control, -control])
         conductance = jnp.zeros_like(current)
         if self.entrance is not None:
             current, conductance = self.entrance(current)
-        for _ in range(self.unfolds):
+
+        def currents(potentials: Potentials) -> tuple[Potentials, Potentials]:
             held, holding = self.own(potentials)
             taken, taking = self.across(jnp.roll(potentials, control.size))
-            above = ready.capacitance * potentials + substep * (current + held + taken)
-            below = ready.capacitance + substep * (conductance + holding + taking)
-            potentials = above / below
-        return potentials
+            return current + held + taken, conductance + holding + taking
+
+        method = Method("semi_implicit", self.unfolds)
+        return integrate(
+            currents, potentials, dt, method, capacitance=ready.capacitance
+        )

@@ -121,5 +121,9 @@ class Circuit(eqx.Module):
 
 def positive(count: int, low: float, high: float, *, key: Key) -> Positive:
     """Returns weights that start uniform between two numbers above zero."""
-    start = jax.random.uniform(key, (count,), minval=low, maxval=high)
+    return positive_at(jax.random.uniform(key, (count,), minval=low, maxval=high))
+
+
+def positive_at(start: Float[Array, " count"]) -> Positive:
+    """Returns weights that start at numbers above zero."""
     return Positive(start + jnp.log(-jnp.expm1(-start)))
