@@ -121,7 +121,10 @@ FLAWED_MODELS = {
     "none": (layer_with(), {}),
     "reads the end first": (
         layer_with(lambda hs, dts: jnp.flip(hs, axis=0)),
-        {"causal": "features, answered every step: declared causal, but a change of"},
+        {
+            "causal": "features, answered every step: declared causal, but a change of",
+            "learns": "from the last quarter, in 400 steps",
+        },
     ),
     "needlessly not causal": (
         layer_with(causal=False),
@@ -129,7 +132,10 @@ FLAWED_MODELS = {
     ),
     "one answer too many": (
         OneAnswerTooMany,
-        {"shapes": "expected answers of shape (1, 2) in float32, but got (2, 2)"},
+        {
+            "shapes": "expected answers of shape (1, 2) in float32, but got (2, 2)",
+            "learns": "from the last quarter, in 400 steps",
+        },
     ),
     "raises": (
         layer_with(raises_on_one_step),
@@ -145,6 +151,7 @@ FLAWED_MODELS = {
             "step": "expected step 0 taken by itself to give what the scanned sequence",
             "vmap": "expected the same answers to a sequence alone and beside others",
             "alone": "expected the same losses of a seed trained alone and beside",
+            "learns": "but it is 0.88",
         },
     ),
     "gradient is no number": (
@@ -152,6 +159,7 @@ FLAWED_MODELS = {
         {
             "gradients": "every weight, but that of `embed.weight` is not",
             "overfits": "but the loss was no longer finite at step 1",
+            "learns": "but it is nan",
         },
     ),
     "weights that nothing decides": (
@@ -168,7 +176,10 @@ FLAWED_MODELS = {
     ),
     "deaf": (
         layer_with(lambda hs, dts: 0.0 * hs),
-        {"overfits": "below a tenth of its start within 400 steps, but it fell"},
+        {
+            "overfits": "below a tenth of its start within 400 steps, but it fell",
+            "learns": "but it is 0.9",
+        },
     ),
     "too large for any width": (
         layer_with(outputs=8_000),
@@ -217,7 +228,7 @@ class Constant(AbstractModel):
 def test_a_model_that_learns_nothing(enter):
     enter(MODELS, Constant)
     found = broken_laws()
-    assert set(found) == {"gradients", "overfits", "width"}
+    assert set(found) == {"gradients", "overfits", "learns", "width"}
     assert "the gradient of every weight is zero" in found["gradients"]
     assert "has only 3 parameters at width" in found["width"]
 

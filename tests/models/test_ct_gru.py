@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnarena.models.contender import count_parameters
 from nnarena.models.ct_gru import CTGRU
 from nnarena.nn.scan import scan
 
@@ -171,11 +170,3 @@ THESIS = {  # inputs, outputs, weights in all, at 32 units of 8 scales
     "memory": (1, 10, 18_826),
     "mnist": (8, 10, 22_634),
 }
-
-
-@pytest.mark.parametrize("task", THESIS)
-def test_it_has_as_many_weights_as_in_the_thesis(task: str):
-    features, outputs, weights = THESIS[task]
-    cell = CTGRU(features, 32, key=KEY)
-    head = (32 + 1) * outputs  # the thesis has no embedding before it
-    assert count_parameters(cell) + head == weights

@@ -149,26 +149,6 @@ def test_gradients_are_those_of_the_package(case: str):
         np.testing.assert_allclose(found / scale, gradient / scale, rtol=0, atol=5e-6)
 
 
-@pytest.mark.parametrize(
-    ("features", "answers", "parameters"),
-    [
-        (7, 7, 26_540),
-        (2, 1, 24_774),
-        (17, 17, 29_910),
-        (1, 10, 25_247),
-        (8, 10, 27_039),
-    ],
-    ids=["activity", "add", "walker", "memory", "mnist"],
-)
-def test_it_has_as_many_weights_as_in_the_thesis(
-    features: int, answers: int, parameters: int
-):
-    cell = eqx.filter_eval_shape(lambda: DNC(features, 64, **THESIS, key=KEY))
-    assert cell.hidden_size == 80
-    head = cell.hidden_size * answers + answers
-    assert count_parameters(cell) + head == parameters
-
-
 def test_more_slots_cost_no_weights():
     small, large = (
         eqx.filter_eval_shape(lambda slots=slots: DNC(3, 8, slots=slots, key=KEY))

@@ -243,10 +243,3 @@ THESIS = {  # inputs, outputs, weights in all, at a width of 16
     "memory": (1, 10, 22_170),
     "mnist": (8, 10, 22_282),
 }
-
-
-@pytest.mark.parametrize("task", THESIS)
-def test_it_has_as_many_weights_as_in_the_thesis(task: str):
-    features, outputs, weights = THESIS[task]
-    signature = Signature(Features(features), Values(outputs))
-    assert count_parameters(Contender(NAME).shapes(signature, 16)) == weights

@@ -25,23 +25,6 @@ THESIS: dict[str, Any] = {
     "stabilizer": 0.01,
     "epsilon": 1e-12,
 }
-SIZES = {
-    "activity": (7, 7, 20_231),
-    "add": (2, 1, 17_409),
-    "walker": (17, 17, 25_361),
-    "memory": (1, 10, 19_466),
-    "mnist": (8, 10, 21_258),
-}
-
-
-@pytest.mark.parametrize(
-    ("features", "answers", "parameters"), SIZES.values(), ids=SIZES
-)
-def test_it_has_the_thesis_s_parameters(features: int, answers: int, parameters: int):
-    cell = ExpUnitary(features, 128, **THESIS, key=KEY)
-    assert cell.hidden_size == 256
-    head = cell.hidden_size * answers + answers
-    assert count_parameters(cell) + head == parameters
 
 
 def triangle(size: int, entries: np.ndarray) -> np.ndarray:

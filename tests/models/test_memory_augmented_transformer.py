@@ -102,27 +102,6 @@ def test_gradients_are_those_of_torch(case: str):
         np.testing.assert_allclose(found / scale, gradient / scale, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("features", "answers", "parameters"),
-    [
-        (7, 7, 18_424),
-        (2, 1, 18_066),
-        (17, 17, 19_074),
-        (1, 10, 18_331),
-        (8, 10, 18_555),
-    ],
-    ids=["activity", "add", "walker", "memory", "mnist"],
-)
-def test_it_has_as_many_weights_as_in_the_thesis(
-    features: int, answers: int, parameters: int
-):
-    cell = eqx.filter_eval_shape(
-        lambda: MemoryAugmentedTransformer(features, 32, key=KEY)
-    )
-    head = cell.hidden_size * answers + answers
-    assert count_parameters(cell) + head == parameters
-
-
 def test_a_norm_of_its_own_adds_its_weights():
     apart, shared = (
         eqx.filter_eval_shape(lambda one=one: make(shared_norm=one))

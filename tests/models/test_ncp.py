@@ -132,33 +132,6 @@ def test_gradients_are_those_of_ncps(case: str):
         )
 
 
-def full(sources: int, targets: int) -> np.ndarray:
-    """Returns a wiring in which every source touches every target."""
-    return np.ones((sources, targets), np.int32)
-
-
-@pytest.mark.parametrize(
-    ("features", "answers", "parameters"),
-    [(7, 7, 2_857), (2, 1, 1_349), (17, 17, 6_767), (1, 10, 2_908), (8, 10, 3_650)],
-    ids=["activity", "add", "walker", "memory", "mnist"],
-)
-def test_with_every_synapse_present_it_has_the_thesis_s_parameters(
-    features: int, answers: int, parameters: int
-):
-    """The thesis masked full matrices and counted what the mask hides."""
-    cell = NCP(features, answers, **THESIS, key=KEY)
-    assert cell.neurons == 16 + answers
-    sparse = count_parameters(cell)
-    wiring = Wiring(
-        edges(full(features, cell.neurons)), edges(full(cell.neurons, cell.neurons))
-    )
-    dense = eqx.tree_at(
-        lambda c: c.circuit, cell, Circuit(wiring, method=METHOD, key=KEY)
-    )
-    assert count_parameters(dense) == parameters
-    assert sparse < 0.4 * parameters
-
-
 @pytest.mark.parametrize("hidden", [1, 2, 3, 19])
 def test_sizes_are_shares_of_the_width(hidden: int):
     cell: Any = NCP(2, hidden, key=KEY)

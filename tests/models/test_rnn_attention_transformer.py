@@ -10,7 +10,7 @@ import pytest
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.types import Features, Signature, Values
-from nnarena.models.contender import Contender, count_parameters
+from nnarena.models.contender import Contender
 from nnarena.models.rnn_attention_transformer import RecurrentAttention
 
 
@@ -129,10 +129,3 @@ THESIS = {  # inputs, outputs, weights in all, at a width of 8
     "memory": (1, 10, 2_494),
     "mnist": (8, 10, 2_550),
 }
-
-
-@pytest.mark.parametrize("task", THESIS)
-def test_it_has_as_many_weights_as_in_the_thesis(task: str):
-    features, outputs, weights = THESIS[task]
-    signature = Signature(Features(features), Values(outputs))
-    assert count_parameters(Contender(NAME).shapes(signature, WIDTH)) == weights

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,10 +11,7 @@ from nnarena.check.quick import quick_jit
 from nnarena.core.types import Features, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.unitary_ncp import UnitaryNCP
-from nnarena.nn.ltc import Circuit
-from nnarena.nn.ode import Method
 from nnarena.nn.scan import scan
-from nnarena.nn.wiring import Wiring, edges
 
 
 KEY = jax.random.key(0)
@@ -30,38 +26,6 @@ THESIS: dict[str, Any] = {
     "inter_fanout": 2,
     "motor_fanin": 2,
 }
-SIZES = {
-    "activity": (7, 7, 3_579),
-    "add": (2, 1, 1_885),
-    "walker": (17, 17, 7_149),
-    "memory": (1, 10, 3_990),
-    "mnist": (8, 10, 4_438),
-}
-
-
-def full(sources: int, targets: int) -> np.ndarray:
-    """Returns a wiring in which every source touches every target."""
-    return np.ones((sources, targets), np.int32)
-
-
-@pytest.mark.parametrize(
-    ("features", "answers", "parameters"), SIZES.values(), ids=SIZES
-)
-def test_with_every_synapse_present_it_has_the_thesis_s_parameters(
-    features: int, answers: int, parameters: int
-):
-    """The thesis masked full matrices and counted what the mask hides."""
-    cell = UnitaryNCP(features, answers, **THESIS, key=KEY)
-    neurons = cell.circuit.neurons
-    assert neurons == 8 + answers
-    wiring = Wiring(edges(full(32, neurons)), edges(full(neurons, neurons)))
-    dense = eqx.tree_at(
-        lambda c: c.circuit.circuit,
-        cell,
-        Circuit(wiring, method=Method("semi_implicit", 6), key=KEY),
-    )
-    assert count_parameters(dense) == parameters
-    assert count_parameters(cell) < parameters
 
 
 def test_command_neurons_touch_only_motor_neurons():

@@ -31,6 +31,9 @@ BUDGET = 20_000
 
 TOLERANCE = 1e-5
 
+NEARSIGHTED = 0.75
+"""The error in a sum whose first three quarters are not remembered."""
+
 
 def _check_documented(case: ModelCase) -> None:
     require_account(case.entry)
@@ -218,6 +221,18 @@ def _check_overfits(case: ModelCase) -> None:
     )
 
 
+def _check_learns(case: ModelCase) -> None:
+    signature = SIGNATURES[0]
+    losses = train(case.model(signature), signature, steps=STEPS, fresh=True).losses
+    error = float(np.asarray(losses)[-STEPS // 4 :].mean())
+    require(
+        error < NEARSIGHTED,
+        "expected the error in adding up sequences it never saw to fall below "
+        f"{NEARSIGHTED}, that of an answer from the last quarter, in {STEPS} steps, "
+        f"but it is {error:.3g}; a blind answer has 1",
+    )
+
+
 def _check_alone(case: ModelCase) -> None:
     signature, steps = SIGNATURES[0], 5
     model = case.model(signature)
@@ -261,6 +276,7 @@ MODEL_LAWS = (
     Law("keys", "The key decides the weights.", _check_keys),
     Law("irregular times", "Survives uneven elapsed times.", _check_irregular_times),
     Law("overfits", "Can learn one small batch by heart.", _check_overfits),
+    Law("learns", "Adds up sequences that it never saw.", _check_learns),
     Law("alone", "A seed learns alike alone and beside others.", _check_alone),
     Law("width", "A width can be found for a budget of weights.", _check_width),
 )

@@ -28,19 +28,24 @@ class Lesson(eqx.Module):
     gradients: PyTree[Array]
 
 
-def train(model: AbstractModel, signature: Signature, *, steps: int) -> Lesson:
-    """Returns what `steps` updates by Adam on one random batch, asked once, gave.
+def train(
+    model: AbstractModel, signature: Signature, *, steps: int, fresh: bool = False
+) -> Lesson:
+    """Returns what `steps` updates by Adam gave.
+
+    On one random batch, asked once; or, where `fresh`, on sequences to be added up that
+    are never seen twice: every loss is then one on unseen data.
 
     One program serves any number of steps up to `STEPS`; losses beyond it are cut.
     """
     params, static = eqx.partition(model, eqx.is_inexact_array)
-    batch = _draw_batch(signature)
-    lesson = _train(params, static, batch, signature, jnp.asarray(steps))
+    batches = (_fresh_batches if fresh else _one_batch)(signature)
+    lesson = _train(params, static, batches, signature, jnp.asarray(steps))
     return Lesson(lesson.losses[:steps], lesson.gradients)
 
 
-def _draw_batch(signature: Signature) -> Example:
-    """Returns random sequences with random answers."""
+def _one_batch(signature: Signature) -> Example:
+    """Returns the same random sequences with random answers for every step."""
     rng = np.random.default_rng(3)
     xs, dts = draw_inputs(signature, BATCH, LENGTH)
     size = signature.outputs.size
@@ -49,8 +54,22 @@ def _draw_batch(signature: Signature) -> Example:
         if isinstance(signature.outputs, Values)
         else rng.integers(size, size=BATCH).astype(np.int32)
     )
-    parts = map(jnp.asarray, (xs, dts, targets, np.ones(BATCH, bool)))
-    return jax.vmap(Example)(*parts)
+    parts = (xs, dts, targets, np.ones(BATCH, bool))
+    return _examples(*(np.broadcast_to(part, (STEPS, *part.shape)) for part in parts))
+
+
+def _fresh_batches(signature: Signature) -> Example:
+    """Returns other sequences for every step, to be summed up to a variance of 1.
+
+    A blind answer has a mean squared error of 1, one from the last quarter 3/4.
+    """
+    xs, dts = draw_inputs(signature, STEPS, BATCH, LENGTH)
+    targets = xs.sum(axis=2)[..., : signature.outputs.size] / np.float32(LENGTH**0.5)
+    return _examples(xs, dts, targets, np.ones((STEPS, BATCH), bool))
+
+
+def _examples(*parts: np.ndarray) -> Example:
+    return jax.vmap(jax.vmap(Example))(*map(jnp.asarray, parts))
 
 
 def _loss(
@@ -73,8 +92,8 @@ def train_seeds(
     stacked = jax.tree.unflatten(
         jax.tree.structure(params), map(jnp.stack, zip(*weights, strict=True))
     )
-    batch = _draw_batch(signature)
-    lessons = _train_axis(stacked, static, batch, signature, jnp.asarray(steps))
+    batches = _one_batch(signature)
+    lessons = _train_axis(stacked, static, batches, signature, jnp.asarray(steps))
     return lessons.losses[:, :steps]
 
 
@@ -82,17 +101,19 @@ def train_seeds(
 def _train_axis(
     params: PyTree,
     static: PyTree,
-    batch: Example,
+    batches: Example,
     signature: Signature,
     steps: Int[Array, ""],
 ) -> Lesson:
-    return jax.vmap(lambda own: _descend(own, static, batch, signature, steps))(params)
+    return jax.vmap(lambda own: _descend(own, static, batches, signature, steps))(
+        params
+    )
 
 
 def _descend(
     params: PyTree,
     static: PyTree,
-    batch: Example,
+    batches: Example,
     signature: Signature,
     steps: Int[Array, ""],
 ) -> Lesson:
@@ -100,6 +121,7 @@ def _descend(
 
     def update(index, carry):
         params, state, lesson = carry
+        batch = jax.tree.map(lambda leaf: leaf[index], batches)
         loss, gradients = jax.value_and_grad(_loss)(params, static, batch, signature)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
