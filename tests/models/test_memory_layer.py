@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from tests.memory_layer_equation import solve
 
 from nnarena.core.seeds import key_for
 from nnarena.models.contender import Contender, count_parameters
@@ -37,51 +37,6 @@ def draw_sequence() -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal((LENGTH, FEATURES)), rng.uniform(0.05, 1.2, LENGTH)
 
 
-def positive(parameter: Any) -> np.ndarray:
-    """Returns a weight that is the softplus of its number, by numpy."""
-    return np.log1p(np.exp(np.asarray(parameter.raw)))
-
-
-def opened(synapses: Any, sources: np.ndarray) -> np.ndarray:
-    """Returns the conductances of one synapse per neuron."""
-    distance = np.asarray(synapses.slope) * (sources - np.asarray(synapses.center))
-    return positive(synapses.weight) / (1.0 + np.exp(-distance))
-
-
-def flow(_: float, v: np.ndarray, u: np.ndarray, pairs: Any) -> np.ndarray:
-    """Returns dv/dt as the docstring has it, for the first and the second neurons."""
-    first, second = np.split(v, 2)
-    swapped = np.concatenate([second, first])
-    signed = np.concatenate([u, -u])
-    pull = opened(pairs.own, v) * (np.asarray(pairs.own.reversal) - v)
-    pull += opened(pairs.across, swapped) * (np.asarray(pairs.across.reversal) - v)
-    if pairs.entrance is None:
-        pull += signed
-    else:
-        towards = np.asarray(pairs.entrance.reversal)
-        pull += opened(pairs.entrance, signed) * (towards - v)
-    return pull / positive(pairs.capacitance)
-
-
-def solve(cell: Any, recurrent: np.ndarray) -> np.ndarray:
-    """Returns the outputs of the equation itself over the sequence."""
-    v, outputs = np.zeros(2 * PAIRS), []
-    for x, dt in zip(*draw_sequence(), strict=True):
-        u = x @ np.asarray(cell.input_weight) + v[:PAIRS] @ recurrent
-        u = u + np.asarray(cell.bias)
-        v = solve_ivp(
-            flow,
-            (0.0, dt),
-            v,
-            method="DOP853",
-            rtol=1e-11,
-            atol=1e-13,
-            args=(u, cell.pairs),
-        ).y[:, -1]
-        outputs.append(v[:PAIRS])
-    return np.stack(outputs)
-
-
 @pytest.mark.parametrize("numbers", VARIANTS, ids=str)
 def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]):
     away = []
@@ -91,9 +46,7 @@ def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]
             cell: Any = MemoryLayer(
                 FEATURES, PAIRS, unfolds=unfolds, key=KEY, **numbers
             )
-            weight = cell.recurrent_weight
-            matrix = weight.value() if hasattr(weight, "value") else weight
-            exact = solve(cell, np.asarray(matrix))
+            exact = solve(cell, *draw_sequence())
             hs = np.asarray(scan(cell, xs, dts))
             assert hs.dtype == np.float64
             away.append(float(np.max(np.abs(hs - exact)) / np.max(np.abs(exact))))

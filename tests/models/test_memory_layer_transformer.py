@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.memory_layer_equation import solve
 
 from nnarena.models.contender import count_parameters
 from nnarena.models.memory_layer import MemoryLayer
@@ -60,6 +61,33 @@ def test_over_pairs_it_is_the_loop_over_queries_and_values(causal: bool):
     expected = merged(attention, read_pairs(attention, xs, dts, causal=causal))
     assert np.ptp(expected, axis=0).min() > 0.01
     np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_every_query_is_left_with_what_scipy_solves(causal: bool):
+    """The equation of each query's run; more unfolds come nearer at order one."""
+    away = []
+    with jax.enable_x64(True):
+        xs, dts = (np.asarray(part, np.float64) for part in draw_sequence())
+        dts = 0.3 * dts
+        for unfolds in (32, 64):
+            attention = MemoryAttention(
+                WIDTH, SIZE, over="pairs", causal=causal, unfolds=unfolds, key=KEY
+            )
+            runs = [
+                solve(
+                    attention.memory,
+                    np.column_stack([np.tile(x, (LENGTH, 1)), xs]),
+                    dts,
+                )
+                for x in xs
+            ]
+            ends = np.arange(LENGTH) if causal else np.full(LENGTH, LENGTH - 1)
+            exact = merged(attention, np.stack(runs)[np.arange(LENGTH), ends])
+            found = np.asarray(attention(jnp.asarray(xs), jnp.asarray(dts)))
+            away.append(float(np.max(np.abs(found - exact))))
+    assert abs(np.log2(away[0] / away[1]) - 1.0) < 0.1
+    assert 1e-6 < away[1] < 1e-2 * np.ptp(exact)
 
 
 def test_over_the_sequence_it_is_one_run():
