@@ -24,9 +24,24 @@ def tables() -> dict[str, str]:
     return {part: memory_cell.table(results, part) for part in memory_cell.COLUMNS}
 
 
-@pytest.mark.parametrize("name", ["thesis.md", "claims/README.md"])
+WITH_TABLES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "docs").rglob("*.md")
+    if pages.BLOCK.search(path.read_text(encoding="utf-8"))
+)
+
+
+def test_every_claim_that_is_a_suite_has_a_page_with_its_table():
+    claims = "".join((ROOT / name).read_text(encoding="utf-8") for name in WITH_TABLES)
+    for store in (ROOT / "results" / "claims").iterdir():
+        if store.is_dir():
+            assert (ROOT / "experiments" / f"{store.name}.toml").exists()
+            assert f"<!-- table: claims/{store.name} -->" in claims
+
+
+@pytest.mark.parametrize("name", WITH_TABLES)
 def test_tables_of_records_are_up_to_date(name: str):
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert pages.renewed(text) == text, "run experiments/pages.py"
 
 
