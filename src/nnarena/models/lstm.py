@@ -26,8 +26,10 @@ class LSTM(AbstractCell):
 
     The form is the usual one since Gers et al. (2000), with a forget gate and without
     peepholes, not the one of 1997. The four gates are one matrix, in the order
-    i, f, g, o. $W$ starts Glorot-uniform per gate, $U$ orthogonal per gate, the bias
-    zero but for the forget gate's, which is `forget_bias` (Jozefowicz et al. 2015).
+    i, f, g, o. $W$ starts Glorot-uniform and $U$ orthogonal: each of the "gates" by
+    itself, or, with `start="matrix"`, all as the one matrix that they are in Keras,
+    about half as wide. The bias starts at zero but for the forget gate's, which is
+    `forget_bias` (Jozefowicz et al. 2015).
     """
 
     input_weight: Float[Array, "features 4*hidden"]
@@ -36,14 +38,21 @@ class LSTM(AbstractCell):
     hidden_size: int = eqx.field(static=True)
 
     def __init__(
-        self, features: int, hidden: int, *, forget_bias: float = 1.0, key: Key
+        self,
+        features: int,
+        hidden: int,
+        *,
+        forget_bias: float = 1.0,
+        start: str = "gates",
+        key: Key,
     ):
+        initializers.require_start(start)
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(
-            features, hidden, gates=4, key=input_key
+            features, hidden, gates=4, start=start, key=input_key
         )
         self.recurrent_weight = initializers.orthogonal(
-            hidden, gates=4, key=recurrent_key
+            hidden, gates=4, start=start, key=recurrent_key
         )
         self.bias = jnp.zeros((4, hidden)).at[1].set(forget_bias).reshape(-1)
         self.hidden_size = hidden
