@@ -9,15 +9,21 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..analysis.frame import runs_frame
-from ..analysis.leaderboard import leaderboard
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore, DirectoryStore
 from .columns import to_columns
 from .contenders import sections
 from .figures import Figure, all_figures, contender_looks
+from .findings import findings_of, read_store
 from .summary import facts, summary
-from .tables import bar_table, cost_table, overall_table, task_table, trouble_table
+from .tables import (
+    bar_table,
+    cost_table,
+    length_table,
+    overall_table,
+    task_table,
+    trouble_table,
+)
 
 
 LIBRARIES = "window.vegaEmbed = vegaEmbed;"
@@ -50,30 +56,15 @@ def write_report(store: AbstractStore, path: Path, title: str) -> Path:
     return path
 
 
-def read_store(store: AbstractStore) -> tuple[list[Record], dict[str, History]]:
-    """Returns the records of a store, and the histories that it keeps, by key.
-
-    Raises:
-        ValueError: the store has no readable run.
-    """
-    records = list(store)
-    if not records:
-        count = len(store.unreadable())
-        lost = f" ({count} could not be read)" if count else ""
-        raise ValueError(f"there is no run to report on in the store{lost}")
-    kept = ((record.key, store.history(record.key)) for record in records)
-    return records, {key: history for key, history in kept if history is not None}
-
-
 def _contents(
     records: list[Record], histories: dict[str, History], unreadable: int
 ) -> dict[str, Any]:
-    frame = runs_frame(records)
-    board = leaderboard(frame)
-    charts = all_figures(frame, board, histories)
+    findings = findings_of(records, histories)
+    frame, board = findings.frame, findings.board
+    charts = all_figures(findings, histories)
     about = sections(frame, board, _versions(records))
     return {
-        "summary": summary(frame, board, unreadable),
+        "summary": summary(findings, unreadable),
         "board": board,
         "looks": contender_looks(standing.contender for standing in board.standings),
         "anchors": {section.standing.contender: section.anchor for section in about},
@@ -82,6 +73,7 @@ def _contents(
         "tasks": task_table(board),
         "troubles": trouble_table(frame),
         "costs": cost_table(frame),
+        "lengths": length_table(findings.lengths),
         "bars": bar_table(board),
         "facts": facts(records),
         "figures": charts,

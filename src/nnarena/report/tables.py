@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..analysis.length import LengthCurve
 from ..analysis.standing import Cell, Leaderboard, Standing
 from .words import (
     NOTHING,
@@ -113,6 +114,35 @@ def bar_table(board: Leaderboard) -> Table:
         for card in board.tasks
     )
     return Table("Tasks and their bars", _heads(names, words={"task", "metric"}), rows)
+
+
+def length_table(curves: Sequence[LengthCurve]) -> Table | None:
+    """Returns the effective length of each contender; None where lengths do not vary.
+
+    Contenders that remember furthest come first, those that do on more series before.
+    """
+    series = {curve.series: curve.task_name for curve in curves}
+    groups: dict[str, dict[str, LengthCurve]] = {}
+    for curve in curves:
+        groups.setdefault(curve.contender, {})[curve.series] = curve
+    if not groups:
+        return None
+    order = sorted(groups, key=lambda c: [-x.effective for x in groups[c].values()])
+    heads = [("contender", False), *((name, True) for name in series.values())]
+    rows = tuple(
+        (_name(name), *(_length(groups[name].get(own)) for own in series))
+        for name in order
+    )
+    return Table("Effective length, with its interval", tuple(heads), rows)
+
+
+def _length(curve: LengthCurve | None) -> Field:
+    if curve is None:
+        return Field(NOTHING, ("not run",), "")
+    text = f"{'≥ ' if curve.at_least else ''}{curve.effective:g}"
+    doubt = curve.interval
+    note = f"{doubt.low:g} to {doubt.high:g}" if doubt else interval_text(None)
+    return Field(text, (note,), _order(curve.effective))
 
 
 def trouble_table(frame: pd.DataFrame) -> Table:

@@ -6,14 +6,15 @@ place; `Figure.spec(width=400)` stands alone.
 
 from collections.abc import Iterator, Mapping
 
-import pandas as pd
-
-from ...analysis.standing import Leaderboard
 from ...runs.record import History
+from ..findings import Findings
 from .costs import cost_scatters
 from .figure import Figure
 from .learning import learning_curves
+from .lengths import length_figures
 from .marks import Look, contender_looks
+from .profiles import performance_profiles
+from .ranks import rank_diagram
 from .scores import heat_map, overall_scores
 from .seeds import seed_strips
 
@@ -22,25 +23,28 @@ __all__ = ["Figure", "Look", "all_figures", "contender_looks"]
 
 
 def all_figures(
-    frame: pd.DataFrame, board: Leaderboard, histories: Mapping[str, History]
+    findings: Findings, histories: Mapping[str, History]
 ) -> dict[str, Figure]:
     """Returns all figures of a report by name, in its order.
 
     Args:
-        frame: one row per run, from `runs_frame`.
-        board: the standings of the same runs.
+        findings: what the statistics of the runs came to.
         histories: histories of the runs by key; figures do without what is missing.
     """
+    board, frame = findings.board, findings.frame
     order = [standing.contender for standing in board.standings]
     looks = contender_looks(order)
 
     def drawn() -> Iterator[Figure | None]:
         yield overall_scores(board, looks)
+        yield rank_diagram(findings.ranks, looks)
+        yield performance_profiles(findings.scores, looks)
         yield heat_map(board)
         for index, card in enumerate(board.tasks):
             yield seed_strips(frame, card, looks, f"seeds-{index}", order)
         for index, card in enumerate(board.tasks):
             yield learning_curves(frame, histories, card, looks, f"curves-{index}")
-        yield from cost_scatters(board, looks)
+        yield from length_figures(findings.lengths, looks)
+        yield from cost_scatters(board, findings.costs, looks)
 
     return {figure.name: figure for figure in drawn() if figure is not None}

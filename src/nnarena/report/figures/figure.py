@@ -35,7 +35,7 @@ class Figure:
 
     def spec(self, width: int | None = None) -> dict[str, Any]:
         """Returns the Vega-Lite specification, without rows if no width is given."""
-        spec = self.chart.to_dict()
+        spec = self.chart.to_dict(validate=False)
         if width is None:
             return spec
         data = spec.get("datasets", {}) | {ROWS: self.rows}

@@ -57,7 +57,11 @@ def heat_map(board: Leaderboard) -> Figure:
             title=None,
             sort=[card.task for card in board.tasks],
             axis=alt.Axis(
-                orient="top", labelAngle=-40, labelLimit=140, labelOverlap=False
+                orient="top",
+                labelAngle=40,
+                labelAlign="right",
+                labelLimit=140,
+                labelOverlap=False,
             ),
         ),
         y=alt.Y("contender:N", title=None, sort=order),
