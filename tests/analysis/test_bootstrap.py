@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nnarena.analysis.bootstrap import (
-    Interval,
-    aggregate_interval,
+from nnarena.analysis.aggregates import (
     iqm,
     iqm_over_tasks,
     mean,
     mean_over_tasks,
     median,
     median_over_tasks,
+)
+from nnarena.analysis.bootstrap import (
+    Interval,
+    aggregate_interval,
+    bca_interval,
     probability_of_lead,
     resample,
     sample_interval,
+    task_interval,
     wilson,
 )
 
@@ -180,3 +184,49 @@ def test_wilson_of_five_of_five():
 def test_wilson_refuses_what_is_no_proportion(k, n):
     with pytest.raises(ValueError, match="no proportion"):
         wilson(k, n)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(mean, np.mean), (median, np.median), (iqm, iqm)]
+)
+def test_bca_intervals_agree_with_scipy(ours, theirs):
+    sample = np.random.default_rng(5).lognormal(size=15)
+    got = bca_interval(sample, rng(), statistic=ours, widened=False)
+    oracle = stats.bootstrap(
+        (sample,), theirs, n_resamples=10_000, method="BCa", rng=rng()
+    ).confidence_interval
+    assert got is not None
+    width = oracle.high - oracle.low
+    np.testing.assert_allclose(got, [oracle.low, oracle.high], atol=0.08 * width)
+
+
+def test_bca_leans_to_the_long_side_of_a_skewed_sample():
+    sample = np.array([0.1, 0.12, 0.13, 0.15, 0.9])
+    plain, leaning = sample_interval(sample, rng()), bca_interval(sample, rng())
+    assert plain is not None
+    assert leaning is not None
+    assert leaning.high > plain.high
+    assert leaning.low >= plain.low
+    assert bca_interval(np.full(4, 0.2), rng()) == Interval(0.2, 0.2)
+    assert bca_interval(sample[:1], rng()) is None
+    assert bca_interval(sample[3:], rng()) == Interval(0.15, 0.9)
+
+
+def test_other_tasks_move_a_mean_more_than_other_seeds():
+    source = np.random.default_rng(2)
+    matrix = source.normal(size=12) + 0.1 * source.normal(size=(5, 12))
+    seeds, tasks = aggregate_interval(matrix, rng()), task_interval(matrix, rng())
+    assert seeds is not None
+    assert tasks is not None
+    assert tasks.high - tasks.low > 5 * (seeds.high - seeds.low)
+    # By Student's t over the task means.
+    means = matrix.mean(axis=0)
+    oracle = stats.t.interval(0.95, 11, means.mean(), stats.sem(means))
+    np.testing.assert_allclose(tasks, oracle, atol=0.1 * (oracle[1] - oracle[0]))
+
+
+def test_few_tasks_are_no_sample_of_tasks():
+    assert task_interval(MATRIX, rng()) is None
+    holed = np.tile(MATRIX, 3)
+    holed[3, 0] = np.nan
+    assert task_interval(holed, rng(), aggregate=iqm_over_tasks) is not None

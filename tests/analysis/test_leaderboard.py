@@ -9,6 +9,7 @@ from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.standing import Leaderboard
 from nnarena.analysis.verdict import probability_text
+from nnarena.runs.record import History
 
 
 Scores = dict[str, dict[str, list[float]]]
@@ -184,3 +185,54 @@ def test_a_leaderboard_goes_into_json():
 )
 def test_probabilities_are_never_certain(probability, text):
     assert probability_text(probability) == text
+
+
+def test_a_cell_holds_every_figure_of_its_runs():
+    scores = [0.1, 0.2, 0.2, 0.2, 0.3, 0.3, 0.4, 0.8]
+    cell = board_of({"gru": {"copy": scores}}).standings[0].cells[0]
+    assert (cell.mean, cell.median, cell.iqm) == pytest.approx((0.3125, 0.25, 0.25))
+    assert cell.spread == pytest.approx((0.32875 / 7) ** 0.5)
+    assert cell.bca_interval is not None
+    assert cell.interval is not None
+    assert cell.bca_interval.high > cell.interval.high
+    assert (cell.passed, cell.solve_steps, cell.solve_seconds) == (None, None, None)
+
+
+def test_time_to_solve_is_that_of_the_median_run():
+    records = [make_record(seed=s, score=1.0, seconds=40.0) for s in range(3)]
+    steps = dict(
+        zip([r.key for r in records], [[0.5, 0.95], [0.92], [0.1]], strict=True)
+    )
+
+    def histories(key: str) -> History:
+        scores: list[float | None] = [*steps[key]]
+        checks: list[float | None] = [100.0, 200.0]
+        return History(
+            key=key, series={"step": checks[: len(scores)], "validation_score": scores}
+        )
+
+    ghost = make_record(seed=3, outcome="diverged")
+    cell = leaderboard(runs_frame(records, histories)).standings[0].cells[0]
+    assert (cell.passed, cell.solve_steps) == (2, 200.0)
+    assert cell.solve_seconds == pytest.approx(200 * 40 / 2000)
+    steps[ghost.key] = [0.95]
+    cell = leaderboard(runs_frame([*records, ghost], histories)).standings[0].cells[0]
+    assert (cell.passed, cell.judged, cell.solve_steps) == (2, 4, None)
+
+
+def test_the_overall_score_has_two_intervals_and_a_middle():
+    tasks = {f"task {n}": [0.1 + 0.1 * n] * 4 + [0.95] for n in range(6)}
+    standing = board_of({"gru": tasks}).standings[0]
+    assert standing.interval is not None
+    assert standing.task_interval is not None
+    assert standing.iqm_interval is not None
+    assert standing.iqm is not None
+    assert standing.iqm_interval.low <= standing.iqm <= standing.iqm_interval.high
+    assert board_of(CLEAR).standings[0].task_interval is None
+
+
+def test_a_board_says_what_it_could_have_told_apart():
+    board = board_of(CLEAR)
+    assert board.resolution is not None
+    assert "With 2 contenders, 2 tasks and 5 seeds" in board.resolution.sentence
+    assert board_of({"gru": {"copy": [1.0] * 5}}).resolution is None

@@ -10,25 +10,30 @@ precipice"). Plain percentile intervals are too narrow for the few seeds of a be
 of five normal ones the "95 %" interval of the mean holds the truth 83 times in 100. So
 the percentiles move outwards by as much as Student's t exceeds the normal
 distribution (Hesterberg 2015, "What teachers should know about the bootstrap", 5.3).
+
+How often they hold the truth, of 2,000 samples (`tests/analysis/test_coverage.py`):
+between 93 and 97 % for the mean of ten or more normal runs of a task, and for an
+aggregate of five or more normal runs of three or more tasks; less where runs are
+skewed. Of few runs of one task they are too narrow, since no draw leaves the range of
+the runs: of five they hold the mean 92 times in 100, of three 75, of two 50.
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from scipy import stats
 
+from .aggregates import Reduced, Statistic, mean, mean_over_tasks
+
 
 REPETITIONS = 10_000
+
+FEWEST_TASKS = 5
+"""Of fewer tasks no interval is given for other tasks."""
+
 CONFIDENCE = 0.95
-
-Reduced = np.ndarray | np.floating
-"""What is left of an array whose last axis or axes are gone."""
-
-Statistic = Callable[[np.ndarray], Reduced]
-"""Reduces the last axis of samples, or the last two of matrices, to one number."""
 
 
 class Interval(NamedTuple):
@@ -36,44 +41,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-
-def mean(samples: np.ndarray) -> Reduced:
-    """Returns the mean over the last axis: `(..., runs)` to `(...)`."""
-    return samples.mean(axis=-1)
-
-
-def median(samples: np.ndarray) -> Reduced:
-    """Returns the median over the last axis: `(..., runs)` to `(...)`."""
-    return np.median(samples, axis=-1)
-
-
-def iqm(samples: np.ndarray) -> np.ndarray:
-    """Returns the interquartile mean over the last axis: `(..., runs)` to `(...)`.
-
-    The lowest and the highest quarter, rounded down, are left out.
-    """
-    return np.asarray(stats.trim_mean(samples, 0.25, axis=-1))
-
-
-def mean_over_tasks(matrices: np.ndarray) -> Reduced:
-    """Returns the mean over tasks of the mean over runs: `(..., runs, tasks)`."""
-    return np.nanmean(matrices, axis=-2).mean(axis=-1)
-
-
-def median_over_tasks(matrices: np.ndarray) -> Reduced:
-    """Returns the median over tasks of the mean over runs: `(..., runs, tasks)`."""
-    return np.median(np.nanmean(matrices, axis=-2), axis=-1)
-
-
-def iqm_over_tasks(matrices: np.ndarray) -> Reduced:
-    """Returns the interquartile mean of all scores: `(..., runs, tasks)`.
-
-    Missing scores have to be missing at the same places in all matrices.
-    """
-    flat = matrices.reshape(*matrices.shape[:-2], -1)
-    there = ~np.isnan(flat).reshape(-1, flat.shape[-1])[0]
-    return iqm(flat[..., there])
 
 
 def sample_interval(
@@ -95,6 +62,39 @@ def sample_interval(
     drawn = sample[rng.integers(sample.size, size=(repetitions, sample.size))]
     tail = _tail(sample[:, None], confidence, widened)
     return _percentiles(statistic(drawn), tail)
+
+
+def bca_interval(
+    sample: np.ndarray,
+    rng: Generator,
+    *,
+    statistic: Statistic = mean,
+    confidence: float = CONFIDENCE,
+    repetitions: int = REPETITIONS,
+    widened: bool = True,
+) -> Interval | None:
+    """Returns the bias-corrected and accelerated interval of a statistic of `(runs,)`.
+
+    Efron 1987, "Better bootstrap confidence intervals". It leans to the side where a
+    skewed sample leaves more room. None for fewer than two runs; `widened=False`
+    gives the interval of the paper.
+    """
+    sample = sample[~np.isnan(sample)]
+    if sample.size < 2:
+        return None
+    if np.ptp(sample) == 0:
+        return Interval(float(sample[0]), float(sample[0]))
+    drawn = statistic(
+        sample[rng.integers(sample.size, size=(repetitions, sample.size))]
+    )
+    bias = _bias(np.asarray(drawn), float(statistic(sample)))
+    tail = _tail(sample[:, None], confidence, widened)
+    reach = stats.norm.ppf(max(tail, 1e-300))  # of two runs hardly a tail is left
+    ends = bias + np.array([reach, -reach])
+    # An acceleration that would turn the scale around ends it instead.
+    room = np.maximum(1 - _acceleration(sample, statistic) * ends, 1e-9)
+    low, high = np.quantile(drawn, stats.norm.cdf(bias + ends / room))
+    return Interval(float(low), float(high))
 
 
 def resample(matrix: np.ndarray, rng: Generator, repetitions: int) -> np.ndarray:
@@ -140,6 +140,35 @@ def aggregate_interval(
     return _percentiles(draws, _tail(matrix, confidence, widened))
 
 
+def task_interval(
+    matrix: np.ndarray,
+    rng: Generator,
+    *,
+    aggregate: Statistic = mean_over_tasks,
+    confidence: float = CONFIDENCE,
+    repetitions: int = REPETITIONS,
+    widened: bool = True,
+) -> Interval | None:
+    """Returns the interval of an aggregate of `(runs, tasks)`, had tasks been others.
+
+    Tasks are drawn anew, each with the runs it has: as every task brings its own luck
+    of the seeds, drawing runs within it once more would count that luck twice
+    (Davison and Hinkley 1997, "Bootstrap methods and their application", 3.8). None
+    for fewer than `FEWEST_TASKS`: of three tasks, which it cannot leave the range of,
+    it would hold the truth 78 times in 100.
+
+    Raises:
+        ValueError: a task has no run.
+    """
+    tasks = len(_columns(matrix))
+    if tasks < FEWEST_TASKS:
+        return None
+    picks = rng.integers(tasks, size=(repetitions, tasks))
+    draws = aggregate(matrix.T[picks].swapaxes(-1, -2))
+    means = np.nanmean(matrix, axis=0)
+    return _percentiles(draws, _tail(means[:, None], confidence, widened))
+
+
 def probability_of_lead(
     first: np.ndarray,
     second: np.ndarray,
@@ -179,6 +208,22 @@ def _columns(matrix: np.ndarray) -> list[np.ndarray]:
     if not columns or any(column.size == 0 for column in columns):
         raise ValueError("every task needs a run: leave out tasks that have none")
     return columns
+
+
+def _bias(draws: np.ndarray, point: float) -> float:
+    """How many standard deviations the draws' median lies below the statistic."""
+    below = np.mean(draws < point) + 0.5 * np.mean(draws == point)
+    least = 0.5 / draws.size
+    return float(stats.norm.ppf(np.clip(below, least, 1 - least)))
+
+
+def _acceleration(sample: np.ndarray, statistic: Statistic) -> float:
+    """How the statistic's spread grows with it, by the jackknife."""
+    others = ~np.eye(sample.size, dtype=bool)
+    left_out = np.asarray(statistic(np.stack([sample[row] for row in others])))
+    gaps = left_out.mean() - left_out
+    scale = 6 * (gaps**2).sum() ** 1.5
+    return float((gaps**3).sum() / scale) if scale > 0 else 0.0
 
 
 def _percentiles(draws: Reduced, tail: float) -> Interval:

@@ -1,31 +1,45 @@
 """Records as a table: one row per run."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
-from ..runs.record import Record, Scoring
+from ..runs.record import Entrant, History, Record, Scoring
 from .labels import contender_labels, flatten, natural_key, task_labels, traits_text
 
 
+LENGTHS = ("length", "fillers")
+"""The numbers of a task that say how long it is; the first that it has counts."""
+
+Histories = Callable[[str], History | None]
+"""Returns the history of a run by its key, as a store does."""
+
 TEXT = ("key", "contender", "task", "model", "model_numbers", "family", "task_name")
+SERIES = ("series", "length_name")
 SETUP = ("task_numbers", "trainer", "trainer_numbers", "outcome", "reason", "metric")
 WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
     *("normalized", "credited", "counted_score", "chance", "best", "bar"),
+    *("solve_step", "solve_seconds", "length"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),
     *("peak_bytes", "program_bytes", "matmul_flops_per_step"),
 )
 FLAGS = ("solved", "higher_is_better")
-COLUMNS = (*TEXT, *SETUP, *WHOLE, *NUMBERS, *FLAGS)
+COLUMNS = (*TEXT, *SERIES, *SETUP, *WHOLE, *NUMBERS, *FLAGS)
 
 
-def runs_frame(records: Iterable[Record]) -> pd.DataFrame:
+def runs_frame(
+    records: Iterable[Record], histories: Histories | None = None
+) -> pd.DataFrame:
     """Returns one row per run, ordered by contender, task and seed.
+
+    Args:
+        records: the runs.
+        histories: where their histories are (`store.history`), for the time to solve.
 
     Missing numbers are NaN. The columns that are not copied from a record:
 
@@ -36,14 +50,25 @@ def runs_frame(records: Iterable[Record]) -> pd.DataFrame:
                           does; a failed run counts for nothing and is NaN
         counted_score     the same on the task's own scale: a diverged run has chance
         bar, solved       the score that solves the task, and whether it was reached
-        seconds_per_step  `run_seconds` over `steps`
+        solve_step        the step of the first check whose validation score reaches
+                          the bar; inf where none does or the run diverged, NaN where
+                          it failed or no history is kept
+        solve_seconds     `solve_step` times `seconds_per_step`
+        series            the task without its length: tasks that differ in nothing else
+                          share it
+        length            the task's number `length_name` ("length", "fillers"), NaN and
+                          "" where it has none
+        seconds_per_step  `run_seconds` over `steps`, checks included
 
     The floor of `credited` keeps a run that is a thousand times worse than blind from
     counting less than one that broke down altogether.
     """
     listed = list(records)
     contenders, tasks = contender_labels(listed), task_labels(listed)
-    rows = [_row(*item) for item in zip(listed, contenders, tasks, strict=True)]
+    rows = [
+        _row(record, contender, task, histories(record.key) if histories else None)
+        for record, contender, task in zip(listed, contenders, tasks, strict=True)
+    ]
     rows.sort(key=_order)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(NUMBERS, "float64")
@@ -56,14 +81,21 @@ def _order(row: dict[str, object]) -> tuple[list[tuple], list[tuple], int]:
     return natural_key(str(row["contender"])), natural_key(str(row["task"])), seed
 
 
-def _row(record: Record, contender: str, task: str) -> dict[str, object]:
+def _row(
+    record: Record, contender: str, task: str, history: History | None
+) -> dict[str, object]:
+    cost = _cost(record)
+    step = _solve_step(record, history)
     return {
         "key": record.key,
         "contender": contender,
         "task": task,
         **_identity(record),
+        **_length(record.identity.task),
         **_scores(record),
-        **_cost(record),
+        **cost,
+        "solve_step": step,
+        "solve_seconds": step * _number(cost["seconds_per_step"]),
     }
 
 
@@ -104,7 +136,34 @@ def _scores(record: Record) -> dict[str, object]:
     }
 
 
-def _cost(record: Record) -> dict[str, object]:
+def _length(task: Entrant) -> dict[str, object]:
+    name = next((name for name in LENGTHS if name in task.numbers), "")
+    value = task.numbers.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return {"series": task.name, "length": math.nan, "length_name": ""}
+    others = {key: number for key, number in task.numbers.items() if key != name}
+    told = traits_text(flatten(others) | {"version": task.version})
+    return {"series": f"{task.name} ({told})", "length": value, "length_name": name}
+
+
+def _solve_step(record: Record, history: History | None) -> float:
+    if history is None or record.result.outcome == "failed":
+        return math.nan
+    if record.result.outcome == "diverged":
+        return math.inf
+    series = history.series
+    checks = zip(
+        series.get("step", []), series.get("validation_score", []), strict=False
+    )
+    passed = (
+        step
+        for step, score in checks
+        if step is not None and score is not None and record.scoring.is_solved(score)
+    )
+    return next(passed, math.inf)
+
+
+def _cost(record: Record) -> dict[str, float | None]:
     cost, steps = record.cost, record.result.steps
     per_step = cost.run_seconds / steps if steps else math.nan
     return {**cost.model_dump(), "seconds_per_step": per_step}

@@ -7,22 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .aggregates import iqm_over_tasks, mean_over_tasks
 from .bootstrap import (
     CONFIDENCE,
     REPETITIONS,
     aggregate_interval,
-    mean_over_tasks,
     probability_of_lead,
-    sample_interval,
-    wilson,
+    task_interval,
 )
 from .labels import natural_key
+from .power import resolution
+from .scores import Scores, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
+from .summary import Row, largest, mean_of, summarize
 from .verdict import verdict
-
-
-Row = dict[str, Any]
-"""One run: a row of `runs_frame`."""
 
 
 def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
@@ -43,14 +41,18 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         raise ValueError("there are no runs to rank")
     rows: list[Row] = [dict(row) for row in frame.to_dict("records")]
     tasks = task_cards(rows)
-    groups = _grouped(rows, "contender")
-    standings = _ranked(_standing(own, tasks, seed) for own in groups.values())
-    probability = _lead_probability(standings, groups, seed)
+    scores, groups = scores_of(frame), _grouped(rows, "contender")
+    standings = _ranked(
+        _standing(own, tasks, scores.of(contender), seed)
+        for contender, own in groups.items()
+    )
+    probability = _lead_probability(standings, scores, seed)
     return Leaderboard(
         tasks=tuple(tasks),
         standings=tuple(standings),
         lead_probability=probability,
         verdict=verdict(standings, probability, len(tasks)),
+        resolution=resolution(scores, _generator(seed, "resolution")),
         confidence=CONFIDENCE,
         repetitions=REPETITIONS,
     )
@@ -80,23 +82,22 @@ def _ranked(standings: Iterable[Standing]) -> list[Standing]:
     ]
 
 
-def _standing(rows: list[Row], tasks: Sequence[TaskCard], seed: int) -> Standing:
+def _standing(
+    rows: list[Row], tasks: Sequence[TaskCard], matrix: np.ndarray, seed: int
+) -> Standing:
     """Returns a standing that waits for its rank."""
     contender, groups = rows[0]["contender"], _grouped(rows, "task")
     cells = [
-        _cell(groups[card.task], _generator(seed, contender, card.task))
+        summarize(groups[card.task], _generator(seed, contender, card.task))
         for card in tasks
         if card.task in groups
     ]
     judged = [cell for cell in cells if cell.judged]
-    matrix = _credited(rows)
-    rng = _generator(seed, contender, "overall")
     return Standing(
         contender=contender,
         rank=0,
         family=rows[0]["family"],
-        overall=float(mean_over_tasks(matrix)) if judged else None,
-        interval=aggregate_interval(matrix, rng) if judged else None,
+        **_overall(_filled(matrix), _generator(seed, contender, "overall")),
         complete=len(judged) == len(tasks),
         missing=_missing(tasks, judged),
         seeds=min((cell.judged for cell in judged), default=0),
@@ -104,37 +105,35 @@ def _standing(rows: list[Row], tasks: Sequence[TaskCard], seed: int) -> Standing
         runs=len(rows),
         diverged=sum(cell.diverged for cell in cells),
         failed=sum(cell.failed for cell in cells),
-        parameters=_largest(rows, "parameters"),
-        run_seconds=_mean([cell.run_seconds for cell in judged]),
-        peak_bytes=_largest(rows, "peak_bytes"),
+        parameters=largest(rows, "parameters"),
+        run_seconds=mean_of([cell.run_seconds for cell in judged]),
+        peak_bytes=largest(rows, "peak_bytes"),
         cells=tuple(cells),
     )
 
 
-def _cell(rows: list[Row], rng: np.random.Generator) -> Cell:
-    judged = [row for row in rows if not np.isnan(row["credited"])]
-    scores = np.array([row["counted_score"] for row in judged])
-    diverged = sum(row["outcome"] == "diverged" for row in rows)
-    solved = sum(row["solved"] for row in judged)
-    return Cell(
-        task=rows[0]["task"],
-        judged=len(judged),
-        diverged=diverged,
-        failed=len(rows) - len(judged),
-        mean=_mean(scores),
-        median=float(np.median(scores)) if judged else None,
-        interval=sample_interval(scores, rng),
-        credited=_mean([row["credited"] for row in judged]),
-        solved=solved,
-        solved_interval=wilson(solved, len(judged)) if judged else None,
-        parameters=_largest(rows, "parameters"),
-        run_seconds=_mean([row["run_seconds"] for row in judged]),
-        peak_bytes=_largest(rows, "peak_bytes"),
-    )
+def _overall(matrix: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """The figures over tasks of one contender's `(runs, tasks)`."""
+    names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
+    if not matrix.size:
+        return dict.fromkeys(names)
+    return {
+        "overall": float(mean_over_tasks(matrix)),
+        "interval": aggregate_interval(matrix, rng),
+        "task_interval": task_interval(matrix, rng),
+        "iqm": float(iqm_over_tasks(matrix)),
+        "iqm_interval": aggregate_interval(matrix, rng, aggregate=iqm_over_tasks),
+    }
+
+
+def _filled(matrix: np.ndarray) -> np.ndarray:
+    """The tasks that have a run, and the rows that have one."""
+    there = ~np.isnan(matrix)
+    return matrix[there.any(axis=1)][:, there.any(axis=0)]
 
 
 def _lead_probability(
-    standings: Sequence[Standing], groups: dict[str, list[Row]], seed: int
+    standings: Sequence[Standing], scores: Scores, seed: int
 ) -> float | None:
     """How likely the first is ahead of the second; None where that has no meaning."""
     pair = [s for s in standings[:2] if s.complete and s.seeds >= 2]
@@ -142,17 +141,7 @@ def _lead_probability(
         return None
     first, second = (s.contender for s in pair)
     rng = _generator(seed, first, second)
-    return probability_of_lead(_credited(groups[first]), _credited(groups[second]), rng)
-
-
-def _credited(rows: Sequence[Row]) -> np.ndarray:
-    """Credited scores `(runs, tasks)` of tasks with a judged run, NaN to fill up."""
-    groups = _grouped([r for r in rows if not np.isnan(r["credited"])], "task")
-    depth = max((len(group) for group in groups.values()), default=0)
-    matrix = np.full((depth, len(groups)), np.nan)
-    for column, group in enumerate(groups.values()):
-        matrix[: len(group), column] = [row["credited"] for row in group]
-    return matrix
+    return probability_of_lead(scores.of(first), scores.of(second), rng)
 
 
 def _missing(tasks: Sequence[TaskCard], judged: Sequence[Cell]) -> tuple[str, ...]:
@@ -170,13 +159,3 @@ def _grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:
 def _generator(seed: int, *names: str) -> np.random.Generator:
     digest = zlib.crc32("\n".join(names).encode())
     return np.random.default_rng([seed, digest])
-
-
-def _mean(values: Sequence[float | None] | np.ndarray) -> float | None:
-    there = [value for value in values if value is not None]
-    return float(np.mean(there)) if there else None
-
-
-def _largest(rows: Sequence[Row], column: str) -> int | None:
-    values = [row[column] for row in rows if not np.isnan(row[column])]
-    return int(max(values)) if values else None

@@ -1,9 +1,11 @@
 """What a leaderboard holds, as plain values that go into JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .bootstrap import Interval
+from .plain import plain
+from .power import Resolution
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,16 @@ class TaskCard:
 class Cell:
     """One contender on one task.
 
-    `judged` runs are those that finished or diverged; mean, median, interval and
-    `solved` are over them, a diverged run at the task's chance level. A failed run is
-    missing. `mean` and `median` are None where no run is judged, `interval` (of the
-    mean) where fewer than two are.
+    `judged` runs are those that finished or diverged; all figures are over them, a
+    diverged run at the task's chance level. A failed run is missing. `mean`, `median`
+    and `iqm` are None where no run is judged; `spread`, the sample standard deviation,
+    and the intervals of the mean, of percentiles and `bca_interval`, where fewer than
+    two are.
+
+    `passed` counts the runs whose validation score reached the bar at some check, of
+    those whose history was read; None where none was. `solve_steps` and
+    `solve_seconds` are their medians, a run that never passed counting as endless;
+    None where half of the runs or more never did.
     """
 
     task: str
@@ -34,10 +42,16 @@ class Cell:
     failed: int
     mean: float | None
     median: float | None
+    iqm: float | None
+    spread: float | None
     interval: Interval | None
+    bca_interval: Interval | None
     credited: float | None
     solved: int
     solved_interval: Interval | None
+    passed: int | None
+    solve_steps: float | None
+    solve_seconds: float | None
     parameters: int | None
     run_seconds: float | None
     peak_bytes: int | None
@@ -49,9 +63,11 @@ class Standing:
 
     `overall` is the mean over tasks of the mean credited score (see `runs_frame`), over
     the tasks that have a judged run; those that have none are in `missing`, and make
-    it incomplete. `seeds` is the fewest judged runs on a task that has any.
-    `parameters` and `peak_bytes` are the largest, `run_seconds` the mean over tasks of
-    the mean over runs.
+    it incomplete. `interval` says how it would move had the seeds been others,
+    `task_interval` had the tasks been others. `iqm` is the interquartile mean of all
+    credited scores, with `iqm_interval` for other seeds. `seeds` is the fewest judged
+    runs on a task that has any. `parameters` and `peak_bytes` are the largest,
+    `run_seconds` the mean over tasks of the mean over runs.
     """
 
     contender: str
@@ -59,6 +75,9 @@ class Standing:
     family: str
     overall: float | None
     interval: Interval | None
+    task_interval: Interval | None
+    iqm: float | None
+    iqm_interval: Interval | None
     complete: bool
     missing: tuple[str, ...]
     seeds: int
@@ -81,32 +100,24 @@ class Leaderboard:
     """Contenders in order, and how sure the order is.
 
     `lead_probability` is the bootstrap probability that the first contender's overall
-    score exceeds the second's; None where the two cannot be compared.
+    score exceeds the second's; None where the two cannot be compared. `resolution` says
+    how small a difference the design could have found.
     """
 
     tasks: tuple[TaskCard, ...]
     standings: tuple[Standing, ...]
     lead_probability: float | None
     verdict: str
+    resolution: Resolution | None
     confidence: float
     repetitions: int
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, fit for JSON: intervals as {"low": …, "high": …}."""
-        return _plain(asdict(self))
+        return plain(self)
 
     def __str__(self) -> str:
         """Returns the table as a prompt shows it."""
         from .text import board_text  # which builds on this module
 
         return board_text(self)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Interval):
-        return value._asdict()
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

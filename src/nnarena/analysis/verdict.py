@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
+from .pairs import FEW_SEEDS
 from .standing import Standing
 
-
-FEW_SEEDS = 5
-"""Below this many seeds per task a verdict says that they are too few."""
 
 SURE, LIKELY = 0.975, 0.8
 """Probabilities from which a lead is called very likely, and likely."""

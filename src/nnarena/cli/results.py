@@ -28,7 +28,7 @@ def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard
         raise refuse(
             f"there are no records of runs in {results}; `arena run` makes some"
         )
-    return leaderboard(runs_frame(records))
+    return leaderboard(runs_frame(records, store.history))
 
 
 def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:

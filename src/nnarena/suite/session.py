@@ -142,10 +142,11 @@ def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboar
     Raises:
         ValueError: there are no records.
     """
-    records = [r for r in DirectoryStore(results) if keys is None or r.key in keys]
+    store = DirectoryStore(results)
+    records = [record for record in store if keys is None or record.key in keys]
     if not records:
         raise ValueError(f"there are no records of runs in {results}")
-    return rank(runs_frame(records))
+    return rank(runs_frame(records, store.history))
 
 
 def registered_by(plugin: str) -> list[str]:

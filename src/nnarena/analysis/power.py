@@ -1,0 +1,198 @@
+"""Resolving power: the smallest difference that a design could have detected.
+
+A benchmark that finds no difference has said nothing until it says how large a
+difference it would have missed.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from scipy import optimize, stats
+
+from .pairs import LEVEL, rank_test, seeds_needed, smallest_p
+from .scores import Scores
+
+
+POWER = 0.8
+"""A difference counts as detectable when it is found four times in five."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a design of so many contenders, tasks and seeds can tell apart.
+
+    `spread` is the standard deviation between seeds, pooled over contenders and
+    tasks. Differences are of credited scores (0 blind, 1 perfect), found with `power`
+    at level 0.05: `overall` of one pair's mean over tasks, chosen beforehand;
+    `overall_any_pair` of any of the pairs; `one_task` of any of the pairs on one task,
+    by the rank test. None where no difference, however large, could be found.
+    """
+
+    contenders: int
+    tasks: int
+    seeds: int
+    spread: float
+    overall: float | None
+    overall_any_pair: float | None
+    one_task: float | None
+    sentence: str
+    power: float = POWER
+
+
+def pooled_spread(scores: Scores) -> float | None:
+    """Returns the standard deviation between seeds, over all contenders and tasks.
+
+    None where no contender has two runs on a task.
+    """
+    counts = scores.counts
+    freedom = np.maximum(counts - 1, 0).sum()
+    if freedom == 0:
+        return None
+    gaps = scores.values - scores.means[:, None, :]
+    return math.sqrt(np.nansum(gaps**2) / freedom)
+
+
+def mean_difference(
+    spread: float,
+    runs: int,
+    *,
+    tasks: int = 1,
+    level: float = LEVEL,
+    power: float = POWER,
+) -> float | None:
+    """Returns the least true difference of two means over tasks that a t test finds.
+
+    Solved from the noncentral t distribution for two groups of `runs` runs of normal
+    scores on each of `tasks` tasks, of one spread; two-sided. None for fewer than two
+    runs, which have no spread.
+
+    Args:
+        spread: standard deviation between seeds.
+        runs: how many runs of each contender on each task.
+        tasks: how many tasks the mean is over.
+        level: the chance of a false alarm.
+        power: the chance to find it.
+    """
+    freedom = 2 * tasks * (runs - 1)
+    if freedom < 1:
+        return None
+    limit = stats.t.ppf(1 - level / 2, freedom)
+
+    def short(shift: float) -> float:
+        return _power(shift, float(limit), freedom) - power
+
+    shift = optimize.root_scalar(short, bracket=(0.0, 10 * limit + 10)).root
+    return spread * math.sqrt(2 / (runs * tasks)) * float(shift)
+
+
+def rank_difference(
+    spread: float,
+    runs: int,
+    rng: Generator,
+    *,
+    level: float = LEVEL,
+    power: float = POWER,
+    draws: int = 4_000,
+) -> float | None:
+    """Returns the least true difference of two contenders that the rank test finds.
+
+    By simulation: normal scores of one spread, shifted until the share of draws that
+    `pairs.rank_test` rejects reaches the power; the same draws at every shift. None
+    where even the least p of so many runs is above the level.
+    """
+    if runs < 2 or smallest_p(runs, runs) >= level:
+        return None
+    first, second = rng.normal(size=(2, draws, runs))
+    enough = _critical_wins(runs, level)
+
+    def short(shift: float) -> float:
+        wins = (first[:, :, None] + shift > second[:, None, :]).sum(axis=(1, 2))
+        return float(np.mean((wins >= enough) | (wins <= runs**2 - enough))) - power
+
+    found = optimize.root_scalar(short, bracket=(0.0, 20.0), method="bisect", xtol=1e-3)
+    return spread * float(found.root)
+
+
+def resolution(scores: Scores, rng: Generator) -> Resolution | None:
+    """Returns what the design of a store can tell apart, with the sentence for it.
+
+    Seeds are the fewest of any contender on any task that it has. None where nothing
+    can be said: fewer than two contenders, or no two runs of any.
+    """
+    spread, there = pooled_spread(scores), scores.counts
+    contenders, tasks = there.shape
+    if contenders < 2 or spread is None:
+        return None
+    seeds, pairs = int(there[there > 0].min()), math.comb(contenders, 2)
+    over_tasks = {
+        number: mean_difference(spread, seeds, tasks=tasks, level=LEVEL / number)
+        for number in (1, pairs)
+    }
+    one_task = rank_difference(spread, seeds, rng, level=LEVEL / pairs)
+    return Resolution(
+        contenders=contenders,
+        tasks=tasks,
+        seeds=seeds,
+        spread=spread,
+        overall=over_tasks[1],
+        overall_any_pair=over_tasks[pairs],
+        one_task=one_task,
+        sentence=_sentence(there.shape, seeds, over_tasks[pairs], one_task),
+    )
+
+
+def _sentence(
+    shape: tuple[int, ...], seeds: int, overall: float | None, one_task: float | None
+) -> str:
+    contenders, tasks = shape
+    design = (
+        f"With {contenders} contenders, {_counted(tasks, 'task')} and "
+        f"{_counted(seeds, 'seed')} "
+    )
+    if overall is None:
+        return design + "no difference, however large, can be told from chance."
+    start = (
+        f"{design}the smallest difference this design could detect (four times in "
+        f"five, at level {LEVEL} over all pairs) is {overall:.2g} in the overall score"
+    )
+    if one_task is not None:
+        return f"{start}, and {one_task:.2g} on one task, of 1 from blind to perfect."
+    needed = seeds_needed(math.comb(contenders, 2))
+    return (
+        f"{start}, of 1 from blind to perfect; on one task alone none, however large: "
+        f"that takes {needed} seeds."
+    )
+
+
+def _power(shift: float, limit: float, freedom: int) -> float:
+    """How often a t statistic shifted by so many standard errors exceeds its limit.
+
+    The noncentral t distribution, as the mean of a normal one over the quantiles of
+    the estimated spread: scipy's own loses its digits for large shifts.
+    """
+    levels = (np.arange(2_000) + 0.5) / 2_000
+    bars = limit * np.sqrt(stats.chi2.ppf(levels, freedom) / freedom)
+    return float(np.mean(stats.norm.sf(bars - shift) + stats.norm.cdf(-bars - shift)))
+
+
+def _critical_wins(runs: int, level: float) -> int:
+    """The fewest won pairs of runs whose p-value is below the level, without ties."""
+    wins = runs * runs
+    while wins > 0 and _p_of_wins(wins - 1, runs) < level:
+        wins -= 1
+    return wins
+
+
+def _p_of_wins(wins: int, runs: int) -> float:
+    """The p-value of samples without ties in which the first wins so many pairs."""
+    full, rest = divmod(wins, runs)
+    second = np.arange(runs, dtype=float)
+    places = [runs + 0.0] * full + ([rest - 0.5] if full < runs else [])
+    first = np.array((places + [-1.0] * runs)[:runs])
+    return rank_test(first + 1e-6 * np.arange(runs), second)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,159 @@
+"""Contenders ranked on every task: what a critical-difference diagram shows.
+
+Input is a matrix `(contenders, tasks)` of scores, higher being better and none missing;
+rank 1 is the best, equal scores share the mean of their ranks. Demsar 2006,
+"Statistical comparisons of classifiers over multiple data sets"; groups by Wilcoxon's
+test with Holm's procedure as Benavoli, Corani and Mangili 2016 advise, since the
+Nemenyi test lets a third contender decide about two.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from .pairs import LEVEL, holm
+from .scores import Scores
+
+
+@dataclass(frozen=True)
+class RankTable:
+    """Contenders in order of their average rank, and which cannot be told apart.
+
+    `p_values[i][j]` are Wilcoxon's, Holm-adjusted over all pairs, 1 on the diagonal.
+    `cliques` are the widest runs of neighbors among whom no two differ: the bars of
+    the diagram, by name. `friedman` is the p-value of the test that all are alike,
+    None for fewer than three contenders; where it does not reject, all are one clique.
+    `left_out` have no run on some task. `note` says what the design could not show.
+    """
+
+    contenders: tuple[str, ...]
+    tasks: tuple[str, ...]
+    average_ranks: tuple[float, ...]
+    friedman: float | None
+    p_values: tuple[tuple[float, ...], ...]
+    cliques: tuple[tuple[str, ...], ...]
+    critical_difference: float
+    left_out: tuple[str, ...]
+    note: str | None
+
+
+def task_ranks(means: np.ndarray) -> np.ndarray:
+    """Returns the ranks on each task: `(contenders, tasks)`, the highest score 1.
+
+    Scores that differ by less than 1e-12 are equal: such is the error of rounding.
+    """
+    return stats.rankdata(-np.round(means, 12), axis=0)
+
+
+def friedman(means: np.ndarray) -> float:
+    """Returns the p-value of Friedman's test that all contenders are alike.
+
+    Raises:
+        ValueError: there are fewer than three contenders.
+    """
+    if len(means) < 3:
+        raise ValueError("Friedman's test needs three contenders")
+    if np.ptp(np.round(means, 12), axis=0).max() == 0:
+        return 1.0
+    return float(stats.friedmanchisquare(*np.round(means, 12))[1])
+
+
+def wilcoxon_holm(means: np.ndarray) -> np.ndarray:
+    """Returns p-values of all pairs `(contenders, contenders)`, Holm-adjusted.
+
+    Wilcoxon's signed-rank test over tasks, exact for up to 13 tasks; tasks on which
+    both are equal are ranked and then dropped (Pratt 1959). The diagonal is 1.
+    """
+    rows = list(combinations(range(len(means)), 2))
+    p = holm([_wilcoxon(means[i] - means[j]) for i, j in rows])
+    matrix = np.eye(len(means))
+    for (i, j), value in zip(rows, p, strict=True):
+        matrix[i, j] = matrix[j, i] = value
+    return matrix
+
+
+def least_tasks(contenders: int, level: float = LEVEL) -> int:
+    """Returns how many tasks Wilcoxon and Holm need to tell any two apart."""
+    pairs = math.comb(contenders, 2)
+    tasks = 1
+    while 2.0 ** (1 - tasks) * max(pairs, 1) >= level:
+        tasks += 1
+    return tasks
+
+
+def nemenyi_difference(contenders: int, tasks: int, level: float = LEVEL) -> float:
+    """Returns the difference of average ranks that Nemenyi's test calls critical."""
+    studentized = stats.studentized_range.ppf(1 - level, contenders, np.inf)
+    spread = math.sqrt(contenders * (contenders + 1) / (6 * tasks))
+    return float(studentized / math.sqrt(2) * spread)
+
+
+def cliques(different: np.ndarray) -> list[range]:
+    """Returns the widest runs of neighbors among whom no two are different.
+
+    Args:
+        different: `(contenders, contenders)` of truth, in the order of ranks.
+
+    Returns:
+        runs of two or more places; none is inside another.
+    """
+    count, found = len(different), []
+    for start in range(count):
+        stop = start + 1
+        while stop < count and not different[start : stop + 1, start : stop + 1].any():
+            stop += 1
+        if stop - start > 1 and not (found and found[-1].stop >= stop):
+            found.append(range(start, stop))
+    return found
+
+
+def rank_table(scores: Scores, *, level: float = LEVEL) -> RankTable | None:
+    """Returns the ranking of the contenders that have a run on every task.
+
+    None where there are fewer than two such contenders or fewer than two tasks.
+    """
+    full = scores.complete()
+    if len(full.contenders) < 2 or len(full.tasks) < 2:
+        return None
+    means = full.means
+    average = task_ranks(means).mean(axis=1)
+    order = np.argsort(average, kind="stable")
+    names = tuple(full.contenders[place] for place in order)
+    p = wilcoxon_holm(means[order])
+    alike = friedman(means) if len(names) > 2 else None
+    different = p < level
+    if alike is not None and alike >= level:
+        different = np.zeros_like(different)
+    return RankTable(
+        contenders=names,
+        tasks=full.tasks,
+        average_ranks=tuple(average[order].tolist()),
+        friedman=alike,
+        p_values=tuple(tuple(row) for row in p.tolist()),
+        cliques=tuple(names[run.start : run.stop] for run in cliques(different)),
+        critical_difference=nemenyi_difference(len(names), len(full.tasks), level),
+        left_out=tuple(c for c in scores.contenders if c not in names),
+        note=_note(names, len(full.tasks), level),
+    )
+
+
+def _note(names: Sequence[str], tasks: int, level: float) -> str | None:
+    needed = least_tasks(len(names), level)
+    if tasks >= needed:
+        return None
+    return (
+        f"Ranks over {tasks} tasks cannot tell any two of {len(names)} contenders "
+        f"apart, however they come out: that takes {needed} tasks."
+    )
+
+
+def _wilcoxon(gaps: np.ndarray) -> float:
+    gaps = np.round(gaps, 12)
+    if not gaps.any():
+        return 1.0
+    test = stats.wilcoxon(gaps, zero_method="pratt")
+    return float(test.pvalue)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,76 @@
+"""One contender on one task, or over all of them, in figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from .aggregates import iqm
+from .bootstrap import bca_interval, sample_interval, wilson
+from .standing import Cell
+
+
+Row = dict[str, Any]
+"""One run: a row of `runs_frame`."""
+
+
+def summarize(rows: Sequence[Row], rng: Generator) -> Cell:
+    """Returns the figures of the runs of one contender on one task.
+
+    Args:
+        rows: its runs, one at least.
+        rng: the source of the bootstraps' draws.
+    """
+    judged = [row for row in rows if not np.isnan(row["credited"])]
+    scores = np.array([row["counted_score"] for row in judged])
+    solved = sum(row["solved"] for row in judged)
+    return Cell(
+        task=rows[0]["task"],
+        judged=len(judged),
+        diverged=sum(row["outcome"] == "diverged" for row in rows),
+        failed=len(rows) - len(judged),
+        mean=mean_of(scores),
+        median=float(np.median(scores)) if judged else None,
+        iqm=float(iqm(scores)) if judged else None,
+        spread=float(scores.std(ddof=1)) if len(judged) > 1 else None,
+        interval=sample_interval(scores, rng),
+        bca_interval=bca_interval(scores, rng),
+        credited=mean_of([row["credited"] for row in judged]),
+        solved=solved,
+        solved_interval=wilson(solved, len(judged)) if judged else None,
+        **_time_to_solve(judged),
+        parameters=largest(rows, "parameters"),
+        run_seconds=mean_of([row["run_seconds"] for row in judged]),
+        peak_bytes=largest(rows, "peak_bytes"),
+    )
+
+
+def mean_of(values: Sequence[float | None] | np.ndarray) -> float | None:
+    """Returns the mean of what is there; None where nothing is."""
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else None
+
+
+def largest(rows: Sequence[Row], column: str) -> int | None:
+    """Returns the greatest number of a column that is there; None where none is."""
+    values = [row[column] for row in rows if not np.isnan(row[column])]
+    return int(max(values)) if values else None
+
+
+def _time_to_solve(rows: Sequence[Row]) -> Mapping[str, Any]:
+    known = [row for row in rows if not np.isnan(row["solve_step"])]
+    passed = sum(np.isfinite(row["solve_step"]) for row in known)
+    return {
+        "passed": int(passed) if known else None,
+        "solve_steps": _finite_median([row["solve_step"] for row in known]),
+        "solve_seconds": _finite_median([row["solve_seconds"] for row in known]),
+    }
+
+
+def _finite_median(values: Sequence[float]) -> float | None:
+    """The median, infinity being a value; None where it has no end."""
+    ordered = sorted(values)
+    if not ordered or not np.isfinite(ordered[len(ordered) // 2]):
+        return None
+    return float(np.median(ordered))

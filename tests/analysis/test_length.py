@@ -1,0 +1,93 @@
+"""Effective lengths of matrices and of stores that can be worked out."""
+
+import numpy as np
+import pytest
+from tests.synthetic import make_record
+
+from nnarena.analysis.bootstrap import Interval
+from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.length import (
+    effective_interval,
+    effective_length,
+    length_curves,
+)
+
+
+LENGTHS = np.array([10.0, 20.0, 40.0, 80.0])
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("margins", "expected"),
+    [
+        ([0.1, 0.1, 0.1, 0.0], 80.0),
+        ([0.1, 0.1, -0.1, -0.2], 20.0),
+        ([0.1, -0.1, 0.1, 0.1], 10.0),
+        ([-0.1, 0.1, 0.1, 0.1], 0.0),
+    ],
+)
+def test_the_score_has_to_stay_above_the_bar(margins, expected):
+    assert effective_length(np.array([margins]), LENGTHS) == expected
+
+
+def test_the_interval_counts_the_draws():
+    """At 20 one run in two passes by 0.1, the other fails by 0.1: 3 draws of 4 hold."""
+    margins = np.array([[0.1, 0.1], [0.1, -0.1]])
+    sure = effective_interval(margins, LENGTHS[:2], rng())
+    assert sure == Interval(10.0, 20.0)
+    narrow = effective_interval(margins, LENGTHS[:2], rng(), confidence=0.4)
+    assert narrow == Interval(20.0, 20.0)
+    assert effective_interval(margins[:1], LENGTHS[:2], rng()) is None
+
+
+def records(model: str, scores: dict[int, float], **numbers):
+    return [
+        make_record(
+            model, "copy", seed, score=score, task_numbers={"length": n, **numbers}
+        )
+        for n, score in scores.items()
+        for seed in range(3)
+    ]
+
+
+def test_curves_of_a_store():
+    store = [
+        *records("gru", {20: 1.0, 40: 0.95, 80: 0.5}),
+        *records("lstm", {20: 1.0, 40: 1.0, 80: 0.9}),
+        *records("elman", {20: 0.2, 40: 0.95}),
+        *records("ncp", {20: 1.0}),
+    ]
+    found = {c.contender: c for c in length_curves(runs_frame(store), rng())}
+    assert {name: c.effective for name, c in found.items()} == {
+        "gru": 40.0,
+        "lstm": 80.0,
+        "elman": 0.0,
+    }
+    assert found["lstm"].at_least
+    assert not found["gru"].at_least
+    assert found["gru"].interval == Interval(40.0, 40.0)
+    assert [p.length for p in found["gru"].points] == [20.0, 40.0, 80.0]
+    assert found["gru"].points[1].task == "copy (length=40)"
+    assert (found["gru"].points[0].runs, found["gru"].points[0].solved) == (3, 3)
+    assert found["gru"].length_name == "length"
+
+
+def test_tasks_that_differ_in_more_than_length_share_no_curve():
+    store = [
+        *records("gru", {20: 1.0}, digits=3),
+        *records("gru", {40: 1.0}, digits=4),
+    ]
+    assert length_curves(runs_frame(store), rng()) == ()
+
+
+def test_a_diverged_run_counts_as_blind():
+    store = records("gru", {20: 1.0, 40: 1.0})
+    ghost = make_record(
+        "gru", "copy", 9, outcome="diverged", task_numbers={"length": 40}
+    )
+    (curve,) = length_curves(runs_frame([*store, ghost]), rng())
+    assert curve.points[1].mean == pytest.approx(0.75)
+    assert curve.effective == 20.0

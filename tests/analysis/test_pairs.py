@@ -1,0 +1,152 @@
+"""Pairs against brute force, scipy, statsmodels and worked examples."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from nnarena.analysis.pairs import (
+    contender_pairs,
+    hedges,
+    holm,
+    rank_test,
+    seeds_needed,
+    smallest_p,
+    stars,
+    superiority,
+    superiority_interval,
+    task_pairs,
+    why_no_stars,
+)
+from nnarena.analysis.scores import Scores
+
+
+SOURCE = np.random.default_rng(4)
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 5), (6, 6), (10, 9)])
+def test_the_rank_test_without_ties_is_scipys(n, m):
+    first, second = SOURCE.normal(size=n), SOURCE.normal(size=m) + 0.7
+    oracle = stats.mannwhitneyu(first, second, method="exact").pvalue
+    assert rank_test(first, second) == pytest.approx(oracle, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rank_test_with_ties_counts_every_deal(seed):
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 3, 5) * 1.0, rng.integers(0, 4, 4) * 1.0
+    ranks = stats.rankdata(np.concatenate([first, second]))
+    sums = [sum(ranks[list(deal)]) for deal in combinations(range(9), 5)]
+    gaps = np.abs(np.array(sums) - 5 * ranks.mean())
+    expected = np.mean(gaps >= gaps[0] - 1e-9)
+    assert rank_test(first, second) == pytest.approx(expected, rel=1e-12)
+
+
+def test_many_runs_take_the_normal_approximation():
+    first, second = SOURCE.normal(size=40), SOURCE.normal(size=40) + 0.4
+    exact = stats.mannwhitneyu(first, second, method="exact").pvalue
+    assert rank_test(first, second) == pytest.approx(exact, rel=0.02)
+
+
+def test_the_rank_test_holds_its_level():
+    rng, trials = np.random.default_rng(0), 2_000
+    p = [rank_test(*rng.normal(size=(2, 6))) for _ in range(trials)]
+    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.05
+    assert rank_test(np.ones(5), np.ones(5)) == 1.0
+    with pytest.raises(ValueError, match="needs runs of both"):
+        rank_test(np.array([]), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "p"), [(3, 0.1), (4, 0.0286), (5, 0.00794), (6, 0.00216)]
+)
+def test_the_least_p_is_the_one_of_runs_that_do_not_overlap(seeds, p):
+    apart = rank_test(np.arange(seeds) * 1.0, np.arange(seeds) + 100.0)
+    assert smallest_p(seeds, seeds) == pytest.approx(apart, rel=1e-12)
+    assert apart == pytest.approx(p, rel=0.01)
+
+
+def test_holm_is_that_of_statsmodels():
+    p = np.array([0.01, 0.04, 0.03, 0.005, 0.5, 0.03])
+    oracle = np.asarray(multipletests(p, method="holm")[1])
+    np.testing.assert_allclose(holm(p), oracle)
+    assert holm([]).size == 0
+
+
+def test_superiority_counted_by_hand():
+    assert superiority(np.array([1.0, 3.0]), np.array([0.0, 3.0])) == 5 / 8
+    assert superiority(np.array([2.0, 2.0]), np.array([1.0])) == 1.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.96, 1.0])
+@pytest.mark.parametrize("runs", [2, 5, 12])
+def test_the_interval_of_superiority_solves_its_equation(share, runs):
+    low, high = superiority_interval(share, runs, runs)
+    assert 0.0 <= low <= share <= high <= 1.0
+    assert high - low > 0.05
+    mirrored = superiority_interval(1 - share, runs, runs)
+    np.testing.assert_allclose(mirrored, (1 - high, 1 - low), atol=1e-6)
+    for end in {low, high} - {0.0, 1.0}:
+        growth = 1 + (runs - 1) * ((1 - end) / (2 - end) + end / (1 + end))
+        spread = math.sqrt(end * (1 - end) * growth) / runs
+        assert abs(end - share) == pytest.approx(1.959964 * spread, abs=1e-6)
+
+
+def test_effect_size_by_hand():
+    # Means 3 and 1, both variances 1, four degrees of freedom: 2 J(4), J = 0.79788.
+    first, second = np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 2.0])
+    assert hedges(first, second) == pytest.approx(2 * 0.797885, rel=1e-5)
+    assert hedges(np.ones(3), np.zeros(3)) is None
+    assert hedges(np.ones(1), np.zeros(1)) is None
+
+
+def test_stars_are_refused_below_five_seeds_and_it_says_why():
+    assert [stars(p, 5) for p in (0.2, 0.04, 0.009, 0.0001)] == ["", "*", "**", "***"]
+    assert stars(0.001, 4) is None
+    reason = why_no_stars(3, 1)
+    assert reason is not None
+    assert "3 against 3 can give is 0.1" in reason
+    assert why_no_stars(5, 1) is None
+
+
+def test_many_pairs_can_put_stars_out_of_reach():
+    reason = why_no_stars(5, 15)
+    assert reason is not None
+    assert "takes 6 seeds" in reason
+    assert seeds_needed(15) == 6
+    assert why_no_stars(6, 15) is None
+
+
+def scores() -> Scores:
+    values = np.full((3, 5, 2), np.nan)
+    values[0] = np.linspace(0.8, 0.9, 5)[:, None]
+    values[1] = np.linspace(0.1, 0.3, 5)[:, None]
+    values[2, :, 0] = 0.2
+    return Scores(("gru", "lstm", "elman"), ("copy", "add"), values)
+
+
+def test_all_pairs_of_a_task_are_adjusted_together():
+    pairs = task_pairs(scores(), "copy")
+    assert [(p.first, p.second) for p in pairs] == [
+        ("gru", "lstm"),
+        ("gru", "elman"),
+        ("lstm", "elman"),
+    ]
+    least = 2 / math.comb(10, 5)
+    assert (pairs[0].p, pairs[0].adjusted) == pytest.approx((least, 3 * least))
+    assert pairs[0].stars == "*"
+    assert pairs[2].superiority == 0.5
+    assert not pairs[2].settled
+    assert len(task_pairs(scores(), "add")) == 1
+
+
+def test_two_contenders_meet_on_the_tasks_that_both_have():
+    assert [p.task for p in contender_pairs(scores(), "gru", "elman")] == ["copy"]
+    both = contender_pairs(scores(), "lstm", "gru")
+    assert [p.task for p in both] == ["copy", "add"]
+    assert all(p.superiority == 0.0 and p.effect and p.effect < 0 for p in both)
+    with pytest.raises(ValueError, match="rnn"):
+        contender_pairs(scores(), "lstm", "rnn")

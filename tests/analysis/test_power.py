@@ -1,0 +1,88 @@
+"""Resolving power against statsmodels and by running the very tests it speaks of."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.power import TTestIndPower
+
+from nnarena.analysis.pairs import rank_test
+from nnarena.analysis.power import (
+    mean_difference,
+    pooled_spread,
+    rank_difference,
+    resolution,
+)
+from nnarena.analysis.scores import Scores
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.05 / 3])
+@pytest.mark.parametrize("runs", [3, 5, 10])
+def test_the_t_test_of_one_task_is_that_of_statsmodels(runs, level):
+    oracle = TTestIndPower().solve_power(nobs1=runs, alpha=level, power=0.8)
+    assert mean_difference(1.0, runs, level=level) == pytest.approx(oracle, rel=2e-5)
+
+
+def test_the_t_test_over_tasks_by_simulation():
+    runs, tasks, source, found = 5, 3, rng(), 0
+    gap = mean_difference(0.2, runs, tasks=tasks)
+    assert gap is not None
+    for _ in range(2_000):
+        draws = 0.2 * source.normal(size=(2, runs, tasks))
+        pooled = np.sqrt(draws.var(axis=1, ddof=1).mean())
+        means = draws.mean(axis=(1, 2))
+        t = (means[0] + gap - means[1]) / (pooled * np.sqrt(2 / (runs * tasks)))
+        found += abs(t) > stats.t.ppf(0.975, 2 * tasks * (runs - 1))
+    assert found / 2_000 == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_rank_test_by_simulation():
+    gap, source = rank_difference(0.3, 6, rng(), level=0.05), np.random.default_rng(9)
+    assert gap is not None
+    draws = 0.3 * source.normal(size=(1_500, 2, 6))
+    found = [rank_test(first + gap, second) < 0.05 for first, second in draws]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.04)
+
+
+def test_what_no_rank_test_can_find():
+    assert rank_difference(0.1, 3, rng()) is None
+    assert rank_difference(0.1, 5, rng(), level=0.05 / 15) is None
+    assert rank_difference(0.1, 6, rng(), level=0.05 / 15) is not None
+    assert mean_difference(0.1, 1) is None
+
+
+def test_more_of_everything_resolves_more():
+    def least(runs: int, **design) -> float:
+        found = mean_difference(1.0, runs, **design)
+        assert found is not None
+        return found
+
+    assert least(10) < least(5) < least(5, level=0.01)
+    assert least(5, tasks=4) < least(5)
+
+
+def test_the_pooled_spread_of_a_four_by_two_matrix():
+    values = np.array([[[0.0, 1.0], [0.2, 1.0], [0.4, 1.0], [0.6, 1.0]]])
+    # Squares 0.2 about the mean 0.3, and none: 0.2 / (3 + 3).
+    spread = pooled_spread(Scores(("gru",), ("copy", "add"), values))
+    assert spread == pytest.approx(np.sqrt(0.2 / 6))
+    assert pooled_spread(Scores(("gru",), ("copy", "add"), values[:, :1])) is None
+
+
+def test_the_sentence_names_the_design():
+    values = rng().normal(0.5, 0.1, size=(6, 5, 3))
+    names = tuple("abcdef"), ("copy", "add", "recall")
+    found = resolution(Scores(*names, values), rng())
+    assert found is not None
+    assert found.sentence.startswith("With 6 contenders, 3 tasks and 5 seeds the small")
+    assert f"is {found.overall_any_pair:.2g} in the overall score" in found.sentence
+    assert "none, however large: that takes 6 seeds" in found.sentence
+    assert resolution(Scores(*names, values[:, :1]), rng()) is None
+    ten = rng().normal(0.5, 0.1, size=(6, 10, 3))
+    finer = resolution(Scores(*names, ten), rng())
+    assert finer is not None
+    assert finer.one_task is not None
+    assert f"and {finer.one_task:.2g} on one task" in finer.sentence
