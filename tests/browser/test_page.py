@@ -78,17 +78,17 @@ def test_a_head_sorts_both_ways(visit: Visit):
 
 def test_a_click_on_the_legend_shows_one_contender_everywhere(visit: Visit):
     page = visit.page
-    everyone = opacities(page, "seeds-0", "point")
+    everyone = opacities(page, "seeds-add", "point")
     button = page.locator(".legend [data-contender=gru]")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
     dimmed = page.locator("#leaderboard tr.dim td.name")
     assert dimmed.all_inner_texts() == ["lstm", "elman"]
     page.wait_for_timeout(300)
-    assert len(opacities(page, "seeds-0", "point")) > len(everyone)
+    assert len(opacities(page, "seeds-add", "point")) > len(everyone)
     page.locator(".legend .all").press("Enter")
     page.wait_for_timeout(300)
-    assert opacities(page, "seeds-0", "point") == everyone
+    assert opacities(page, "seeds-add", "point") == everyone
     assert page.locator("tr.dim").count() == 0
 
 
@@ -104,7 +104,7 @@ def test_dark_and_light_follow_the_reader(visit: Visit):
 
 
 def test_a_figure_is_saved_with_a_legend_of_its_own(visit: Visit, tmp_path: Path):
-    text = saved(visit.page, "curves-0", "svg", tmp_path)
+    text = saved(visit.page, "curves-add", "svg", tmp_path)
     root = ElementTree.fromstring(text)
     words = [element.text for element in root.iter() if element.text]
     assert {"elman", "gru", "lstm"} <= set(words)

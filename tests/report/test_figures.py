@@ -4,15 +4,25 @@ import numpy as np
 import pytest
 from tests.synthetic import ERROR, make_history, make_record
 
+from nnarena.analysis.costs import cost_table
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard, task_cards
+from nnarena.analysis.length import length_curves
+from nnarena.analysis.ranks import RankTable
+from nnarena.analysis.scores import scores_of
 from nnarena.analysis.standing import TaskCard
 from nnarena.report.figures import all_figures, contender_looks
 from nnarena.report.figures.costs import cost_scatters
+from nnarena.report.figures.figure import slugs
 from nnarena.report.figures.learning import MOST_POINTS, curve_points, learning_curves
+from nnarena.report.figures.lengths import length_figures
 from nnarena.report.figures.marks import ruler
+from nnarena.report.figures.profiles import performance_profiles
+from nnarena.report.figures.ranks import rank_diagram
 from nnarena.report.figures.scores import heat_map, overall_scores
 from nnarena.report.figures.seeds import seed_strips
+from nnarena.report.findings import findings_of
+from nnarena.report.tables import length_table
 from nnarena.report.words import (
     bytes_text,
     count_text,
@@ -107,8 +117,7 @@ def drawn():
     records = [make_record(m, seed=s) for m in ("gru", "lstm") for s in range(2)]
     rng = np.random.default_rng(0)
     histories = {record.key: make_history(record, rng) for record in records}
-    frame = runs_frame(records)
-    return all_figures(frame, leaderboard(frame), histories)
+    return all_figures(findings_of(records, histories), histories)
 
 
 def encodings(spec: object, channel: str) -> list[dict]:
@@ -170,9 +179,71 @@ def test_nothing_to_draw_is_no_figure():
     assert seed_strips(frame, card, looks, "seeds-0", ["gru"]) is None
     assert learning_curves(frame, {}, card, looks, "curves-0") is None
     board = leaderboard(frame)
-    assert cost_scatters(board, looks) == []
+    assert cost_scatters(board, cost_table(frame), looks) == []
+    assert performance_profiles(scores_of(frame), looks) is None
+    assert rank_diagram(None, looks) is None
+    assert length_figures([], looks) == []
     assert overall_scores(board, looks).rows == []
     assert [row["text"] for row in heat_map(board).rows] == ["–"]
+
+
+def test_groups_of_ranks_are_bars_and_letters():
+    table = RankTable(
+        contenders=("gru", "lstm", "elman"),
+        tasks=("copy", "add"),
+        average_ranks=(1.0, 2.0, 3.0),
+        friedman=0.01,
+        p_values=((1.0, 0.5, 0.01), (0.5, 1.0, 0.5), (0.01, 0.5, 1.0)),
+        cliques=(("gru", "lstm"), ("lstm", "elman")),
+        critical_difference=1.5,
+        left_out=("ncp",),
+        note="Too few tasks.",
+    )
+    figure = rank_diagram(table, contender_looks(table.contenders))
+    assert figure is not None
+    assert [row["groups"] for row in figure.rows] == ["1", "1, 2", "2"]
+    bars = [
+        (row["first"], row["last"])
+        for rows in figure.spec(width=400)["datasets"].values()
+        for row in rows
+        if "first" in row
+    ]
+    assert sorted(bars) == [("gru", "lstm"), ("lstm", "elman")]
+    for words in ("p = 0.01", "1.50 ranks", "ncp", "Too few tasks."):
+        assert words in figure.caption
+
+
+def test_fronts_are_those_of_the_analysis(drawn):
+    figure = drawn["cost-parameters"]
+    costs = [row["cost"] for row in figure.rows]
+    assert costs == sorted(costs)
+    best = max(figure.rows, key=lambda row: row["overall"])
+    assert best["front"] == "yes"
+
+
+def test_lengths_are_drawn_where_tasks_differ_in_length():
+    records = [
+        make_record(m, seed=seed, task_numbers={"length": length}, score=score)
+        for m in ("gru", "lstm")
+        for seed in range(2)
+        for length, score in ((10, 0.95), (20, 0.5))
+    ]
+    curves = length_curves(runs_frame(records), np.random.default_rng(0))
+    (figure,) = length_figures(curves, contender_looks(["gru", "lstm"]))
+    assert figure.name == "length-copy"
+    assert {row["length"] for row in figure.rows} == {10, 20}
+    table = length_table(curves)
+    assert table is not None
+    assert [field.text for field in table.rows[0]] == ["gru", "10"]
+    assert length_table([]) is None
+
+
+def test_files_have_names_of_their_own():
+    labels = ["add (length=50)", "add, length 50", "add-length-50", "?!", "mnist"]
+    names = slugs(labels)
+    assert names[0] == "add-length-50"
+    assert names[-2:] == ["task", "mnist"]
+    assert len(set(names)) == len(labels)
 
 
 def test_errors_over_decades_get_a_logarithmic_scale():

@@ -7,7 +7,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from tests.synthetic import fill_store, make_record
+from tests.synthetic import TASKS, fill_store, make_record
 
 from nnarena.report.page import write_report
 from nnarena.runs.store import DirectoryStore
@@ -118,6 +118,20 @@ def test_hostile_names_are_only_text(page, outline):
     assert "<script>alert(1)</script>" in names
 
 
+def test_what_cannot_be_concluded_stands_beside_what_can(outline):
+    can, cannot = (
+        outline.text.index("What can be said"),
+        outline.text.index("What cannot"),
+    )
+    assert can < outline.text.index("Solved on every seed by at least one") < cannot
+    for words in (
+        "Ranks over 3 tasks cannot tell any two of 3 contenders apart",
+        "the smallest difference this design could detect",
+        "That no difference was found does not mean that there is none.",
+    ):
+        assert outline.text.index(words) > cannot
+
+
 def test_lost_runs_are_counted_and_explained(outline):
     assert (
         "Of 27 runs, 24 finished, 2 diverged (each counts as a blind answer) and "
@@ -144,9 +158,9 @@ def test_the_verdict_stands_first(outline):
 
 def test_all_figures_are_there_and_have_a_place(outline):
     places = {a["data-figure"] for _, a in outline.tags if "data-figure" in a}
-    per_task = {f"{kind}-{n}" for kind in ("seeds", "curves") for n in range(3)}
+    per_task = {f"{kind}-{task}" for kind in ("seeds", "curves") for task in TASKS}
     assert set(drawings(outline)) == places
-    assert places >= {"overall", "tasks"} | per_task
+    assert places >= {"overall", "ranks", "profiles", "tasks"} | per_task
 
 
 def test_links_lead_somewhere(outline):

@@ -31,7 +31,7 @@ function look(width, legend) {
     },
     legend: {
       disable: !legend, title: null, orient: "bottom", labelColor: ink, labelFont: font, labelFontSize: 12,
-      labelLimit: 220, columns: Math.max(1, Math.floor(width / 180)),
+      symbolType: "stroke", symbolOpacity: 1, symbolStrokeWidth: 2, labelLimit: 220, columns: Math.max(1, Math.floor(width / 180)),
     },
   };
 }

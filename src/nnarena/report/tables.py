@@ -260,7 +260,9 @@ def _number(value: Number | None, text: Callable[[Any], str]) -> Field:
 
 
 def _order(value: Number | None) -> str:
-    return "" if value is None else repr(float(value))
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _clipped(value: object, most: int = 300) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from ...runs.record import History
 from ..findings import Findings
 from .costs import cost_scatters
-from .figure import Figure
+from .figure import Figure, slugs
 from .learning import learning_curves
 from .lengths import length_figures
 from .marks import Look, contender_looks
@@ -35,15 +35,17 @@ def all_figures(
     order = [standing.contender for standing in board.standings]
     looks = contender_looks(order)
 
+    tasks = dict(zip(board.tasks, slugs([c.task for c in board.tasks]), strict=True))
+
     def drawn() -> Iterator[Figure | None]:
         yield overall_scores(board, looks)
         yield rank_diagram(findings.ranks, looks)
         yield performance_profiles(findings.scores, looks)
         yield heat_map(board)
-        for index, card in enumerate(board.tasks):
-            yield seed_strips(frame, card, looks, f"seeds-{index}", order)
-        for index, card in enumerate(board.tasks):
-            yield learning_curves(frame, histories, card, looks, f"curves-{index}")
+        for card, name in tasks.items():
+            yield seed_strips(frame, card, looks, f"seeds-{name}", order)
+        for card, name in tasks.items():
+            yield learning_curves(frame, histories, card, looks, f"curves-{name}")
         yield from length_figures(findings.lengths, looks)
         yield from cost_scatters(board, findings.costs, looks)
 

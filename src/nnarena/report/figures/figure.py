@@ -1,5 +1,7 @@
 """A figure: rows of data and the chart that draws them."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +42,17 @@ class Figure:
             return spec
         data = spec.get("datasets", {}) | {ROWS: self.rows}
         return spec | {"width": width, "datasets": data}
+
+
+def slugs(labels: Sequence[str]) -> list[str]:
+    """Returns names fit for files, as many: "add (length=100)" is "add-length-100"."""
+    found: list[str] = []
+    for label in labels:
+        slug = re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-") or "task"
+        names = (f"{slug}-{count}" for count in itertools.count(2))
+        free = (name for name in itertools.chain([slug], names) if name not in found)
+        found.append(next(free))
+    return found
 
 
 def rows_chart() -> alt.Chart:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...analysis.length import LengthCurve
-from .figure import Figure, finished, rows_chart
+from .figure import Figure, finished, rows_chart, slugs
 from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape
 
 
 def length_figures(curves: Sequence[LengthCurve], looks: Looks) -> list[Figure]:
     """Returns a figure for each series of tasks that differ in their length alone."""
-    series = dict.fromkeys(curve.series for curve in curves)
+    series = {curve.series: curve.task_name for curve in curves}
     return [
-        _figure([c for c in curves if c.series == name], looks, f"length-{index}")
-        for index, name in enumerate(series)
+        _figure([c for c in curves if c.series == own], looks, f"length-{name}")
+        for own, name in zip(series, slugs(list(series.values())), strict=True)
     ]
 
 
@@ -36,7 +36,7 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
         tooltip=["contender:N", *numbers("length", "mean", "low", "high"), "solved:N"],
     )
     rules = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
-    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks))
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
     points = base.mark_point(size=50, filled=True).encode(shape=shape(looks))
     task = curves[0].task_name
     title = f"normalized score against {curves[0].length_name}, higher is better"

@@ -198,10 +198,10 @@ def shape(looks: Looks, *, legend: bool = True) -> alt.Shape:
     return alt.Shape("contender:N", scale=scale, legend=_legend(legend))
 
 
-def dash(looks: Looks) -> alt.StrokeDash:
+def dash(looks: Looks, *, legend: bool = True) -> alt.StrokeDash:
     """Returns the dashes of a contender's line, the same in every figure."""
     scale = _scale(looks, [list(look.dash) for look in looks.values()])
-    return alt.StrokeDash("contender:N", scale=scale, legend=_legend(True))
+    return alt.StrokeDash("contender:N", scale=scale, legend=_legend(legend))
 
 
 def _scale(looks: Looks, marks: list[Any]) -> alt.Scale:
