@@ -10,12 +10,16 @@ from .scores import overall_rows
 
 
 def cost_scatters(board: Leaderboard, table: CostTable, looks: Looks) -> list[Figure]:
-    """Returns overall scores against each cost that is known."""
-    return [_scatter(board, table, looks, name) for name in table.fronts]
+    """Returns overall scores against each cost that tells contenders apart."""
+    found = {name: _rows(board, table, name) for name in table.fronts}
+    return [
+        _scatter(rows, table, looks, name)
+        for name, rows in found.items()
+        if len({row["cost"] for row in rows}) > 1
+    ]
 
 
-def _scatter(board: Leaderboard, table: CostTable, looks: Looks, name: str) -> Figure:
-    rows = _rows(board, table, name)
+def _scatter(rows: Rows, table: CostTable, looks: Looks, name: str) -> Figure:
     title = COSTS[name]
     axis = alt.Axis(tickCount=5, format="~s", labelOverlap="greedy")
     x = alt.X("cost:Q", title=title, scale=_scale(rows), axis=axis)
