@@ -14,9 +14,7 @@ Every figure of a table is a pure function of records; pages.py never trains.
 import argparse
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import pandas as pd
 
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
+from nnarena.analysis.published import Comparison, against_published
 from nnarena.runs.store import DirectoryStore
 
 
@@ -72,47 +71,33 @@ def _cell(cell: Any) -> str:
 
 def thesis_table(store: str) -> Iterator[str]:
     """Yields the runs of a store beside the figures that the thesis printed."""
-    text = resources.files("nnarena.analysis").joinpath("published.toml").read_text()
-    study = tomllib.loads(text)["studies"]["thesis"]
-    frame = rows_of(store)
     yield (
         "| task | contender | parameters | n | ours (mean ± sd) | each run | "
-        "thesis (n = 3) | verdict | epochs, ours / thesis |"
+        "thesis (n = 3) | difference [95 %] | verdict | epochs, ours / thesis |"
     )
-    yield "|---|---|---:|---:|---|---|---|---|---|"
-    for figure in study["figures"]:
-        own = frame[
-            (frame.model == figure["contender"]) & (frame.task_name == figure["task"])
-        ]
-        if len(own):
-            yield _thesis_row(own, figure)
+    yield "|---|---|---:|---:|---|---|---|---|---|---|"
+    records = list(DirectoryStore(ROOT / "results" / store))
+    steps = {record.key: record.result.steps for record in records}
+    for comparison in against_published(records, "thesis"):
+        epochs = np.mean([steps[key] for key in comparison.keys]) / 250
+        yield _thesis_row(comparison, float(epochs))
 
 
-def _thesis_row(own: pd.DataFrame, figure: dict[str, Any]) -> str:
-    scores = own.counted_score.to_numpy(float)
-    mean, spread = scores.mean(), scores.std(ddof=1) if len(scores) > 1 else np.nan
-    each = ", ".join(f"{score:.3f}" for score in scores)
-    diverged = int((own.outcome == "diverged").sum())
-    if diverged:
-        each += f" ({diverged} diverged, counted as chance)"
-    epochs = (own.steps / 250).mean()
+def _thesis_row(found: Comparison, epochs: float) -> str:
+    figure, gap = found.figure, found.gap
+    each = ", ".join(f"{score:.3f}" for score in found.scores)
+    if found.diverged:
+        each += f" ({found.diverged} diverged, counted as chance)"
+    better = {True: " (better)", False: " (worse)", None: ""}[found.better]
+    verdict = "; ".join([found.verdict + better, *found.reasons])
+    spread = "" if found.spread is None else f" ± {found.spread:.3f}"
+    between = "-" if gap is None else f"{gap.low:+.3f} to {gap.high:+.3f}"
     return (
-        f"| {figure['task']} | {figure['contender']} | "
-        f"{figure['parameters']:,} | {len(own)} | {mean:.3f} ± {spread:.3f} | {each} | "
-        f"{figure['value']:.3f} ± {figure['spread']:.3f} | "
-        f"{verdict(mean, spread, figure)} | {epochs:.0f} / {figure['epochs']:.0f} |"
+        f"| {found.task} | {found.contender} | {found.parameters:,} | "
+        f"{len(found.scores)} | {found.mean:.3f}{spread} | {each} | "
+        f"{figure.value:.3f} ± {figure.spread:.3f} | {between} | {verdict} | "
+        f"{epochs:.0f} / {figure.epochs:.0f} |"
     )
-
-
-def verdict(mean: float, spread: float, figure: dict[str, Any]) -> str:
-    """Says whether ours lies off the thesis's by more than both spreads together."""
-    if np.isnan(spread):
-        return "one run: cannot tell"
-    gap = mean - figure["value"]
-    if abs(gap) <= spread + figure["spread"] + 5e-4:  # the thesis rounds to 0.001
-        return "within"
-    better = (gap > 0) == (figure["metric"] == "accuracy")
-    return "better" if better else "worse"
 
 
 TABLES = {"table": claim_table, "thesis": thesis_table}

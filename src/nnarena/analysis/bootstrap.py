@@ -60,7 +60,7 @@ def sample_interval(
     if sample.size < 2:
         return None
     drawn = sample[rng.integers(sample.size, size=(repetitions, sample.size))]
-    tail = _tail(sample[:, None], confidence, widened)
+    tail = _tail([sample], confidence, widened)
     return _percentiles(statistic(drawn), tail)
 
 
@@ -88,7 +88,7 @@ def bca_interval(
         sample[rng.integers(sample.size, size=(repetitions, sample.size))]
     )
     bias = _bias(np.asarray(drawn), float(statistic(sample)))
-    tail = _tail(sample[:, None], confidence, widened)
+    tail = _tail([sample], confidence, widened)
     reach = stats.norm.ppf(max(tail, 1e-300))  # of two runs hardly a tail is left
     ends = bias + np.array([reach, -reach])
     # An acceleration that would turn the scale around ends it instead.
@@ -137,7 +137,33 @@ def aggregate_interval(
     if min(column.size for column in _columns(matrix)) < 2:
         return None
     draws = aggregate(resample(matrix, rng, repetitions))
-    return _percentiles(draws, _tail(matrix, confidence, widened))
+    return _percentiles(draws, _tail(_columns(matrix), confidence, widened))
+
+
+def difference_interval(
+    first: np.ndarray,
+    second: np.ndarray,
+    rng: Generator,
+    *,
+    aggregate: Statistic = mean_over_tasks,
+    confidence: float = CONFIDENCE,
+    repetitions: int = REPETITIONS,
+) -> Interval | None:
+    """Returns the stratified interval of one aggregate less another.
+
+    Both are `(runs, tasks)`, with runs of their own. None where a task has fewer than
+    two runs.
+
+    Raises:
+        ValueError: a task has no run.
+    """
+    columns = _columns(first) + _columns(second)
+    if min(column.size for column in columns) < 2:
+        return None
+    gaps = aggregate(resample(first, rng, repetitions)) - aggregate(
+        resample(second, rng, repetitions)
+    )
+    return _percentiles(gaps, _tail(columns, confidence, widened=True))
 
 
 def task_interval(
@@ -166,7 +192,7 @@ def task_interval(
     picks = rng.integers(tasks, size=(repetitions, tasks))
     draws = aggregate(matrix.T[picks].swapaxes(-1, -2))
     means = np.nanmean(matrix, axis=0)
-    return _percentiles(draws, _tail(means[:, None], confidence, widened))
+    return _percentiles(draws, _tail([means], confidence, widened))
 
 
 def probability_of_lead(
@@ -231,14 +257,14 @@ def _percentiles(draws: Reduced, tail: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def _tail(matrix: np.ndarray, confidence: float, widened: bool) -> float:
+def _tail(columns: list[np.ndarray], confidence: float, widened: bool) -> float:
     """The share of draws beyond each end.
 
     The bootstrap's variance of a mean of n runs is too small by (n - 1) / n, and a
     normal tail too light; degrees of freedom are Welch's, as tasks vary unequally.
     """
     tail = (1 - confidence) / 2
-    columns = [column for column in _columns(matrix) if np.ptp(column) > 0]
+    columns = [column for column in columns if np.ptp(column) > 0]
     if not (widened and columns):
         return tail
     counts = np.array([column.size for column in columns])

@@ -9,6 +9,7 @@ other. Over several pairs p-values are adjusted by Holm's procedure.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -104,6 +105,7 @@ def superiority(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean(gaps > 0) + 0.5 * np.mean(gaps == 0))
 
 
+@cache
 def superiority_interval(
     share: float, first: int, second: int, confidence: float = CONFIDENCE
 ) -> Interval:

@@ -164,11 +164,47 @@ def check(
 
 
 @app.command()
-def compare(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
-    """Print the leaderboard of a folder of results."""
-    from .results import show_leaderboard
+def compare(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER | A B]",
+            help="Folder of results [results], or two contenders of --results.",
+            show_default=False,
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", "-r", help="Folder of results [results]."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="published: runs beside the figures of the literature."),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="One study of the published ones, as thesis.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Print the leaderboard; or say whether A beats B; or compare with the literature.
 
-    show_leaderboard(results, as_json=json)
+    A B: in one sentence and a table whether contender A beats contender B, on which
+    tasks and how surely. The answer may be that the runs cannot tell.
+
+    --against published: every published figure that the runs have a model and task
+    for, with a verdict: within, above, below, cannot tell, or not comparable and why.
+    """
+    from .compare import show_comparison
+
+    show_comparison(names or [], results, against, study, as_json=json)
+
+
+@app.command()
+def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+    """Print BibTeX of the contenders and tasks that a folder of results used."""
+    from .cite import show_citations
+
+    show_citations(results, as_json=json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`arena compare`, `report` and `export`: reading results, without jax."""
+"""The leaderboard, page and files for a paper of a folder of results, without jax."""
 
 from pathlib import Path
 
@@ -10,15 +10,16 @@ from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
 from ..analysis.standing import Leaderboard
 from ..analysis.text import board_fields, footnotes
+from ..runs.record import Record
 from ..runs.store import DirectoryStore
 from .console import guarded, news, out, print_json, refuse
 
 
-def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard:
-    """Returns the leaderboard of a folder, saying what could not be read.
+def read_records(results: Path, keys: set[str] | None = None) -> list[Record]:
+    """Returns the records of a folder, saying what could not be read.
 
     Raises:
-        typer.Exit: there are no records (usage).
+        typer.Exit: there are none (usage).
     """
     store = DirectoryStore(results)
     for file, reason in store.unreadable():
@@ -28,7 +29,17 @@ def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard
         raise refuse(
             f"there are no records of runs in {results}; `arena run` makes some"
         )
-    return leaderboard(runs_frame(records, store.history))
+    return records
+
+
+def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard:
+    """Returns the leaderboard of a folder.
+
+    Raises:
+        typer.Exit: there are no records (usage).
+    """
+    histories = DirectoryStore(results).history
+    return leaderboard(runs_frame(read_records(results, keys), histories))
 
 
 def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
@@ -46,7 +57,6 @@ def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
         out.print(note, markup=False)
 
 
-@guarded
 def show_leaderboard(results: Path, *, as_json: bool) -> None:
     """Prints the leaderboard of a folder."""
     if as_json:

@@ -7,9 +7,8 @@ from typing import Any
 
 import vl_convert
 
-from ..core.references import bibtex
 from ..runs.store import AbstractStore
-from .accounts import model_accounts, task_accounts
+from .citations import bibliography, sources
 from .figures import Figure, all_figures
 from .findings import Findings, findings_of, read_store
 from .tables import (
@@ -83,7 +82,12 @@ def write_export(
     records, histories = read_store(store)
     findings = findings_of(records, histories)
     figures = all_figures(findings, histories).values()
-    files = [*_texts(findings), *_drawings(figures, sorted(set(formats)))]
+    cited = bibliography(sources(records))
+    files = [
+        ("references.bib", cited.encode()),
+        *_texts(findings),
+        *_drawings(figures, sorted(set(formats))),
+    ]
     for name, content in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,23 +95,8 @@ def write_export(
     return [folder / name for name, _ in files]
 
 
-def references(findings: Findings) -> str:
-    """Returns the BibTeX entries of the contenders and tasks that ran."""
-    frame = findings.frame
-    pairs = ((frame["model"], model_accounts()), (frame["task_name"], task_accounts()))
-    keys = {
-        accounts[name].source
-        for names, accounts in pairs
-        for name in set(names)
-        if name in accounts
-    }
-    entries = (bibtex(key) for key in sorted(keys))
-    return "\n\n".join(entry for entry in entries if entry) + "\n"
-
-
 def _texts(findings: Findings) -> Iterator[tuple[str, bytes]]:
     yield "runs.csv", findings.frame.to_csv(index=False, lineterminator="\n").encode()
-    yield "references.bib", references(findings).encode()
     for name, table in _tables(findings).items():
         for ending, write in WRITTEN.items():
             yield f"tables/{name}.{ending}", write(table).encode()

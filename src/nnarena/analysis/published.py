@@ -1,0 +1,293 @@
+"""Runs beside the figures of the literature: within, above, below, or not comparable.
+
+The figures are kept in `published.toml` with their conditions. A verdict is given only
+where a run has the task's numbers, the training and the size of the study; its doubt
+is that of both sides, by Welch's interval of the difference of two means.
+"""
+
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import JsonValue
+from scipy import stats
+
+from ..runs.record import Record
+from .bootstrap import CONFIDENCE, Interval
+from .frame import runs_frame
+
+
+SIZE = 0.1
+"""Models whose parameters differ by more than this share are of another size."""
+
+SIZE_DIFFERS = "another size"
+"""How the reason of such a difference begins."""
+
+Verdict = Literal["within", "above", "below", "cannot tell", "not comparable"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where figures are from and under which conditions they were measured.
+
+    `n` is None where the source does not say how many runs there were. `trainer` and
+    `tasks` hold the numbers that a comparable run has.
+    """
+
+    name: str
+    title: str
+    source: str
+    conditions: str
+    n: int | None
+    rounding: float
+    trainer: Mapping[str, JsonValue]
+    tasks: Mapping[str, Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published test score: its mean and sample standard deviation, if printed.
+
+    `parameters` is None where it is not known or was counted in another way.
+    """
+
+    study: Study
+    task: str
+    contender: str
+    metric: str
+    value: float
+    spread: float | None
+    parameters: int | None
+    epochs: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of one contender on one task beside one published figure.
+
+    `scores` count a diverged run as a blind answer. `gap` is the interval of ours less
+    theirs, None for a single run. "above" and "below" are of the metric's value;
+    `better` says which of the two it is, None where there is no such verdict.
+    `reasons` say why there is no comparison.
+    """
+
+    figure: Figure
+    contender: str
+    task: str
+    keys: tuple[str, ...]
+    scores: tuple[float, ...]
+    diverged: int
+    parameters: int | None
+    gap: Interval | None
+    verdict: Verdict
+    better: bool | None
+    reasons: tuple[str, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean of our scores."""
+        return float(np.mean(self.scores))
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation of our scores; None for a single one."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
+
+
+def study_names() -> list[str]:
+    """Returns the names of the studies."""
+    return list(_studies())
+
+
+@cache
+def published_figures(study: str | None = None) -> tuple[Figure, ...]:
+    """Returns the figures of a study, or of all of them.
+
+    Raises:
+        KeyError: there is no such study.
+    """
+    tables = _studies()
+    if study is not None:
+        tables = {study: tables[study]}
+    return tuple(
+        _figure(_study(name, table), row)
+        for name, table in tables.items()
+        for row in table["figures"]
+    )
+
+
+def gap_interval(
+    sample: np.ndarray,
+    value: float,
+    spread: float | None,
+    n: int | None,
+    *,
+    rounding: float = 0.0,
+    confidence: float = CONFIDENCE,
+) -> Interval | None:
+    """Returns the interval of the mean of `(runs,)` less a published mean.
+
+    Welch 1947; a figure without spread or number of runs counts as exact. None for a
+    single run.
+
+    Args:
+        sample: our scores.
+        value: the published mean.
+        spread: its sample standard deviation.
+        n: over how many runs.
+        rounding: by how much the published mean may be off for being rounded.
+        confidence: how often the interval holds the true difference.
+    """
+    if sample.size < 2:
+        return None
+    gap = float(sample.mean()) - value
+    parts = [(float(sample.var(ddof=1)) / sample.size, sample.size - 1)]
+    if spread is not None and n is not None and n > 1:
+        parts.append((spread**2 / n, n - 1))
+    error = sum(part for part, _ in parts)
+    half = rounding
+    if error > 0:
+        freedom = error**2 / sum(part**2 / free for part, free in parts)
+        quantile = stats.t.ppf(0.5 + confidence / 2, freedom)
+        half += float(quantile) * math.sqrt(error)
+    return Interval(gap - half, gap + half)
+
+
+def judge(gap: Interval | None, span: float) -> Verdict:
+    """Returns what the interval of a difference, ours less theirs, says.
+
+    An interval that holds 0 but is wider than the span from a blind answer to a
+    perfect one would hold nearly anything: that cannot tell.
+    """
+    if gap is None:
+        return "cannot tell"
+    if gap.low > 0:
+        return "above"
+    if gap.high < 0:
+        return "below"
+    return "within" if gap.high - gap.low <= span else "cannot tell"
+
+
+def against_published(
+    records: Iterable[Record], study: str | None = None
+) -> list[Comparison]:
+    """Returns the runs of a store beside every figure of their model and task.
+
+    Failed runs are left out. Figures come in the order of their file.
+
+    Raises:
+        KeyError: there is no such study.
+    """
+    cells = _cells(records)
+    return [
+        _compared(figure, *label, runs)
+        for figure in published_figures(study)
+        for (model, task), labels in cells.items()
+        if (model, task) == (figure.contender, figure.task)
+        for label, runs in labels.items()
+    ]
+
+
+Cells = dict[tuple[str, str], dict[tuple[str, str], list[tuple[Record, float]]]]
+"""By model and task, then by the labels of both: runs with what they count for."""
+
+
+def _cells(records: Iterable[Record]) -> Cells:
+    judged = [record for record in records if record.result.outcome != "failed"]
+    by_key = {record.key: record for record in judged}
+    cells: Cells = {}
+    for row in runs_frame(judged).to_dict("records"):
+        labels = cells.setdefault((row["model"], row["task_name"]), {})
+        runs = labels.setdefault((row["contender"], row["task"]), [])
+        runs.append((by_key[row["key"]], float(row["counted_score"])))
+    return cells
+
+
+def _compared(
+    figure: Figure, contender: str, task: str, runs: Sequence[tuple[Record, float]]
+) -> Comparison:
+    records, scores = zip(*runs, strict=True)
+    differences = list(_differences(figure, records[0]))
+    study, sample = figure.study, np.array(scores)
+    gap = gap_interval(
+        sample, figure.value, figure.spread, study.n, rounding=study.rounding
+    )
+    scoring = records[0].scoring
+    span = abs(scoring.best - scoring.chance)
+    verdict: Verdict = "not comparable" if differences else judge(gap, span)
+    known = verdict in ("above", "below")
+    return Comparison(
+        figure=figure,
+        contender=contender,
+        task=task,
+        keys=tuple(record.key for record in records),
+        scores=scores,
+        diverged=sum(record.result.outcome == "diverged" for record in records),
+        parameters=records[0].result.parameters,
+        gap=None if differences else gap,
+        verdict=verdict,
+        better=(verdict == "above") == scoring.higher_is_better if known else None,
+        reasons=tuple(differences),
+    )
+
+
+def _differences(figure: Figure, record: Record) -> Iterator[str]:
+    """What keeps a run and a figure from being comparable."""
+    identity, count = record.identity, record.result.parameters
+    if figure.metric != record.scoring.metric:
+        yield f"another metric: {record.scoring.metric}, not {figure.metric}"
+    task = figure.study.tasks.get(figure.task, {})
+    yield from _others("task", identity.task.numbers, task)
+    yield from _others("training", identity.trainer.numbers, figure.study.trainer)
+    wanted = figure.parameters
+    if wanted and count and abs(count - wanted) > SIZE * wanted:
+        yield f"{SIZE_DIFFERS}: {count:,} parameters, not {wanted:,}"
+
+
+def _others(
+    what: str, numbers: Mapping[str, JsonValue], wanted: Mapping[str, JsonValue]
+) -> Iterator[str]:
+    told = [
+        f"{name} {numbers.get(name)}, not {value}"
+        for name, value in wanted.items()
+        if numbers.get(name) != value
+    ]
+    if told:
+        yield f"another {what}: {', '.join(told)}"
+
+
+def _studies() -> dict[str, Any]:
+    text = files("nnarena.analysis").joinpath("published.toml").read_text("utf-8")
+    return tomllib.loads(text)["studies"]
+
+
+def _study(name: str, table: Mapping[str, Any]) -> Study:
+    return Study(
+        name=name,
+        title=table["title"],
+        source=table["source"],
+        conditions=" ".join(table["conditions"].split()),
+        n=table.get("n"),
+        rounding=table["rounding"],
+        trainer=table.get("trainer", {}),
+        tasks=table.get("tasks", {}),
+    )
+
+
+def _figure(study: Study, row: Mapping[str, Any]) -> Figure:
+    return Figure(
+        study=study,
+        task=row["task"],
+        contender=row["contender"],
+        metric=row["metric"],
+        value=row["value"],
+        spread=row.get("spread"),
+        # A count with masked synapses is none of what was trained.
+        parameters=None if row.get("masked_synapses") else row.get("parameters"),
+        epochs=row.get("epochs"),
+    )

@@ -1,0 +1,185 @@
+"""`arena compare`: the leaderboard, two contenders, or the literature; without jax."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ..analysis.frame import runs_frame
+from ..analysis.pairs import Pair
+from ..analysis.plain import plain
+from ..analysis.published import (
+    SIZE_DIFFERS,
+    Comparison,
+    against_published,
+    published_figures,
+    study_names,
+)
+from ..analysis.scores import scores_of
+from ..analysis.text import figure
+from ..analysis.verdict import probability_text
+from ..analysis.versus import Versus, versus
+from ..core.registry import UnknownName
+from .console import guarded, out, print_json, refuse
+from .results import read_records, show_leaderboard
+
+
+@guarded
+def show_comparison(
+    names: Sequence[str],
+    results: Path | None,
+    against: str | None,
+    study: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Prints what the words of the command ask for."""
+    if against not in (None, "published"):
+        raise refuse(f"--against takes published, not {against!r}")
+    if study is not None and against is None:
+        raise refuse("--study says which published figures: add --against published")
+    if len(names) > 2 or (len(names) == 2 and against):
+        raise refuse("compare takes a folder, or two contenders A B of --results")
+    if len(names) == 1 and results is not None:
+        raise refuse(f"give two contenders, or one folder: {names[0]} or {results}")
+    folder = Path(names[0]) if len(names) == 1 else results or Path("results")
+    if against:
+        show_published(folder, study, as_json=as_json)
+    elif len(names) == 2:
+        show_versus(folder, names[0], names[1], as_json=as_json)
+    else:
+        show_leaderboard(folder, as_json=as_json)
+
+
+def show_versus(results: Path, first: str, second: str, *, as_json: bool) -> None:
+    """Prints whether one contender beats another."""
+    scores = scores_of(runs_frame(read_records(results)))
+    for name in (first, second):
+        if name not in scores.contenders:
+            raise UnknownName("contender", name, list(scores.contenders))
+    try:
+        found = versus(scores, first, second, np.random.default_rng(0))
+    except ValueError as error:
+        raise refuse(str(error)) from error
+    if as_json:
+        print_json(plain(found))
+    else:
+        _print_versus(found)
+
+
+def _print_versus(found: Versus) -> None:
+    out.print(found.sentence, markup=False)
+    header = ("task", found.first, found.second, "P(first > second)", "p (Holm)", "g")
+    table = Table(*map(escape, header), box=box.SIMPLE_HEAD, pad_edge=False)
+    for pair in found.tasks:
+        table.add_row(*map(escape, _pair_row(pair)))
+    out.print(table)
+    if found.probability is not None:
+        better, same, worse = (f"{share:.2f}" for share in found.posterior)
+        out.print(
+            f"{found.first} is ahead on these tasks: "
+            f"{probability_text(found.probability)}. On a next task, if it is like "
+            f"these, it is better {better}, practically the same (within 0.01) {same}, "
+            f"worse {worse}.",
+            markup=False,
+        )
+    if found.left_out:
+        out.print(f"Only one has run: {', '.join(found.left_out)}.", markup=False)
+    out.print(
+        "Scores are means over seeds where 0 is a blind answer and 1 a perfect one; p "
+        "is the exact rank test's, adjusted for the number of tasks; g is Hedges'.",
+        markup=False,
+    )
+    if found.note:
+        out.print(found.note, markup=False)
+
+
+def _pair_row(pair: Pair) -> tuple[str, ...]:
+    low, high = pair.interval
+    return (
+        pair.task,
+        *(f"{mean:.3f} (n={n})" for mean, n in zip(pair.means, pair.runs, strict=True)),
+        f"{pair.superiority:.2f} [{low:.2f}, {high:.2f}]",
+        f"{pair.adjusted:.2g} {pair.stars or ''}".rstrip(),
+        "-" if pair.effect is None else f"{pair.effect:+.2f}",
+    )
+
+
+def show_published(results: Path, study: str | None, *, as_json: bool) -> None:
+    """Prints the runs of a folder beside the figures of the literature."""
+    if study is not None and study not in study_names():
+        raise UnknownName("study", study, study_names())
+    found = against_published(read_records(results), study)
+    if as_json:
+        print_json([_comparison_row(comparison) for comparison in found])
+        return
+    if found:
+        _print_published(found)
+    figures = published_figures(study)
+    absent = sum(all(c.figure is not figure for c in found) for figure in figures)
+    out.print(f"{absent} published figures have no run here.", markup=False)
+
+
+def _comparison_row(found: Comparison) -> dict[str, Any]:
+    row = plain(found)
+    study = row["figure"]["study"]
+    row["figure"]["study"] = {
+        name: study[name] for name in ("name", "title", "source", "conditions", "n")
+    }
+    return {**row, "mean": found.mean, "spread": found.spread}
+
+
+def _print_published(found: Sequence[Comparison]) -> None:
+    sizes = "parameters, ours / theirs"
+    header = ("task", "contender", sizes, "n", "ours", "published", "difference", "")
+    table = Table(*header, box=box.SIMPLE_HEAD, pad_edge=False)
+    for comparison in found:
+        table.add_row(*map(escape, _published_row(comparison)))
+    out.print(table)
+    # Sizes differ from row to row and stand in the table.
+    reasons = Counter(
+        reason.split(":")[0] if reason.startswith(SIZE_DIFFERS) else reason
+        for comparison in found
+        for reason in comparison.reasons
+    )
+    for reason, count in reasons.most_common():
+        out.print(f"Not comparable, {count} of them: {reason}.", markup=False)
+    for study in {c.figure.study.name: c.figure.study for c in found}.values():
+        text = f"{study.title} ({study.source}): {study.conditions}."
+        out.print(text, markup=False)
+    out.print(
+        "Mean ± sample standard deviation over n runs, a diverged run at chance. "
+        "Difference: the 95 % interval of ours less theirs (Welch). Within: it holds "
+        "0, and is no wider than from a blind answer to a perfect one.",
+        markup=False,
+    )
+
+
+def _published_row(found: Comparison) -> tuple[str, ...]:
+    published, gap = found.figure, found.gap
+    verdict: str = found.verdict
+    if found.better is not None:
+        verdict += " (better)" if found.better else " (worse)"
+    return (
+        found.task,
+        found.contender,
+        f"{_count(found.parameters)} / {_count(published.parameters)}",
+        str(len(found.scores)),
+        _spread_text(found.mean, found.spread),
+        f"{published.study.title}: {_spread_text(published.value, published.spread)}",
+        "-" if gap is None else f"[{gap.low:+.3f}, {gap.high:+.3f}]",
+        verdict,
+    )
+
+
+def _count(parameters: int | None) -> str:
+    return "-" if parameters is None else f"{parameters:,}"
+
+
+def _spread_text(value: float, spread: float | None) -> str:
+    return figure(value) if spread is None else f"{figure(value)} ± {figure(spread)}"
