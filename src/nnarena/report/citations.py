@@ -37,7 +37,7 @@ def bibliography(found: Iterable[Source]) -> str:
     """Returns a BibTeX file: who is cited for what, and every entry once."""
     lines, entries = [], {}
     for source in found:
-        told = source.source or "from outside of the package: ask who made it"
+        told = source.source or "not registered here: ask who made it"
         lines.append(f"% {source.kind} {source.name}: {told}")
         if source.bibtex:
             entries[source.source] = source.bibtex
