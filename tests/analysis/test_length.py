@@ -6,11 +6,13 @@ from tests.synthetic import make_record
 
 from nnarena.analysis.bootstrap import Interval
 from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.length import (
     effective_interval,
     effective_length,
     length_curves,
 )
+from nnarena.analysis.text import effective_lengths
 
 
 LENGTHS = np.array([10.0, 20.0, 40.0, 80.0])
@@ -73,6 +75,15 @@ def test_curves_of_a_store():
     assert found["gru"].points[1].task == "copy (length=40)"
     assert (found["gru"].points[0].runs, found["gru"].points[0].solved) == (3, 3)
     assert found["gru"].length_name == "length"
+
+
+def test_the_leaderboard_says_how_far_each_gets():
+    store = [*records("gru", {20: 1.0, 40: 0.5}), *records("lstm", {20: 1.0, 40: 1.0})]
+    store += records("elman", {20: 0.2, 40: 0.2})
+    (told,) = effective_lengths(leaderboard(runs_frame(store)))
+    assert "gru 20 [20, 20]" in told
+    assert "lstm at least 40 [40, 40]" in told
+    assert "elman none from 20 on [0, 0]" in told
 
 
 def test_tasks_that_differ_in_more_than_length_share_no_curve():

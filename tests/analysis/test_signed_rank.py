@@ -1,6 +1,5 @@
 """The posterior against baycomp, the reference of its authors, and in closed form."""
 
-import baycomp
 import numpy as np
 import pytest
 
@@ -11,18 +10,28 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("region", [0.01, 0.1])
-def test_the_posterior_is_that_of_baycomp(seed, region):
+@pytest.mark.parametrize(
+    ("seed", "region", "answer"),
+    [
+        (0, 0.01, (0.9984, 0.0015, 0.0)),
+        (0, 0.1, (0.9755, 0.0245, 0.0)),
+        (1, 0.01, (0.9896, 0.0001, 0.0104)),
+        (1, 0.1, (0.3615, 0.6385, 0.0)),
+        (2, 0.01, (0.8604, 0.0003, 0.1394)),
+        (2, 0.1, (0.2841, 0.7061, 0.0098)),
+    ],
+)
+def test_the_posterior_is_that_of_baycomp(seed, region, answer):
+    """Of baycomp 1.0.3: SignedRankTest.probs(first, second, rope=region), 20,000 draws.
+
+    Recorded, since its package also installs one that is called tests.
+    """
     source = np.random.default_rng(seed)
     first = source.normal(0.55, 0.15, size=9)
     second = source.normal(0.5, 0.15, size=9)
-    better, same, worse = baycomp.SignedRankTest.probs(
-        first, second, rope=region, nsamples=20_000, random_state=1
-    )
     found = signed_rank(first - second, rng(), region=region)
     assert sum(found) == pytest.approx(1.0)
-    np.testing.assert_allclose(found, (better, same, worse), atol=0.015)
+    np.testing.assert_allclose(found, answer, atol=0.015)
 
 
 def test_one_task_in_closed_form():

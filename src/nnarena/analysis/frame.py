@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ LENGTHS = ("length", "fillers")
 
 Histories = Callable[[str], History | None]
 """Returns the history of a run by its key, as a store does."""
+
+Row = dict[str, Any]
+"""One run: a row of `runs_frame`."""
 
 TEXT = ("key", "contender", "task", "model", "model_numbers", "family", "task_name")
 SERIES = ("series", "length_name")

@@ -15,11 +15,13 @@ from .bootstrap import (
     probability_of_lead,
     task_interval,
 )
+from .frame import Row
 from .labels import natural_key
+from .length import length_curves
 from .power import resolution
 from .scores import Scores, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
-from .summary import Row, largest, mean_of, summarize
+from .summary import largest, mean_of, summarize
 from .verdict import verdict
 
 
@@ -53,6 +55,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         lead_probability=probability,
         verdict=verdict(standings, probability, len(tasks)),
         resolution=resolution(scores, _generator(seed, "resolution")),
+        lengths=length_curves(frame, _generator(seed, "lengths")),
         confidence=CONFIDENCE,
         repetitions=REPETITIONS,
     )

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from .bootstrap import CONFIDENCE, REPETITIONS, Interval, resample, sample_interval
-from .summary import Row
+from .frame import Row
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .bootstrap import Interval
+from .length import LengthCurve
 from .plain import plain
 from .power import Resolution
 
@@ -101,7 +102,8 @@ class Leaderboard:
 
     `lead_probability` is the bootstrap probability that the first contender's overall
     score exceeds the second's; None where the two cannot be compared. `resolution` says
-    how small a difference the design could have found.
+    how small a difference the design could have found. `lengths` are the curves of
+    tasks that were run at several lengths, with the effective length of each contender.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -109,6 +111,7 @@ class Leaderboard:
     lead_probability: float | None
     verdict: str
     resolution: Resolution | None
+    lengths: tuple[LengthCurve, ...]
     confidence: float
     repetitions: int
 

@@ -8,11 +8,8 @@ from numpy.random import Generator
 
 from .aggregates import iqm
 from .bootstrap import bca_interval, sample_interval, wilson
+from .frame import Row
 from .standing import Cell
-
-
-Row = dict[str, Any]
-"""One run: a row of `runs_frame`."""
 
 
 def summarize(rows: Sequence[Row], rng: Generator) -> Cell:

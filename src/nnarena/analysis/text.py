@@ -1,5 +1,6 @@
 """The leaderboard in words and figures, for a terminal or a prompt."""
 
+from .length import LengthCurve
 from .pairs import FEW_SEEDS
 from .standing import Cell, Leaderboard, Standing
 
@@ -70,6 +71,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         f"Mean over seeds, [{percent} % bootstrap interval], k/n runs that solved the "
         f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
         *few_seeds(board),
+        *effective_lengths(board),
     ]
 
 
@@ -82,6 +84,30 @@ def few_seeds(board: Leaderboard) -> list[str]:
         f"Intervals of fewer than {FEW_SEEDS} seeds are too narrow: of three normal "
         "runs they hold the true mean 75 times in 100, of two 50 times."
     ]
+
+
+def effective_lengths(board: Leaderboard) -> list[str]:
+    """Returns how far each gets: a sentence per task that has several lengths."""
+    told: dict[str, list[str]] = {}
+    for curve in board.lengths:
+        head = f"{curve.task_name} ({curve.length_name})"
+        told.setdefault(head, []).append(_length(curve))
+    return [
+        f"Effective length on {head}, the longest up to which the mean score reaches "
+        f"the bar: {', '.join(contenders)}."
+        for head, contenders in told.items()
+    ]
+
+
+def _length(curve: LengthCurve) -> str:
+    if not curve.effective:
+        reached = f"none from {curve.points[0].length:g} on"
+    else:
+        least = "at least " if curve.at_least else ""
+        reached = f"{least}{curve.effective:g}"
+    ends = curve.interval
+    doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]"
+    return f"{curve.contender} {reached}{doubt}"
 
 
 def board_text(board: Leaderboard) -> str:
