@@ -76,6 +76,10 @@ FOCUS = "focus"
 """The parameter of every figure that lists the contenders to be seen; empty: all."""
 
 
+DIMMED = f"(length({FOCUS}) > 0 && indexof({FOCUS}, datum.contender) < 0)"
+"""Whether a row's contender is not in focus while others are."""
+
+
 def focus() -> alt.Parameter:
     """Returns the list of contenders to be seen, which the page's legend sets."""
     return alt.param(name=FOCUS, value=[])

@@ -6,7 +6,19 @@ import altair as alt
 
 from ...analysis.standing import Cell, Leaderboard
 from .figure import Figure, finished, rows_chart
-from .marks import FEW, INK, ROW, Looks, Rows, color, fill, in_focus, numbers, shape
+from .marks import (
+    DIMMED,
+    FEW,
+    INK,
+    ROW,
+    Looks,
+    Rows,
+    color,
+    fill,
+    in_focus,
+    numbers,
+    shape,
+)
 
 
 CELL = 44
@@ -80,14 +92,14 @@ def heat_map(board: Leaderboard) -> Figure:
         opacity=in_focus(1.0, 0.2),
         tooltip=tooltip,
     )
-    light, blank = alt.datum["normalized"] > 0.55, alt.datum["text"] == "–"
+    dark_on_light = [
+        {"test": f"datum.text == '–' || {DIMMED}", "value": INK},
+        {"test": "datum.normalized > 0.55", "value": "#111111"},
+    ]
     words = base.mark_text(fontSize=11).encode(
         text="text:N",
-        color=alt.when(blank)
-        .then(alt.value(INK))
-        .when(light)
-        .then(alt.value("#111111"))
-        .otherwise(alt.value("#ffffff")),
+        color=alt.ColorValue("#ffffff", condition=dark_on_light),
+        opacity=in_focus(1.0, 0.5),
     )
     return Figure(
         "tasks",
