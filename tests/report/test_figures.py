@@ -114,7 +114,11 @@ def test_equal_colors_have_other_shapes_and_dashes():
 @pytest.fixture(scope="module")
 def drawn():
     """All figures of two contenders on one task."""
-    records = [make_record(m, seed=s) for m in ("gru", "lstm") for s in range(2)]
+    records = [
+        make_record(model, seed=seed, width=width)
+        for model, width in (("gru", 32), ("lstm", 24))
+        for seed in range(2)
+    ]
     rng = np.random.default_rng(0)
     histories = {record.key: make_history(record, rng) for record in records}
     return all_figures(findings_of(records, histories), histories)
