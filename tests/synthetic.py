@@ -33,6 +33,16 @@ ERROR = Scoring(
 TASKS = {"copy": ACCURACY, "add": ERROR, "recall": ACCURACY}
 FAMILIES = {"gru": "gated", "lstm": "gated", "transformer": "attention"}
 
+LARGE_CONTENDERS = (
+    *("elman", "gru", "lstm", "ct_rnn", "ct_gru", "ode_lstm", "ncp", "unitary_ncp"),
+    *("exp_unitary", "unitary_rnn", "dnc", "memory_cell", "memory_layer"),
+    *("memory_layer_transformer", "memory_augmented_transformer", "transformer"),
+    *("encoder_decoder_transformer", "rnn_augmented_transformer"),
+    *("rnn_attention_transformer", "a contender from elsewhere"),
+)
+LARGE_TASKS = tuple((name, length) for name in TASKS for length in (50, 100, 200, 400))
+"""Twenty contenders on three tasks at four lengths each."""
+
 PROVENANCE = Provenance(
     started_at="2026-03-01T09:00:00+00:00",
     finished_at="2026-03-01T09:05:00+00:00",
@@ -55,6 +65,7 @@ def make_record(
     task_numbers: Mapping[str, JsonValue] | None = None,
     trainer_numbers: Mapping[str, JsonValue] | None = None,
     width: int = 32,
+    peak_bytes: int = 600_000_000,
     version: str = "1",
     seconds: float = 30.0,
     steps: int = 2000,
@@ -91,7 +102,7 @@ def make_record(
         cost=Cost(
             compile_seconds=2.5,
             run_seconds=seconds,
-            peak_bytes=600_000_000,
+            peak_bytes=peak_bytes,
             program_bytes=20_000_000,
             matmul_flops_per_step=4_000_000,
         ),
@@ -154,6 +165,48 @@ def fill_store(
         )
         store.put(record, make_history(record, rng), {})
     return store
+
+
+def fill_large_store(root: Path, seeds: int = 10) -> DirectoryStore:
+    """Returns a store of 20 contenders on 12 tasks: 2,400 runs with ten seeds.
+
+    The longer a task the harder, for some more than for others; one run in a hundred
+    diverges and one in two hundred fails.
+    """
+    store, rng = DirectoryStore(root), np.random.default_rng(2)
+    for place, contender in enumerate(LARGE_CONTENDERS):
+        ability = 0.98 - 0.03 * place + 0.1 * rng.normal()
+        for name, length in LARGE_TASKS:
+            able = ability - 0.2 * rng.uniform() * np.log2(length / 50)
+            for seed in range(seeds):
+                _put_run(store, (contender, name, seed), length, able, rng)
+    return store
+
+
+def _put_run(
+    store: DirectoryStore,
+    triple: tuple[str, str, int],
+    length: int,
+    ability: float,
+    rng: np.random.Generator,
+) -> None:
+    luck = rng.uniform()
+    outcome, reason = _fate(
+        triple, [triple] if luck < 0.01 else [], [triple] if luck > 0.995 else []
+    )
+    contender, task, _ = triple
+    place = LARGE_CONTENDERS.index(contender)
+    record = make_record(
+        *triple,
+        score=_score(TASKS[task], ability, rng),
+        task_numbers={"length": length},
+        width=16 + 131 * place % 60,
+        peak_bytes=int(5e8 * (1 + 37 * place % 20 / 8)),
+        seconds=float((5 + place**2) * length / 50 * rng.uniform(0.9, 1.1)),
+        outcome=outcome,
+        reason=reason,
+    )
+    store.put(record, make_history(record, rng), {})
 
 
 def _fate(

@@ -66,6 +66,21 @@ def test_pairs_of_ranks_are_those_of_scikit_posthocs(seed):
     np.testing.assert_allclose(wilcoxon_holm(means), oracle, rtol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_ties_over_tasks_are_exact_too(seed):
+    gaps = np.random.default_rng(seed).integers(-2, 4, size=9) / 10
+    means = np.stack([gaps, np.zeros(9)])
+    _, p = stats.wilcoxon(gaps, zero_method="pratt", method=stats.PermutationMethod())
+    assert wilcoxon_holm(means)[0, 1] == pytest.approx(p, rel=1e-12)
+
+
+def test_many_tasks_are_exact_too():
+    gaps = np.random.default_rng(0).normal(0.2, 1.0, size=80)
+    _, p = stats.wilcoxon(gaps, method="exact")
+    means = np.stack([gaps, np.zeros(80)])
+    assert wilcoxon_holm(means)[0, 1] == pytest.approx(p, rel=1e-9)
+
+
 def test_the_least_p_over_tasks_is_exact():
     means = np.stack([np.arange(8) + 10.0, np.arange(8) * 0.5])
     assert wilcoxon_holm(means)[0, 1] == pytest.approx(2 / 2**8)

@@ -65,6 +65,14 @@ def test_report_writes_where_it_is_told(results, tmp_path):
     assert "gru" in (tmp_path / "page.html").read_text()
 
 
+def test_export_writes_tables_and_figures(results, tmp_path):
+    words = ["export", str(results), "--to", str(tmp_path / "paper"), "-f", "svg"]
+    answer = run(app, words)
+    assert answer.exit_code == 0
+    assert "gru" in (tmp_path / "paper" / "tables" / "leaderboard.tex").read_text()
+    assert (tmp_path / "paper" / "figures" / "overall.svg").exists()
+
+
 @pytest.mark.parametrize("kind", ["models", "tasks", "suites"])
 def test_lists_in_both_forms(kind):
     shown, machine = run(app, ["list", kind]), run(app, ["list", kind, "--json"])
@@ -106,6 +114,8 @@ def test_plan_lists_widths_and_time(results):
         (["list", "animals"], "models, tasks, suites"),
         (["compare", "/nonexistent"], "no records"),
         (["report", "/nonexistent"], "/nonexistent"),
+        (["export", "/nonexistent"], "/nonexistent"),
+        (["export", "/nonexistent", "-f", "gif"], "pdf"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(
@@ -161,6 +171,7 @@ def test_every_command_has_help():
         "check",
         "compare",
         "report",
+        "export",
         "diagnose",
     ):
         assert command in listed

@@ -4,18 +4,25 @@ import numpy as np
 import pytest
 from tests.synthetic import ERROR, make_history, make_record
 
+from nnarena.analysis.costs import cost_table
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard, task_cards
+from nnarena.analysis.length import length_curves
+from nnarena.analysis.ranks import RankTable
+from nnarena.analysis.scores import scores_of
 from nnarena.analysis.standing import TaskCard
-from nnarena.report.curves import MOST_POINTS, curve_points
-from nnarena.report.figures import (
-    contender_colors,
-    cost_scatter,
-    learning_curves,
-    overall_scores,
-    seed_strips,
-)
-from nnarena.report.marks import ruler
+from nnarena.report.figures import all_figures, contender_looks
+from nnarena.report.figures.costs import cost_scatters
+from nnarena.report.figures.figure import slugs
+from nnarena.report.figures.learning import MOST_POINTS, curve_points, learning_curves
+from nnarena.report.figures.lengths import length_figures
+from nnarena.report.figures.marks import ruler
+from nnarena.report.figures.profiles import performance_profiles
+from nnarena.report.figures.ranks import rank_diagram
+from nnarena.report.figures.scores import heat_map, overall_scores
+from nnarena.report.figures.seeds import seed_strips
+from nnarena.report.findings import findings_of
+from nnarena.report.tables import length_table
 from nnarena.report.words import (
     bytes_text,
     count_text,
@@ -88,39 +95,71 @@ def test_long_curves_are_thinned_to_their_ends():
     assert points[-1]["step"] == record.result.steps
 
 
-@pytest.mark.parametrize("count", [1, 8, 9, 20])
-def test_contenders_have_colors_of_their_own(count):
+@pytest.mark.parametrize("count", [1, 8, 9, 20, 32])
+def test_contenders_have_looks_of_their_own(count):
     names = [f"model{n}" for n in range(count)]
-    colors = contender_colors(reversed(names))
-    assert list(colors) == names
-    assert len(set(colors.values())) == count
+    looks = contender_looks(reversed(names))
+    assert list(looks) == names
+    assert len(set(looks.values())) == count
 
 
-def test_one_color_per_contender_in_all_figures():
-    records = [make_record(m, seed=s) for m in ("gru", "lstm") for s in range(2)]
+def test_equal_colors_have_other_shapes_and_dashes():
+    looks = contender_looks(f"model{n}" for n in range(32)).values()
+    for same in {look.color for look in looks}:
+        alike = [look for look in looks if look.color == same]
+        assert len({look.shape for look in alike}) == len(alike)
+        assert len({look.dash for look in alike}) == len(alike)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """All figures of two contenders on one task."""
+    records = [
+        make_record(model, seed=seed, width=width)
+        for model, width in (("gru", 32), ("lstm", 24))
+        for seed in range(2)
+    ]
     rng = np.random.default_rng(0)
     histories = {record.key: make_history(record, rng) for record in records}
-    frame = runs_frame(records)
-    board = leaderboard(frame)
-    card, colors = board.tasks[0], contender_colors(["gru", "lstm"])
-    charts = [
-        learning_curves(frame, histories, card, colors),
-        seed_strips(frame, card, colors),
-        overall_scores(board, colors),
-        cost_scatter(board, colors),
-    ]
-    for chart in charts:
-        assert chart is not None
-        spec = chart.to_dict()
-        assert spec["width"] == "container"
-        scales = [
-            layer["encoding"]["color"]["scale"]
-            for layer in spec["layer"]
-            if "color" in layer["encoding"]
+    return all_figures(findings_of(records, histories), histories)
+
+
+def encodings(spec: object, channel: str) -> list[dict]:
+    """Returns all encodings of a channel by contender."""
+    if isinstance(spec, list):
+        return [found for item in spec for found in encodings(item, channel)]
+    if not isinstance(spec, dict):
+        return []
+    inner = [found for item in spec.values() for found in encodings(item, channel)]
+    own = spec.get(channel)
+    if isinstance(own, dict) and own.get("field") == "contender":
+        return [own, *inner]
+    return inner
+
+
+def test_one_look_per_contender_in_all_figures(drawn):
+    looks = contender_looks(["gru", "lstm"])
+    for channel, trait in (("color", "color"), ("fill", "color"), ("shape", "shape")):
+        found = [
+            e["scale"] for f in drawn.values() for e in encodings(f.spec(), channel)
         ]
-        assert scales
-        for scale in scales:
-            assert dict(zip(scale["domain"], scale["range"], strict=True)) == colors
+        assert found
+        for scale in found:
+            assert scale["domain"] == list(looks)
+            assert scale["range"] == [getattr(look, trait) for look in looks.values()]
+
+
+def test_figures_are_as_wide_as_their_place_or_as_told(drawn):
+    for figure in drawn.values():
+        assert figure.spec()["width"] == "container"
+        alone = figure.spec(width=400)
+        assert alone["width"] == 400
+        assert alone["datasets"]["rows"] == figure.rows
+
+
+def test_every_figure_listens_to_the_legend(drawn):
+    for figure in drawn.values():
+        assert {"name": "focus", "value": []} in figure.spec()["params"]
 
 
 def test_every_judged_run_is_a_point():
@@ -131,22 +170,84 @@ def test_every_judged_run_is_a_point():
     ]
     frame = runs_frame(records)
     (card,) = task_cards([dict(row) for row in frame.to_dict("records")])
-    chart = seed_strips(frame, card, contender_colors(["gru"]))
-    assert chart is not None
-    points = [
-        (row["outcome"], row["score"])
-        for rows in chart.to_dict()["datasets"].values()
-        for row in rows
-        if "seed" in row
-    ]
+    figure = seed_strips(frame, card, contender_looks(["gru"]), "seeds-0", ["gru"])
+    assert figure is not None
+    points = [(row["outcome"], row["score"]) for row in figure.rows]
     assert points == [("finished", 0.4), ("diverged", 0.1)]
 
 
-def test_nothing_to_draw_is_no_chart():
+def test_nothing_to_draw_is_no_figure():
     frame = runs_frame([make_record(outcome="failed")])
     (card,) = task_cards([dict(row) for row in frame.to_dict("records")])
-    assert seed_strips(frame, card, {"gru": "#000000"}) is None
-    assert learning_curves(frame, {}, card, {"gru": "#000000"}) is None
+    looks = contender_looks(["gru"])
+    assert seed_strips(frame, card, looks, "seeds-0", ["gru"]) is None
+    assert learning_curves(frame, {}, card, looks, "curves-0") is None
+    board = leaderboard(frame)
+    assert cost_scatters(board, cost_table(frame), looks) == []
+    assert performance_profiles(scores_of(frame), looks) is None
+    assert rank_diagram(None, looks) is None
+    assert length_figures([], looks) == []
+    assert overall_scores(board, looks).rows == []
+    assert [row["text"] for row in heat_map(board).rows] == ["–"]
+
+
+def test_groups_of_ranks_are_bars_and_letters():
+    table = RankTable(
+        contenders=("gru", "lstm", "elman"),
+        tasks=("copy", "add"),
+        average_ranks=(1.0, 2.0, 3.0),
+        friedman=0.01,
+        p_values=((1.0, 0.5, 0.01), (0.5, 1.0, 0.5), (0.01, 0.5, 1.0)),
+        cliques=(("gru", "lstm"), ("lstm", "elman")),
+        critical_difference=1.5,
+        left_out=("ncp",),
+        note="Too few tasks.",
+    )
+    figure = rank_diagram(table, contender_looks(table.contenders))
+    assert figure is not None
+    assert [row["groups"] for row in figure.rows] == ["1", "1, 2", "2"]
+    bars = [
+        (row["first"], row["last"])
+        for rows in figure.spec(width=400)["datasets"].values()
+        for row in rows
+        if "first" in row
+    ]
+    assert sorted(bars) == [("gru", "lstm"), ("lstm", "elman")]
+    for words in ("p = 0.01", "1.50 ranks", "ncp", "Too few tasks."):
+        assert words in figure.caption
+
+
+def test_fronts_are_those_of_the_analysis(drawn):
+    figure = drawn["cost-parameters"]
+    costs = [row["cost"] for row in figure.rows]
+    assert costs == sorted(costs)
+    best = max(figure.rows, key=lambda row: row["overall"])
+    assert best["front"] == "yes"
+
+
+def test_lengths_are_drawn_where_tasks_differ_in_length():
+    records = [
+        make_record(m, seed=seed, task_numbers={"length": length}, score=score)
+        for m in ("gru", "lstm")
+        for seed in range(2)
+        for length, score in ((10, 0.95), (20, 0.5))
+    ]
+    curves = length_curves(runs_frame(records), np.random.default_rng(0))
+    (figure,) = length_figures(curves, contender_looks(["gru", "lstm"]))
+    assert figure.name == "length-copy"
+    assert {row["length"] for row in figure.rows} == {10, 20}
+    table = length_table(curves)
+    assert table is not None
+    assert [field.text for field in table.rows[0]] == ["gru", "10"]
+    assert length_table([]) is None
+
+
+def test_files_have_names_of_their_own():
+    labels = ["add (length=50)", "add, length 50", "add-length-50", "?!", "mnist"]
+    names = slugs(labels)
+    assert names[0] == "add-length-50"
+    assert names[-2:] == ["task", "mnist"]
+    assert len(set(names)) == len(labels)
 
 
 def test_errors_over_decades_get_a_logarithmic_scale():

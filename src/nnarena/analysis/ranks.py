@@ -65,7 +65,7 @@ def friedman(means: np.ndarray) -> float:
 def wilcoxon_holm(means: np.ndarray) -> np.ndarray:
     """Returns p-values of all pairs `(contenders, contenders)`, Holm-adjusted.
 
-    Wilcoxon's signed-rank test over tasks, exact for up to 13 tasks; tasks on which
+    Wilcoxon's signed-rank test over tasks, exact with ties too; tasks on which
     both are equal are ranked and then dropped (Pratt 1959). The diagonal is 1.
     """
     rows = list(combinations(range(len(means)), 2))
@@ -152,8 +152,19 @@ def _note(names: Sequence[str], tasks: int, level: float) -> str | None:
 
 
 def _wilcoxon(gaps: np.ndarray) -> float:
+    """The exact two-sided p-value, of all signs that the ranks could have.
+
+    The sums of ranks are counted by adding one task after the other, where scipy goes
+    through every choice of signs as soon as two gaps tie: seconds for twelve tasks.
+    """
     gaps = np.round(gaps, 12)
-    if not gaps.any():
-        return 1.0
-    test = stats.wilcoxon(gaps, zero_method="pratt")
-    return float(test.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    ranks = stats.rankdata(np.abs(gaps))
+    # Ranks of ties are halves: doubled, all are whole.
+    doubled = np.rint(2 * ranks[gaps != 0]).astype(int)
+    chances = np.zeros(doubled.sum() + 1)
+    chances[0] = 1.0
+    for rank in doubled:
+        taken = np.concatenate([np.zeros(rank), chances[: chances.size - rank]])
+        chances = (chances + taken) / 2
+    won = np.rint(2 * ranks[gaps > 0].sum()).astype(int)
+    return float(min(1.0, 2 * min(chances[: won + 1].sum(), chances[won:].sum())))

@@ -221,6 +221,28 @@ def report(
 
 
 @app.command()
+def export(
+    results: ResultsArgument = Path("results"),
+    to: Annotated[
+        Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
+    ] = Path("export"),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Format of figures, to be repeated: pdf, png, svg, json (Vega-Lite) "
+            "[pdf, png, svg]",
+        ),
+    ] = None,
+) -> None:
+    """Write tables (LaTeX, Markdown, CSV), figures and BibTeX for a paper."""
+    from .results import export_results
+
+    export_results(results, to, formats or ["pdf", "png", "svg"])
+
+
+@app.command()
 def record(
     what: Annotated[str, typer.Argument(help="walker.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder to record in.")],

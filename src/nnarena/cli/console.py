@@ -41,13 +41,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def safe(*args: P.args, **kwargs: P.kwargs) -> None:
-        from ..core.registry import UnknownName
-        from ..suite.config import SuiteProblem
-        from ..tasks.files import DataProblem
+        from ..core.problems import UserProblem
 
         try:
             command(*args, **kwargs)
-        except (UnknownName, SuiteProblem, DataProblem, FileNotFoundError) as error:
+        except (UserProblem, FileNotFoundError) as error:
             raise refuse(str(error)) from error
         except PermissionError as error:
             raise refuse(f"{error.filename}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The leaderboard and the page of a folder of results, without jax."""
+"""The leaderboard, page and files for a paper of a folder of results, without jax."""
 
 from pathlib import Path
 
@@ -76,3 +76,15 @@ def write_page(results: Path, output: Path | None) -> None:
     except ValueError as error:
         raise refuse(f"{results}: {error}") from error
     news.print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+@guarded
+def export_results(results: Path, folder: Path, formats: list[str]) -> None:
+    """Writes tables and figures into a folder and says how many."""
+    from ..report.export import write_export
+
+    try:
+        files = write_export(DirectoryStore(results), folder, formats)
+    except ValueError as error:
+        raise refuse(f"{results}: {error}") from error
+    news.print(f"{len(files)} files: {folder}", markup=False, soft_wrap=True)

@@ -22,11 +22,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .problems import UserProblem
+
 
 T = TypeVar("T", bound=type)
 
 
-class UnknownName(KeyError):
+class UnknownName(UserProblem, KeyError):
     """A name that no entrant carries; the message lists near ones."""
 
     def __init__(self, kind: str, name: str, known: list[str]):

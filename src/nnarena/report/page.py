@@ -1,30 +1,32 @@
 """The report of a store: one HTML file that asks nothing of a network or a server."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import pandas as pd
 import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..analysis.frame import runs_frame
-from ..analysis.leaderboard import leaderboard
-from ..analysis.standing import Leaderboard
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore, DirectoryStore
-from .figures import (
-    contender_colors,
-    cost_scatter,
-    learning_curves,
-    overall_scores,
-    seed_strips,
-)
+from .columns import to_columns
+from .contenders import sections
+from .figures import Figure, all_figures, contender_looks
+from .findings import findings_of, read_store
 from .summary import facts, summary
-from .tables import cost_table, overall_table, task_table, trouble_table
+from .tables import (
+    bar_table,
+    cost_table,
+    length_table,
+    overall_table,
+    task_table,
+    trouble_table,
+)
+
+
+LIBRARIES = "window.vegaEmbed = vegaEmbed;"
 
 
 def write_report(store: AbstractStore, path: Path, title: str) -> Path:
@@ -41,12 +43,8 @@ def write_report(store: AbstractStore, path: Path, title: str) -> Path:
     Raises:
         ValueError: the store has no readable run.
     """
-    records, unreadable = list(store), store.unreadable()
-    if not records:
-        lost = f" ({len(unreadable)} could not be read)" if unreadable else ""
-        raise ValueError(f"there is no run to report on in the store{lost}")
-    kept = ((record.key, store.history(record.key)) for record in records)
-    histories = {key: history for key, history in kept if history is not None}
+    records, histories = read_store(store)
+    unreadable = store.unreadable()
     page = _rendered(
         title=title,
         store_name=store.root.name if isinstance(store, DirectoryStore) else "",
@@ -58,46 +56,53 @@ def write_report(store: AbstractStore, path: Path, title: str) -> Path:
     return path
 
 
-def figures(
-    frame: pd.DataFrame, board: Leaderboard, histories: dict[str, History]
-) -> dict[str, alt.LayerChart]:
-    """Returns all figures of a report by name, in its order."""
-    colors = contender_colors(standing.contender for standing in board.standings)
-
-    def drawn() -> Iterator[tuple[str, alt.LayerChart | None]]:
-        yield "overall", overall_scores(board, colors)
-        yield "cost", cost_scatter(board, colors)
-        for index, card in enumerate(board.tasks):
-            curves = learning_curves(frame, histories, card, colors)
-            yield f"curves-{index}", curves
-            yield f"seeds-{index}", seed_strips(frame, card, colors)
-
-    return {name: chart for name, chart in drawn() if chart is not None}
-
-
 def _contents(
     records: list[Record], histories: dict[str, History], unreadable: int
 ) -> dict[str, Any]:
-    frame = runs_frame(records)
-    board = leaderboard(frame)
-    colors = contender_colors(standing.contender for standing in board.standings)
-    charts = figures(frame, board, histories)
+    findings = findings_of(records, histories)
+    frame, board = findings.frame, findings.board
+    charts = all_figures(findings, histories)
+    about = sections(frame, board, _versions(records))
     return {
-        "summary": summary(frame, board, unreadable),
+        "summary": summary(findings, unreadable),
         "board": board,
-        "overall": overall_table(board, colors),
-        "tasks": task_table(board, colors),
+        "looks": contender_looks(standing.contender for standing in board.standings),
+        "anchors": {section.standing.contender: section.anchor for section in about},
+        "sections": about,
+        "overall": overall_table(board),
+        "tasks": task_table(board),
         "troubles": trouble_table(frame),
-        "costs": cost_table(frame, colors),
+        "costs": cost_table(frame),
+        "lengths": length_table(findings.lengths),
+        "bars": bar_table(board),
         "facts": facts(records),
-        "specs": {name: chart.to_dict() for name, chart in charts.items()},
+        "figures": charts,
+        "drawings": {name: _drawing(chart) for name, chart in charts.items()},
     }
+
+
+def _drawing(figure: Figure) -> Mapping[str, Any]:
+    """What the page's script needs to draw a figure and to save its data."""
+    return {
+        "spec": figure.spec(),
+        "columns": to_columns(figure.rows),
+        "width": max(640, figure.least_width),
+    }
+
+
+def _versions(records: Sequence[Record]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for record in records:
+        model = record.identity.model
+        found.setdefault(model.name, set()).add(model.version)
+    return found
 
 
 def _rendered(**context: Any) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["breakable"] = _breakable
     template = environment.from_string(_text("page.html.j2"))
     return template.render(
         style=Markup(_text("page.css")),
@@ -107,9 +112,14 @@ def _rendered(**context: Any) -> str:
     )
 
 
+def _breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores, and is still the same text."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
 def _library() -> Markup:
     """The drawing library with all it needs, fit for a script element."""
-    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    text = vl_convert.javascript_bundle(LIBRARIES)
     return Markup(text.replace("</script", "<\\/script"))
 
 

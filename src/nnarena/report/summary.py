@@ -1,23 +1,93 @@
-"""A report's first paragraph, and where its runs came from."""
+"""A report's first words, and where its runs came from."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from ..analysis.bootstrap import Interval
+from ..analysis.pairs import LEVEL
+from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
 from ..runs.record import Provenance, Record
-from .words import listed, plural
+from .findings import Findings
+from .words import listed, plural, score_text
 
 
-def summary(frame: pd.DataFrame, board: Leaderboard, unreadable: int) -> list[str]:
-    """Returns what was run, who leads, and what else is to be known: paragraphs."""
-    run = f"{_what_was_run(frame, board)} {_outcomes(frame)}"
-    return [run, board.verdict, " ".join(_rest(board, unreadable))]
+BEYOND = (
+    "Nothing here tells how contenders would do at other sizes, with other recipes of "
+    "training, or on tasks of another kind."
+)
 
 
-def _rest(board: Leaderboard, unreadable: int) -> list[str]:
-    sentences = _solved(board)
+@dataclass(frozen=True)
+class Summary:
+    """What was run, who leads, and what follows from it and what does not."""
+
+    run: str
+    verdict: str
+    can: tuple[str, ...]
+    cannot: tuple[str, ...]
+
+
+def summary(findings: Findings, unreadable: int) -> Summary:
+    """Returns the first words of a page, for readers who know no statistics."""
+    frame, board = findings.frame, findings.board
+    return Summary(
+        run=f"{_what_was_run(frame, board)} {_outcomes(frame)}",
+        verdict=board.verdict,
+        can=(*_solved(board), *_ranked(findings.ranks), *_other_tasks(board)),
+        cannot=(*_limits(findings), *_gaps(board, unreadable), BEYOND),
+    )
+
+
+def _ranked(ranks: RankTable | None) -> list[str]:
+    """Whom the best by rank is surely ahead of, and of whom that cannot be said."""
+    if ranks is None or ranks.note:
+        return []
+    first, *others = ranks.contenders
+    sure = [
+        name
+        for name, p in zip(others, ranks.p_values[0][1:], strict=True)
+        if p < LEVEL and not any({first, name} <= set(c) for c in ranks.cliques)
+    ]
+    open_ = [name for name in others if name not in sure]
+    where = f"By ranks over {plural(len(ranks.tasks), 'task')} {first}, the first,"
+    if not sure:
+        return [f"{where} cannot be told from {listed(open_)}."]
+    if not open_:
+        return [f"{where} is ahead of every other contender."]
+    return [f"{where} is ahead of {listed(sure)}, but not surely of {listed(open_)}."]
+
+
+def _other_tasks(board: Leaderboard) -> list[str]:
+    first = board.standings[0]
+    if first.overall is None or not first.complete or first.task_interval is None:
+        return []
+    percent = round(100 * board.confidence)
+    return [
+        f"{first.contender} has an overall score of {score_text(first.overall)}; with "
+        f"other seeds it would lie {_between(first.interval)}, with other tasks of "
+        f"the same kind {_between(first.task_interval)} ({percent} % intervals)."
+    ]
+
+
+def _between(interval: Interval | None) -> str:
+    if interval is None:
+        return "nobody knows where (one seed)"
+    return f"between {score_text(interval.low)} and {score_text(interval.high)}"
+
+
+def _limits(findings: Findings) -> list[str]:
+    power = findings.board.resolution
+    notes = [power.sentence if power else "", (findings.ranks and findings.ranks.note)]
+    missed = "That no difference was found does not mean that there is none."
+    return [*[note for note in notes if note], missed]
+
+
+def _gaps(board: Leaderboard, unreadable: int) -> list[str]:
+    sentences = []
     short = [s.contender for s in board.standings if not s.complete]
     if short:
         sentences.append(

@@ -19,10 +19,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ..core.problems import UserProblem
 from ..core.registry import UnknownName
 
 
-class SuiteProblem(ValueError):
+class SuiteProblem(UserProblem, ValueError):
     """A suite that cannot be run, in one sentence that names file, key and remedy."""
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pooch
 
+from ..core.problems import UserProblem
 
-class DataProblem(Exception):
+
+class DataProblem(UserProblem):
     """A file that is missing or wrong, in one sentence that says what to do."""
 
 

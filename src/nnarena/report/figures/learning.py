@@ -3,13 +3,101 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
+import pandas as pd
 
-from ..runs.record import History
+from ...analysis.standing import TaskCard
+from ...runs.record import History
+from .figure import Figure, finished, rows_chart
+from .marks import (
+    OKABE_ITO,
+    Looks,
+    Rows,
+    color,
+    dash,
+    in_focus,
+    levels,
+    metric_title,
+    numbers,
+    rows_on,
+    ruler,
+)
 
 
-MOST_POINTS = 80
+MOST_POINTS = 60
 """A curve is thinned to this many points, the last always among them."""
+
+
+def learning_curves(
+    frame: pd.DataFrame,
+    histories: Mapping[str, History],
+    card: TaskCard,
+    looks: Looks,
+    name: str,
+) -> Figure | None:
+    """Returns validation scores over steps: median of the seeds, and their range.
+
+    Of more contenders than there are colors only the bands of those in focus are
+    drawn, as more would hide each other.
+
+    Args:
+        frame: one row per run, from `runs_frame`.
+        histories: histories of the runs by key.
+        card: the task.
+        looks: looks by contender.
+        name: the figure's name.
+
+    Returns:
+        The figure; None where no run of the task has a history.
+    """
+    points = _curves(frame, histories, card, looks)
+    if not points:
+        return None
+    span = ruler(card, [point[end] for point in points for end in ("low", "high")])
+    base = rows_chart().encode(
+        x=alt.X("step:Q", title="training step", axis=alt.Axis(format="~s")),
+        color=color(looks),
+    )
+    band = base.mark_area(strokeWidth=0).encode(
+        y=alt.Y("low:Q", title=None, scale=span.scale, axis=span.axis),
+        y2="high:Q",
+        opacity=in_focus(0.2, 0.0, 0.15 if len(looks) <= len(OKABE_ITO) else 0.0),
+    )
+    line = base.mark_line(strokeWidth=2).encode(
+        y="median:Q",
+        strokeDash=dash(looks),
+        opacity=in_focus(1.0, 0.1),
+        tooltip=["contender:N", "step:Q", *numbers("low", "median", "high"), "seeds:Q"],
+    )
+    return Figure(
+        name,
+        card.task,
+        f"Validation scores on {card.task} during training.",
+        finished(
+            [band, line, *levels(card, span)],
+            280,
+            card.task,
+            metric_title(card, "validation"),
+        ),
+        span.clipped(points, "low", "median", "high"),
+    )
+
+
+def _curves(
+    frame: pd.DataFrame,
+    histories: Mapping[str, History],
+    card: TaskCard,
+    looks: Looks,
+) -> Rows:
+    rows = rows_on(frame, card)
+    return [
+        point
+        for name in looks
+        for point in curve_points(
+            [row for row in rows if row["contender"] == name], histories
+        )
+    ]
 
 
 def curve_points(

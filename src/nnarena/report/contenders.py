@@ -1,0 +1,106 @@
+"""Sections on single contenders: what each is, and how each of its runs went."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from ..analysis.standing import Leaderboard, Standing
+from ..core.references import citation, keys
+from .accounts import Account, model_accounts
+from .prose import to_html
+from .tables import Table, runs_table, standing_table
+from .words import listed, plural
+
+
+@dataclass(frozen=True)
+class Section:
+    """One contender: who it is, in its author's words and in its figures.
+
+    Attributes:
+        anchor: the place in the page.
+        standing: its standing over all tasks.
+        numbers: the numbers that its model was built with.
+        account: its docstring, typeset; empty where its source is not at hand.
+        caveat: what to know of the account; empty where there is nothing.
+        citation: the work that it is from.
+        scores: how it did on every task.
+        runs: each of its runs.
+        losses: how many of them diverged or failed, in words.
+    """
+
+    anchor: str
+    standing: Standing
+    numbers: str
+    account: Markup
+    caveat: str
+    citation: str
+    scores: Table
+    runs: Table
+    losses: str
+
+
+def sections(
+    frame: pd.DataFrame, board: Leaderboard, versions: dict[str, set[str]]
+) -> list[Section]:
+    """Returns a section for every contender, in the leaderboard's order.
+
+    Args:
+        frame: one row per run, from `runs_frame`.
+        board: the standings.
+        versions: the versions of each model that ran, by the model's name.
+    """
+    groups = {str(name): rows for name, rows in frame.groupby("contender", sort=False)}
+    return [
+        _section(f"contender-{index}", standing, groups[standing.contender], versions)
+        for index, standing in enumerate(board.standings)
+    ]
+
+
+def _section(
+    anchor: str, standing: Standing, rows: pd.DataFrame, versions: dict[str, set[str]]
+) -> Section:
+    runs = [dict(row) for row in rows.to_dict("records")]
+    model = runs[0]["model"]
+    account = model_accounts().get(model)
+    return Section(
+        anchor=anchor,
+        standing=standing,
+        numbers=runs[0]["model_numbers"],
+        account=to_html(account.docstring) if account else Markup(""),
+        caveat=_caveat(account, model, versions.get(model, set())),
+        citation=_citation(account),
+        scores=standing_table(standing),
+        runs=runs_table(runs, f"Every run of {standing.contender}"),
+        losses=_losses(standing),
+    )
+
+
+def _caveat(account: Account | None, model: str, ran: set[str]) -> str:
+    if account is None:
+        return f"{model} comes from outside of this package, and so do its equations."
+    if ran <= {account.version}:
+        return ""
+    return (
+        f"These words are of version {account.version}; the runs are of "
+        f"{listed(sorted(ran))} and may have been made by something else."
+    )
+
+
+def _citation(account: Account | None) -> str:
+    if account is None:
+        return ""
+    return citation(account.source) if account.source in keys() else account.source
+
+
+def _losses(standing: Standing) -> str:
+    lost = [
+        f"{count} {what}"
+        for count, what in (
+            (standing.diverged, "diverged"),
+            (standing.failed, "failed"),
+        )
+        if count
+    ]
+    runs = plural(standing.runs, "run")
+    return f"{runs}, of which {listed(lost)}" if lost else f"{runs}, all finished"

@@ -1,0 +1,68 @@
+"""What the statistics of a store came to: all that a page or an export shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..analysis.costs import CostTable, cost_table
+from ..analysis.frame import runs_frame
+from ..analysis.leaderboard import leaderboard
+from ..analysis.length import LengthCurve, length_curves
+from ..analysis.ranks import RankTable, rank_table
+from ..analysis.scores import Scores, scores_of
+from ..analysis.standing import Leaderboard
+from ..runs.record import History, Record
+from ..runs.store import AbstractStore
+
+
+SEED = 0
+"""Decides the draws of every bootstrap: equal stores give equal pages."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The runs as a table, and what each part of the analysis says of them."""
+
+    frame: pd.DataFrame
+    board: Leaderboard
+    scores: Scores
+    ranks: RankTable | None
+    costs: CostTable
+    lengths: tuple[LengthCurve, ...]
+
+
+def findings_of(
+    records: Sequence[Record], histories: Mapping[str, History]
+) -> Findings:
+    """Returns the statistics of runs; the same runs give the same ones.
+
+    Raises:
+        ValueError: there are no runs.
+    """
+    frame = runs_frame(records, histories.get)
+    scores = scores_of(frame)
+    return Findings(
+        frame=frame,
+        board=leaderboard(frame, seed=SEED),
+        scores=scores,
+        ranks=rank_table(scores),
+        costs=cost_table(frame),
+        lengths=length_curves(frame, np.random.default_rng(SEED)),
+    )
+
+
+def read_store(store: AbstractStore) -> tuple[list[Record], dict[str, History]]:
+    """Returns the records of a store, and the histories that it keeps, by key.
+
+    Raises:
+        ValueError: the store has no readable run.
+    """
+    records = list(store)
+    if not records:
+        count = len(store.unreadable())
+        lost = f" ({count} could not be read)" if count else ""
+        raise ValueError(f"there is no run to report on in the store{lost}")
+    kept = ((record.key, store.history(record.key)) for record in records)
+    return records, {key: history for key, history in kept if history is not None}
