@@ -105,6 +105,7 @@ def make_record(
             peak_bytes=peak_bytes,
             program_bytes=20_000_000,
             matmul_flops_per_step=4_000_000,
+            state_size=64,
         ),
         provenance=provenance,
     )

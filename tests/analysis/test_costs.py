@@ -40,10 +40,12 @@ def test_the_costs_of_a_store():
         for task in ("copy", "recall")
         for seed in range(3)
     ]
-    table = cost_table(runs_frame([*records, make_record("ncp", "copy")]))
+    frame = runs_frame([*records, make_record("ncp", "copy")])
+    frame.loc[frame.contender == "elman", "state_size"] = np.nan
+    table = cost_table(frame)
     assert [price.contender for price in table.prices] == ["elman", "gru", "lstm"]
     assert table.prices[1].costs["seconds_per_step"] == 20.0 / 2000
     assert table.fronts["seconds_per_step"] == ("gru",)
     assert table.fronts["parameters"] == ("lstm", "gru")
-    assert "state_size" not in table.fronts
-    assert table.missing == {"state_size": ("elman", "gru", "lstm")}
+    assert table.fronts["state_size"] == ("gru",)
+    assert table.missing == {"state_size": ("elman",)}

@@ -30,7 +30,7 @@ NUMBERS = (
     *("normalized", "credited", "counted_score", "chance", "best", "bar"),
     *("solve_step", "solve_seconds", "length"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),
-    *("peak_bytes", "program_bytes", "matmul_flops_per_step"),
+    *("peak_bytes", "program_bytes", "matmul_flops_per_step", "state_size"),
 )
 FLAGS = ("solved", "higher_is_better")
 COLUMNS = (*TEXT, *SERIES, *SETUP, *WHOLE, *NUMBERS, *FLAGS)

@@ -11,6 +11,7 @@ from jaxtyping import PyTree
 
 from ..core.registry import Entry
 from ..core.types import Key, Signature
+from ..nn.parametrization import resolve
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
 from .sequence import READOUTS, Recurrent, SequenceModel, make_embed, make_head
@@ -104,6 +105,22 @@ def count_parameters(model: PyTree) -> int:
     """Returns how many numbers training may change, of a model or of its shapes."""
     leaves = [leaf for leaf in jax.tree.leaves(model) if hasattr(leaf, "dtype")]
     return sum(x.size for x in leaves if jnp.issubdtype(x.dtype, jnp.inexact))
+
+
+def count_state(model: PyTree) -> int | None:
+    """Returns how many numbers a model, or its shapes, carries from step to step.
+
+    None for what looks back at its inputs instead, as attention does, and for whole
+    models of their own, of which the arena knows no step.
+    """
+    layers = model.layers if isinstance(model, SequenceModel) else ()
+    cells = [layer.cell for layer in layers if isinstance(layer, Recurrent)]
+    if not cells or len(cells) < len(layers):
+        return None
+    states = eqx.filter_eval_shape(
+        lambda cells: [resolve(cell).init_state() for cell in cells], cells
+    )
+    return sum(state.size for state in jax.tree.leaves(states))
 
 
 def fit_width(contender: Contender, signature: Signature, *, parameters: int) -> int:

@@ -77,9 +77,9 @@ def task_table(board: Leaderboard) -> Table:
 def cost_table(frame: pd.DataFrame) -> Table:
     """Returns what every contender cost on every task: means over its runs."""
     heads = ("contender", "task", "parameters", "compiling", "running", "one step")
-    more = ("peak memory", "program memory", "matrix FLOPs per step")
+    more = ("peak memory", "program memory", "matrix FLOPs per step", "state")
     columns = ("compile_seconds", "run_seconds", "seconds_per_step")
-    sizes = ("peak_bytes", "program_bytes", "matmul_flops_per_step")
+    sizes = ("peak_bytes", "program_bytes", "matmul_flops_per_step", "state_size")
     rows = []
     for (contender, task), group in _groups(frame).items():
         means = {n: _mean(group, n) for n in ("parameters", *columns, *sizes)}
@@ -90,7 +90,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
                 _number(means["parameters"], count_text),
                 *(_number(means[name], seconds_text) for name in columns),
                 *(_number(means[name], bytes_text) for name in sizes[:2]),
-                _number(means[sizes[2]], count_text),
+                *(_number(means[name], count_text) for name in sizes[2:]),
             )
         )
     heads = _heads((*heads, *more), words={"contender", "task"})

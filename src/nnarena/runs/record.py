@@ -91,6 +91,7 @@ class Cost(Part):
     `program_bytes` what the compiled program asks for its arrays.
     `matmul_flops_per_step` counts the matrix products of one training step, forward
     and backward, and nothing else; it is missing where the count is not exact.
+    `state_size` is how many numbers are carried from step to step, if any are.
     """
 
     compile_seconds: float = 0.0
@@ -98,6 +99,7 @@ class Cost(Part):
     peak_bytes: int | None = None
     program_bytes: int | None = None
     matmul_flops_per_step: int | None = None
+    state_size: int | None = None
 
 
 class Provenance(Part):

@@ -152,6 +152,7 @@ class Ledger:
                 peak_bytes=provenance.peak_memory(),
                 program_bytes=program_bytes,
                 matmul_flops_per_step=matmul_flops_per_step,
+                state_size=self.job.state_size,
             ),
             provenance=Provenance(
                 started_at=self.started_at,
