@@ -42,6 +42,7 @@ def test_every_job_ends_in_a_record(session):
         assert record.result.steps == 20
         assert record.result.test_score is not None
         assert record.cost.run_seconds > 0
+        assert record.cost.state_size == record.identity.width  # elman's
         history = session.store.history(record.key)
         assert history is not None
         assert history.series["step"] == [4, 8, 12, 16, 20]

@@ -138,6 +138,7 @@ class Ledger:
         *,
         program_bytes: int | None = None,
         matmul_flops_per_step: int | None = None,
+        state_size: int | None = None,
     ) -> Record:
         """Returns the record of the run."""
         return Record(
@@ -152,7 +153,7 @@ class Ledger:
                 peak_bytes=provenance.peak_memory(),
                 program_bytes=program_bytes,
                 matmul_flops_per_step=matmul_flops_per_step,
-                state_size=self.job.state_size,
+                state_size=state_size,
             ),
             provenance=Provenance(
                 started_at=self.started_at,

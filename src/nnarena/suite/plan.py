@@ -11,7 +11,7 @@ from ..core.registry import import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
-from ..models.contender import Contender, count_parameters, count_state, fit_width
+from ..models.contender import Contender, count_parameters, fit_width
 from ..runs.record import Entrant, Identity
 from ..tasks import TASKS, AbstractTask
 from ..training.base import AbstractTrainer
@@ -30,7 +30,6 @@ class Job(BaseModel):
     identity: Identity
     family: str
     parameters: int
-    state_size: int | None = None
     scoring: Scoring
     plugins: tuple[str, ...] = ()
 
@@ -152,8 +151,7 @@ def _cell_jobs(
     made = make_task(task)
     width = choose_width(suite, model, made.signature)
     entry, settings = TASKS[task.name], TASKS[task.name].settings(task.numbers)
-    shapes = contender.shapes(made.signature, width)
-    parameters, state_size = count_parameters(shapes), count_state(shapes)
+    parameters = count_parameters(contender.shapes(made.signature, width))
     return [
         Job(
             identity=Identity(
@@ -167,7 +165,6 @@ def _cell_jobs(
             ),
             family=contender.entry.family,
             parameters=parameters,
-            state_size=state_size,
             scoring=made.scoring,
             plugins=plugins,
         )

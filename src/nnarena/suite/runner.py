@@ -11,6 +11,7 @@ from jaxtyping import PyTree
 
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
+from ..models.contender import count_state
 from ..runs.store import AbstractStore
 from ..tasks.base import Splits
 from ..tasks.files import DataFolder
@@ -176,6 +177,7 @@ class Runner:
         tested = program.test(state)
         loss, score = np.asarray(tested.mean_loss), np.asarray(tested.mean_score)
         weights = arrays_by_path(program.best(state))
+        state_size = _state_size(ledgers[0].job)
         for index, ledger in enumerate(ledgers):
             result = ledger.result(
                 float(_of_seed(loss, index)), float(_of_seed(score, index))
@@ -184,11 +186,19 @@ class Runner:
                 result,
                 program_bytes=program.bytes,
                 matmul_flops_per_step=program.matmul_flops_per_step,
+                state_size=state_size,
             )
             part = _part(weights, index, len(ledgers))
             self.store.put(record, ledger.history(), part)
             told = {"test_score": result.test_score}
             yield Event(kind="done", key=record.key, figures=told, text=result.outcome)
+
+
+def _state_size(job: Job) -> int | None:
+    """Returns how many numbers the contender of a job carries from step to step."""
+    assembled = assemble(job)
+    signature = assembled.task.signature
+    return count_state(assembled.contender.shapes(signature, assembled.width))
 
 
 def record_failure(store: AbstractStore, ledger: Ledger, reason: str) -> Event:
