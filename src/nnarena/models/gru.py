@@ -43,7 +43,6 @@ class GRU(AbstractCell):
         start: str = "gates",
         key: Key,
     ):
-        initializers.require_start(start)
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(
             features, hidden, gates=3, start=start, key=input_key

@@ -46,7 +46,6 @@ class LSTM(AbstractCell):
         start: str = "gates",
         key: Key,
     ):
-        initializers.require_start(start)
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(
             features, hidden, gates=4, start=start, key=input_key

@@ -27,7 +27,7 @@ def glorot(
     With gates, that many such matrices side by side, `(inputs, gates * outputs)`; as
     one "matrix" the outputs of all gates count, and the start is narrower.
     """
-    fan_out = gates * outputs if start == "matrix" else outputs
+    fan_out = gates * outputs if _as_one(start) else outputs
     limit = math.sqrt(6.0 / (inputs + fan_out))
     shape = (inputs, gates * outputs)
     return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
@@ -41,13 +41,13 @@ def orthogonal(size: int, *, gates: int = 1, start: str = "gates", key: Key) -> 
     "matrix", `(size, gates * size)` has orthonormal rows: a state keeps its norm over
     all gates together, not in each.
     """
-    tall = (1, gates * size, size) if start == "matrix" else (gates, size, size)
+    tall = (1, gates * size, size) if _as_one(start) else (gates, size, size)
     q, r = jnp.linalg.qr(jax.random.normal(key, tall))
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]
-    return q[0].T if start == "matrix" else jnp.concatenate(q, axis=1)
+    return q[0].T if _as_one(start) else jnp.concatenate(q, axis=1)
 
 
-def require_start(start: str) -> None:
-    """Raises a ValueError if there is no such start."""
+def _as_one(start: str) -> bool:
     if start not in STARTS:
         raise ValueError(f"start {start!r} is none of {', '.join(STARTS)}")
+    return start == "matrix"

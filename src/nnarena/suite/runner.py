@@ -49,6 +49,7 @@ class Runner:
     def __init__(self, store: AbstractStore, data: DataFolder, executor: str):
         self.store, self.data, self.executor = store, data, executor
         self._compiled: tuple[tuple[str, int], AbstractProgram] | None = None
+        self._state_size: int | None = None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Does one job, or several that differ in their seed as one array program.
@@ -104,6 +105,7 @@ class Runner:
                 seeds=len(jobs) if len(jobs) > 1 else None,
             )
             self._compiled = (wanted, program)
+            self._state_size = _state_size(assembled)
             ledgers[0].compile_seconds = time.perf_counter() - begun
         return self._compiled[1]
 
@@ -177,7 +179,6 @@ class Runner:
         tested = program.test(state)
         loss, score = np.asarray(tested.mean_loss), np.asarray(tested.mean_score)
         weights = arrays_by_path(program.best(state))
-        state_size = _state_size(ledgers[0].job)
         for index, ledger in enumerate(ledgers):
             result = ledger.result(
                 float(_of_seed(loss, index)), float(_of_seed(score, index))
@@ -186,7 +187,7 @@ class Runner:
                 result,
                 program_bytes=program.bytes,
                 matmul_flops_per_step=program.matmul_flops_per_step,
-                state_size=state_size,
+                state_size=self._state_size,
             )
             part = _part(weights, index, len(ledgers))
             self.store.put(record, ledger.history(), part)
@@ -194,9 +195,8 @@ class Runner:
             yield Event(kind="done", key=record.key, figures=told, text=result.outcome)
 
 
-def _state_size(job: Job) -> int | None:
-    """Returns how many numbers the contender of a job carries from step to step."""
-    assembled = assemble(job)
+def _state_size(assembled: Assembled) -> int | None:
+    """Returns how many numbers a contender carries from step to step."""
     signature = assembled.task.signature
     return count_state(assembled.contender.shapes(signature, assembled.width))
 
