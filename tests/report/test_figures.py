@@ -11,6 +11,7 @@ from nnarena.analysis.length import length_curves
 from nnarena.analysis.ranks import RankTable
 from nnarena.analysis.scores import scores_of
 from nnarena.analysis.standing import TaskCard
+from nnarena.analysis.words import listed
 from nnarena.report.figures import all_figures, contender_looks
 from nnarena.report.figures.costs import cost_scatters
 from nnarena.report.figures.figure import slugs
@@ -27,7 +28,6 @@ from nnarena.report.words import (
     bytes_text,
     count_text,
     interval_text,
-    listed,
     score_text,
     seconds_text,
 )

@@ -13,6 +13,7 @@ from scipy import optimize, stats
 
 from .pairs import LEVEL, rank_test, seeds_needed, smallest_p
 from .scores import Scores
+from .words import plural
 
 
 POWER = 0.8
@@ -148,8 +149,8 @@ def _sentence(
 ) -> str:
     contenders, tasks = shape
     design = (
-        f"With {contenders} contenders, {_counted(tasks, 'task')} and "
-        f"{_counted(seeds, 'seed')} "
+        f"With {contenders} contenders, {plural(tasks, 'task')} and "
+        f"{plural(seeds, 'seed')} "
     )
     if overall is None:
         return design + "no difference, however large, can be told from chance."
@@ -192,7 +193,3 @@ def _p_of_wins(wins: int, runs: int) -> float:
     places = [runs + 0.0] * full + ([rest - 0.5] if full < runs else [])
     first = np.array((places + [-1.0] * runs)[:runs])
     return rank_test(first + 1e-6 * np.arange(runs), second)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -17,6 +17,7 @@ from .pairs import FEW_SEEDS, Pair, contender_pairs, why_no_stars
 from .scores import Scores
 from .signed_rank import Posterior, signed_rank
 from .verdict import LIKELY, probability_text
+from .words import listed
 
 
 Answer = Literal["better", "worse", "cannot tell"]
@@ -137,11 +138,5 @@ def _by_task(pairs: Sequence[Pair]) -> str:
         "worse on": [p.task for p in pairs if p.settled and p.superiority < 0.5],
         "undecided on": [p.task for p in pairs if not p.settled],
     }
-    told = [f"{word} {_listed(tasks)}" for word, tasks in groups.items() if tasks]
+    told = [f"{word} {listed(tasks)}" for word, tasks in groups.items() if tasks]
     return f"; task by task it is {', '.join(told)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -6,11 +6,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..analysis.standing import Leaderboard, Standing
+from ..analysis.words import listed, plural
 from ..core.references import citation, keys
 from .accounts import Account, model_accounts
 from .prose import to_html
 from .tables import Table, runs_table, standing_table
-from .words import listed, plural
 
 
 @dataclass(frozen=True)

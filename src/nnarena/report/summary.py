@@ -10,9 +10,10 @@ from ..analysis.bootstrap import Interval
 from ..analysis.pairs import LEVEL
 from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
+from ..analysis.words import listed, plural
 from ..runs.record import Provenance, Record
 from .findings import Findings
-from .words import listed, plural, score_text
+from .words import score_text
 
 
 BEYOND = (

@@ -53,16 +53,6 @@ def count_text(count: Number | None) -> str:
     return f"{count:,.0f}" if count < 1e6 else _prefixed(count).strip()
 
 
-def plural(count: int, noun: str) -> str:
-    """Returns "1 run", "2 runs"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def listed(names: list[str]) -> str:
-    """Returns "a", "a and b" or "a, b and c"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
 def _prefixed(value: Number) -> str:
     units = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
     size, unit = next((u for u in units if value >= u[0]), (1.0, ""))
