@@ -228,6 +228,9 @@ def test_the_overall_score_has_two_intervals_and_a_middle():
     assert standing.iqm_interval is not None
     assert standing.iqm is not None
     assert standing.iqm_interval.low <= standing.iqm <= standing.iqm_interval.high
+    others = standing.iqm_task_interval
+    assert others is not None
+    assert others.low <= standing.iqm <= others.high
     assert board_of(CLEAR).standings[0].task_interval is None
 
 

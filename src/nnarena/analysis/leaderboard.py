@@ -117,7 +117,14 @@ def _standing(
 
 def _overall(matrix: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
     """The figures over tasks of one contender's `(runs, tasks)`."""
-    names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
+    names = (
+        "overall",
+        "interval",
+        "task_interval",
+        "iqm",
+        "iqm_interval",
+        "iqm_task_interval",
+    )
     if not matrix.size:
         return dict.fromkeys(names)
     return {
@@ -126,6 +133,7 @@ def _overall(matrix: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
         "task_interval": task_interval(matrix, rng),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": aggregate_interval(matrix, rng, aggregate=iqm_over_tasks),
+        "iqm_task_interval": task_interval(matrix, rng, aggregate=iqm_over_tasks),
     }
 
 

@@ -66,7 +66,7 @@ class Standing:
     the tasks that have a judged run; those that have none are in `missing`, and make
     it incomplete. `interval` says how it would move had the seeds been others,
     `task_interval` had the tasks been others. `iqm` is the interquartile mean of all
-    credited scores, with `iqm_interval` for other seeds. `seeds` is the fewest judged
+    credited scores, with its own two intervals. `seeds` is the fewest judged
     runs on a task that has any. `parameters` and `peak_bytes` are the largest,
     `run_seconds` the mean over tasks of the mean over runs.
     """
@@ -79,6 +79,7 @@ class Standing:
     task_interval: Interval | None
     iqm: float | None
     iqm_interval: Interval | None
+    iqm_task_interval: Interval | None
     complete: bool
     missing: tuple[str, ...]
     seeds: int
