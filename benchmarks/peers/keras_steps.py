@@ -65,7 +65,7 @@ LAYERS: dict[str, Callable[[int], keras.layers.Layer]] = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
     "ct_rnn": lambda hidden: keras.layers.RNN(CTRNNCell(hidden)),
-    "cfc": CfC,
+    "cfc": lambda hidden: CfC(hidden, backbone_units=hidden),
     "ncp": lambda hidden: LTC(NCP(**circuit(hidden))),
 }
 XLA = "_xla"

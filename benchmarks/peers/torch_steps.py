@@ -48,9 +48,9 @@ class OfPackage(nn.Module):
 
     time_first = True
 
-    def __init__(self, make: Callable[..., nn.Module], hidden: int, units: int | NCP):
+    def __init__(self, make: Callable[..., nn.Module], hidden: int, **numbers: object):
         super().__init__()
-        self.layer = make(hidden, units, batch_first=False, return_sequences=False)
+        self.layer = make(hidden, batch_first=False, return_sequences=False, **numbers)
         self.output_size = hidden
 
     def forward(self, xs: Tensor) -> Tensor:
@@ -113,8 +113,12 @@ LAYERS: dict[str, Callable[[Sizes], nn.Module]] = {
     "exp_unitary": lambda sizes: ExpUnitary(sizes.hidden),
     "unitary_rnn": lambda sizes: UnitaryRNN(sizes.hidden),
     "dnc": lambda sizes: DNC(sizes.hidden),
-    "cfc": lambda sizes: OfPackage(CfC, sizes.hidden, sizes.hidden),
-    "ncp": lambda sizes: OfPackage(LTC, sizes.hidden, NCP(**circuit(sizes.hidden))),
+    "cfc": lambda sizes: OfPackage(
+        CfC, sizes.hidden, units=sizes.hidden, backbone_units=sizes.hidden
+    ),
+    "ncp": lambda sizes: OfPackage(
+        LTC, sizes.hidden, units=NCP(**circuit(sizes.hidden))
+    ),
     "transformer": lambda sizes: Transformer(sizes.hidden, time=sizes.time),
 }
 

@@ -37,13 +37,16 @@ class CfC(AbstractCell):
     approximate solution of the liquid network itself:
     $h_t = A - A \odot \tilde f \odot e^{-\Delta t (|w| + |\tilde f|)}$ with
     $\tilde f = z V + c$. The backbone $z$ has `backbone_layers` layers of
-    `backbone_units` units, without any $V$ reads $[x_t, h_{t-1}]$ itself.
+    `backbone_units` units, as many as `hidden` unless told otherwise; with no layer,
+    $V$ reads $[x_t, h_{t-1}]$ itself.
 
-    The equations and sizes are those of the authors' code (`ncps`), where the gate has
-    a bias $s$ that depends on the input too, which the paper's $\sigma(-f \Delta t)$
-    has not; one matrix holds all four heads. It differs in the start of "pure": $A$
-    and $w$ are 1, since $|w|$ has no gradient at the 0 of the first code. Matrices
-    start Glorot-uniform, each head by itself, biases zero. No dropout.
+    The equations are those of the authors' code (`ncps`), whose gate has a term $s$
+    beside the paper's; here one matrix holds all four heads. Its backbones have 128
+    units whatever the width, with which a cell of 8 was slow to learn: where it left
+    0.59 to 0.80 of the error in sums of sequences, as many as `hidden` left 0.09 to
+    0.11 (five seeds, 400 steps). In "pure" $A$ and $w$ start at 1, since $|w|$ has no
+    gradient at 0. Matrices start Glorot-uniform, each head by itself, biases zero.
+    No dropout.
     """
 
     backbone_weights: tuple[Float[Array, "inputs units"], ...]
@@ -61,12 +64,13 @@ class CfC(AbstractCell):
         hidden: int,
         *,
         mode: Mode = "default",
-        backbone_units: int = 128,
+        backbone_units: int | None = None,
         backbone_layers: int = 1,
         key: Key,
     ):
         if mode not in HEADS:
             raise ValueError(f"mode {mode!r} is none of {', '.join(HEADS)}")
+        backbone_units = hidden if backbone_units is None else backbone_units
         if backbone_units < 1 or backbone_layers < 0:
             raise ValueError(
                 "a backbone needs at least one unit and no negative number of layers, "
@@ -105,7 +109,7 @@ class CfC(AbstractCell):
         return h, h
 
     def _gated(
-        self, heads: Float[Array, " 4*hidden"], dt: Scalar
+        self, heads: Float[Array, " heads"], dt: Scalar
     ) -> Float[Array, " hidden"]:
         f, g, slope, shift = jnp.split(heads, 4)
         f, g = jnp.tanh(f), jnp.tanh(g)
