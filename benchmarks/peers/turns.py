@@ -55,11 +55,14 @@ def serve(names: list[str], build: Callable[[str, Sizes, str], Peer]) -> None:
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("name", choices=names)
-    for size in ("time", "batch", "hidden"):
-        parser.add_argument(size, type=int)
-    parser.add_argument("--device", default="cpu")
+    parser = argparse.ArgumentParser(
+        description="Takes training steps: as many as each line of the input says."
+    )
+    parser.add_argument("name", choices=names, metavar="name", help=", ".join(names))
+    parser.add_argument("time", type=int, help="steps of a sequence")
+    parser.add_argument("batch", type=int, help="sequences of a batch")
+    parser.add_argument("hidden", type=int, help="units of the layer")
+    parser.add_argument("--device", default="cpu", help="as the framework names it")
     return parser.parse_args()
 
 

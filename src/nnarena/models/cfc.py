@@ -1,7 +1,5 @@
 """The closed-form continuous-time network."""
 
-from typing import Literal
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,8 +11,8 @@ from . import MODELS
 from .base import AbstractCell
 
 
-Mode = Literal["default", "no_gate", "pure"]
-HEADS: dict[Mode, int] = {"default": 4, "no_gate": 4, "pure": 1}
+HEADS = {"default": 4, "no_gate": 4, "pure": 1}
+"""How many heads read the backbone, by mode."""
 
 
 @MODELS.register("cfc", family="continuous time", source="hasani2022closed")
@@ -56,14 +54,14 @@ class CfC(AbstractCell):
     rate: Float[Array, " hidden"] | None
     amplitude: Float[Array, " hidden"] | None
     hidden_size: int = eqx.field(static=True)
-    mode: Mode = eqx.field(static=True)
+    mode: str = eqx.field(static=True)
 
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        mode: Mode = "default",
+        mode: str = "default",
         backbone_units: int | None = None,
         backbone_layers: int = 1,
         key: Key,
@@ -105,20 +103,21 @@ class CfC(AbstractCell):
         ):
             z = lecun_tanh(z @ weight + bias)
         heads = z @ self.head_weight + self.head_bias
-        h = self._pure(heads, dt) if self.mode == "pure" else self._gated(heads, dt)
+        if self.rate is None or self.amplitude is None:
+            h = self._gated(heads, dt)
+        else:
+            decay = jnp.exp(-dt * (jnp.abs(self.rate) + jnp.abs(heads)))
+            h = self.amplitude * (1.0 - heads * decay)
         return h, h
 
     def _gated(
         self, heads: Float[Array, " heads"], dt: Scalar
     ) -> Float[Array, " hidden"]:
+        """Returns the state of the modes that have a gate."""
         f, g, slope, shift = jnp.split(heads, 4)
         f, g = jnp.tanh(f), jnp.tanh(g)
         gate = jax.nn.sigmoid(slope * dt + shift)
         return f + gate * (g if self.mode == "no_gate" else g - f)
-
-    def _pure(self, f: Float[Array, " hidden"], dt: Scalar) -> Float[Array, " hidden"]:
-        decay = jnp.exp(-dt * (jnp.abs(self.rate) + jnp.abs(f)))
-        return self.amplitude * (1.0 - f * decay)
 
 
 def lecun_tanh(z: Float[Array, " units"]) -> Float[Array, " units"]:
