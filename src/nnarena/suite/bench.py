@@ -22,6 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from .birth import birth_environment
+
 
 Cores = Literal["one", "all"]
 
@@ -96,8 +98,6 @@ class Turns:
 
 def order_turns(order: Order) -> Turns:
     """Returns the process that times a contender of the arena."""
-    from .pool import birth_environment
-
     environment = birth_environment(threads=order.cores == "all")
     command = [sys.executable, "-m", "nnarena.suite.bench", order.model_dump_json()]
     return Turns(command, environment)
@@ -109,9 +109,9 @@ class Timing:
 
     seconds: np.ndarray
 
-    @property
-    def medians(self) -> np.ndarray:
-        return np.median(self.seconds, axis=0)
+    def quartiles(self, of: int) -> np.ndarray:
+        """Returns the lower quartile, median and upper quartile of one process."""
+        return np.quantile(self.seconds[:, of], [0.25, 0.5, 0.75])
 
     def ratios(self, over: int, under: int) -> np.ndarray:
         """Returns the lower quartile, median and upper quartile of paired ratios."""
