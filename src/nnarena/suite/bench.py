@@ -11,6 +11,7 @@ with threads and allocator of its own. What this module runs as a child:
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +27,9 @@ from .birth import birth_environment
 
 
 Cores = Literal["one", "all"]
+
+ERROR = re.compile(r"[\w.]+(Error|Exception|Problem): ")
+"""How the last line of a traceback begins; frameworks add hints after it."""
 
 
 class Order(BaseModel):
@@ -93,7 +97,8 @@ class Turns:
             return json.loads(line)
         _, errors = self.process.communicate()
         said = errors.strip().splitlines() or ["it said nothing"]
-        raise TurnsProblem(said[-1])
+        errors_said = [line for line in said if ERROR.match(line)]
+        raise TurnsProblem((errors_said or said)[-1])
 
 
 def order_turns(order: Order) -> Turns:
