@@ -5,6 +5,21 @@ from typing import Annotated
 
 import typer
 
+from .options import (
+    AsJson,
+    MemoryLimit,
+    Models,
+    Parameters,
+    Results,
+    ResultsArgument,
+    Seeds,
+    Steps,
+    SuiteArgument,
+    Tasks,
+    TimeLimit,
+    Workers,
+)
+
 
 app = typer.Typer(
     name="arena",
@@ -12,57 +27,13 @@ app = typer.Typer(
         "Neural Network Arena: which sequence models remember, how far back, how "
         "surely, and at what cost."
     ),
-    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage.",
+    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage or a folder "
+    "that cannot be written, 130 stopped by Ctrl-C, 143 by SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SuiteArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A suite of the package (see `arena list suites`) or FILE.toml."
-    ),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--models",
-        "-m",
-        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
-        "registers some; several by commas or by repeating.",
-    ),
-]
-Tasks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tasks",
-        "-t",
-        help="Tasks instead of the suite's: NAME or NAME(number=value).",
-    ),
-]
-Seeds = Annotated[
-    int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
-]
-Parameters = Annotated[
-    int | None,
-    typer.Option(
-        "--parameters", "-p", min=1, help="Budget: each width is solved to meet it."
-    ),
-]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
-Results = Annotated[
-    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
-]
-ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
-    ),
-]
 
 
 def _version(wanted: bool) -> bool:
@@ -96,16 +67,34 @@ def run(
     steps: Steps = None,
     results: Results = Path("results"),
     workers: Workers = None,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
     Runs that are already in the results folder are not repeated, and an interrupted
-    run goes on where it stopped: give the same command again.
+    run goes on where it stopped: give the same command again. Ctrl-C stops after the
+    checks in hand, a second one at once; `arena status` looks on from elsewhere.
     """
     from .request import Request
     from .run import run_suite
 
-    run_suite(Request(suite, models, tasks, seeds, parameters, steps), results, workers)
+    request = Request(suite, models, tasks, seeds, parameters, steps)
+    run_suite(request, results, workers, time_limit, memory_limit)
+
+
+@app.command()
+def status(
+    results: ResultsArgument = Path("results"),
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show what is done, running, failed and left in a folder of results."""
+    from .status import show_status
+
+    show_status(results, as_json=json, live=follow)
 
 
 @app.command()

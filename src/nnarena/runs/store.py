@@ -28,7 +28,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
-from .claims import Claim, take
+from .claims import Claim, is_claimed, take
 from .record import History, Record, read_record, to_json
 
 
@@ -122,6 +122,10 @@ class AbstractStore(abc.ABC):
         A store that cannot lock grants every claim: a run that is done twice ends
         twice with the same bits.
         """
+
+    @abc.abstractmethod
+    def claimed(self) -> set[str]:
+        """Returns the keys that a process has in hand, as far as locks tell."""
 
 
 class DirectoryStore(AbstractStore):
@@ -220,6 +224,10 @@ class DirectoryStore(AbstractStore):
 
     def claim(self, key: str) -> Claim | None:
         return take(self._path("claims", key))
+
+    def claimed(self) -> set[str]:
+        keys = self.keys("claims")
+        return {key for key in keys if is_claimed(self._path("claims", key))}
 
     def _path(self, kind: str, key: str) -> Path:
         if not (key.isalnum() and key.isascii()):

@@ -14,11 +14,11 @@ from ..runs.store import DirectoryStore
 from . import provenance
 from .checkpoints import load_checkpoint
 from .events import ENDS, Event
-from .executors import AbstractExecutor, by_program
+from .executors import AbstractExecutor
 from .keeping import done_elsewhere, record_failure
 from .ledger import Ledger
 from .limits import NO_LIMITS, Limits
-from .plan import Job
+from .plan import Job, by_program
 from .worker_process import Inbox, WorkerProcess
 
 
