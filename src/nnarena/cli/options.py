@@ -53,7 +53,7 @@ Workers = Annotated[
 TimeLimit = Annotated[
     str | None,
     typer.Option(
-        help="Longest time of a run's training, as 90s, 30m or 2h; one that takes longer "
+        help="Longest training of a run, as 90s, 30m or 2h; one that takes longer "
         "is recorded as failed."
     ),
 ]

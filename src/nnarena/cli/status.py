@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from ..runs.progress import Progress
 from ..runs.store import AbstractStore, DirectoryStore
 from ..runs.survey import RunState, Survey, survey
 from ..suite.events import Event
@@ -82,10 +84,27 @@ def _table(runs: list[RunState]) -> Table:
             f"{step:.0f}/{run.run.total_steps:.0f}",
             number(figures.get("train_loss")),
             number(figures.get("validation_score")),
-            f"{duration(progress.quiet_seconds())} ago" if progress else "none yet",
+            _ago(progress) if progress else "none yet",
             where if run.state == "running" else "interrupted",
         )
     return table
+
+
+def quiet_seconds(progress: Progress) -> float | None:
+    """Returns the time since the last sign of life of a run, by this machine's clock.
+
+    None where what was said is no date. A clock may have been set back: never below 0.
+    """
+    try:
+        gone = datetime.now(UTC) - datetime.fromisoformat(progress.told_at)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, gone.total_seconds())
+
+
+def _ago(progress: Progress) -> str:
+    seconds = quiet_seconds(progress)
+    return "unknown" if seconds is None else f"{duration(seconds)} ago"
 
 
 def _failure(run: RunState, store: DirectoryStore) -> str:
@@ -153,7 +172,7 @@ def _run_json(run: RunState) -> dict[str, Any]:
         told |= {
             "step": progress.step,
             "seconds": progress.seconds,
-            "quiet_seconds": progress.quiet_seconds(),
+            "quiet_seconds": quiet_seconds(progress),
             "host": progress.host,
             "process": progress.process,
             "figures": progress.figures,
@@ -220,5 +239,9 @@ def event_of(state: RunState) -> Event | None:
     if state.state == "failed":
         return Event(kind="failed", key=key, text=_reason(state))
     if state.state == "running":
-        return Event(kind="check" if figures else "started", key=key, figures=figures)
+        return Event(
+            kind="check" if "train_loss" in figures else "started",
+            key=key,
+            figures=figures,
+        )
     return Event(kind="stopped", key=key) if state.state == "interrupted" else None
