@@ -53,9 +53,16 @@ Parameters = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
 Results = Annotated[
-    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
+    str,
+    typer.Option(
+        "--results",
+        "-r",
+        help="Folder that keeps the records of runs, or s3://BUCKET/PREFIX.",
+    ),
 ]
-ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
+ResultsArgument = Annotated[
+    str, typer.Argument(help="Folder of results, or s3://BUCKET/PREFIX.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[
     int | None,
@@ -94,7 +101,7 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
@@ -116,7 +123,7 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
     json: AsJson = False,
 ) -> None:
@@ -174,7 +181,7 @@ def compare(
         ),
     ] = None,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--results", "-r", help="Folder of results [results]."),
     ] = None,
     against: Annotated[
@@ -200,7 +207,7 @@ def compare(
 
 
 @app.command()
-def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
 
@@ -209,7 +216,7 @@ def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> No
 
 @app.command()
 def report(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
     ] = None,
@@ -222,7 +229,7 @@ def report(
 
 @app.command()
 def export(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     to: Annotated[
         Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
     ] = Path("export"),
@@ -268,7 +275,7 @@ def record(
 
 
 @app.command()
-def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 
     For every contender and task, the median over seeds of the memory horizon in steps

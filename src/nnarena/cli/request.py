@@ -26,7 +26,7 @@ class Request:
     steps: int | None = None
 
 
-def resolve(request: Request, results: Path) -> Session:
+def resolve(request: Request, results: str) -> Session:
     """Returns the session that a request means.
 
     A bare name that the suite has keeps the suite's numbers.

@@ -1,7 +1,6 @@
 """`arena run`."""
 
 import time
-from pathlib import Path
 
 import typer
 
@@ -12,10 +11,10 @@ from .results import print_leaderboard, write_page
 
 
 @guarded
-def run_suite(request: Request, results: Path, workers: int | None) -> None:
+def run_suite(request: Request, results: str, workers: int | None) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
     session = resolve(request, results)
-    results.mkdir(parents=True, exist_ok=True)
+    session.store.prepare()
     pending = session.pending
     done = len(session.jobs) - len(pending)
     kept = f", {done} of them already in {results}" if done else f", into {results}"

@@ -1,6 +1,6 @@
 """Stores: where records, histories, weights and checkpoints are kept.
 
-A `DirectoryStore` is five folders of files named by the key of their run:
+A store is a set of files named by the key of their run:
 
     records/KEY.json             written last: a run is done when this exists
     history/KEY.json
@@ -8,21 +8,20 @@ A `DirectoryStore` is five folders of files named by the key of their run:
     checkpoints/KEY.safetensors  of a run under way; removed when its record is there
     logs/KEY.txt                 the traceback of a run that failed
 
-Every file is written under a temporary name of its own, flushed and renamed: a reader
-never sees half a file, two writers never collide, and copying one store's files into
-another merges them.
+Every file appears whole or not at all: a reader never sees half a file, two writers
+never collide, and copying one store's files into another merges them. `open_store`
+returns the store of an address: a folder, or a bucket of an object storage.
 """
 
 import abc
-import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
-from safetensors import safe_open
+from pydantic_core import from_json
 
 from .record import History, Record, read_record, to_json
 
@@ -44,29 +43,88 @@ class AbstractStore(abc.ABC):
     Contract: what was put is there, whole, for every later reader; putting the same
     run twice leaves one; a key is `in` the store only when its record can be read and
     its outcome is final ("failed" is not: such a run is tried again).
+
+    What a run's files mean is decided here; an implementation keeps bytes by name.
     """
 
+    @property
     @abc.abstractmethod
+    def address(self) -> str:
+        """What `open_store` finds this store by."""
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Makes ready for writing, so that what forbids it is told before any work.
+
+        Raises:
+            OSError: nothing can be written here.
+        """
+
+    @abc.abstractmethod
+    def _names(self, kind: str) -> list[str]:
+        """Returns the names of the files of a kind that are there, in order."""
+
+    @abc.abstractmethod
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+        """Yields the content of files, or why it cannot be had, in the given order."""
+
+    @abc.abstractmethod
+    def _write(self, name: str, payload: bytes) -> None:
+        """Writes all of a file or none of it, in place of an older one."""
+
+    @abc.abstractmethod
+    def _remove(self, name: str) -> None:
+        """Removes a file, if it is there."""
+
     def put(self, record: Record, history: History, weights: Arrays) -> None:
         """Keeps one finished run, and forgets its checkpoint."""
+        if weights:
+            self._write(name_of("weights", record.key), to_safetensors(weights))
+        self._write(name_of("history", record.key), to_json(history).encode())
+        # The record is the sign that all of the run is there, so it comes last.
+        self._write(name_of("records", record.key), to_json(record).encode())
+        self._remove(name_of("checkpoints", record.key))
 
-    @abc.abstractmethod
     def __contains__(self, key: str) -> bool:
         """Whether a run has a final record here."""
+        return key.isalnum() and key.isascii() and key in self.finished([key])
 
-    @abc.abstractmethod
+    def finished(self, keys: Iterable[str]) -> set[str]:
+        """Returns those of the keys that have a final record here."""
+        found = self._parsed(name_of("records", key) for key in keys)
+        return {
+            record.key
+            for _, record in found
+            if isinstance(record, Record) and record.result.outcome != "failed"
+        }
+
     def __iter__(self) -> Iterator[Record]:
         """The records, by key; what cannot be read is left out (see `unreadable`)."""
+        for _, record in self._parsed(self._names("records")):
+            if isinstance(record, Record):
+                yield record
 
-    @abc.abstractmethod
     def unreadable(self) -> list[tuple[str, str]]:
         """The records that cannot be read: file and reason."""
+        return [
+            (self.place(name), str(problem).splitlines()[0])
+            for name, problem in self._parsed(self._names("records"))
+            if not isinstance(problem, Record)
+        ]
 
-    @abc.abstractmethod
+    def histories(self, keys: Iterable[str]) -> dict[str, History]:
+        """Returns the histories that are kept of some runs, by key."""
+        found = {}
+        for name, content in self._read(name_of("history", key) for key in keys):
+            history = _history(content)
+            if history is not None and name == name_of("history", history.key):
+                found[history.key] = history
+        return found
+
     def history(self, key: str) -> History | None:
         """Returns a run's history, if it is kept."""
+        return self.histories([key]).get(key)
 
-    @abc.abstractmethod
     def weights(self, key: str) -> Arrays:
         """Returns a run's best weights.
 
@@ -74,98 +132,87 @@ class AbstractStore(abc.ABC):
             FileNotFoundError: there are none.
             ValueError: the file is damaged.
         """
+        name = name_of("weights", key)
+        try:
+            return safetensors.numpy.load(self._content(name))
+        except safetensors.SafetensorError as error:
+            place = self.place(name)
+            raise ValueError(f"the weights in {place} are damaged: {error}") from error
 
-    @abc.abstractmethod
     def put_checkpoint(
         self, key: str, arrays: Arrays, notes: Mapping[str, str]
     ) -> None:
         """Keeps the state of a run under way, in place of an older one."""
+        self._write(name_of("checkpoints", key), to_safetensors(arrays, notes))
 
-    @abc.abstractmethod
     def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
         """Returns the state of a run under way; None where there is none to read."""
-
-    @abc.abstractmethod
-    def put_log(self, key: str, text: str) -> None:
-        """Keeps what a failed run said last."""
-
-
-class DirectoryStore(AbstractStore):
-    """A store in a folder of a file system."""
-
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
-
-    def put(self, record: Record, history: History, weights: Arrays) -> None:
-        if weights:
-            self._write(self._path("weights", record.key), _safetensors(weights))
-        self._write(self._path("history", record.key), to_json(history).encode())
-        # The record is the sign that all of the run is there, so it comes last.
-        self._write(self._path("records", record.key), to_json(record).encode())
-        self._path("checkpoints", record.key).unlink(missing_ok=True)
-
-    def __contains__(self, key: str) -> bool:
+        name = name_of("checkpoints", key)
         try:
-            record = _read(self._path("records", key))
-        except (OSError, ValueError):
-            return False
-        return record.result.outcome != "failed"
-
-    def __iter__(self) -> Iterator[Record]:
-        for path in sorted((self.root / "records").glob("*.json")):
-            with contextlib.suppress(OSError, ValueError):
-                yield _read(path)
-
-    def unreadable(self) -> list[tuple[str, str]]:
-        problems = []
-        for path in sorted((self.root / "records").glob("*.json")):
-            try:
-                _read(path)
-            except (OSError, ValueError) as error:
-                problems.append((str(path), str(error).splitlines()[0]))
-        return problems
-
-    def history(self, key: str) -> History | None:
-        try:
-            text = self._path("history", key).read_bytes()
-            history = History.model_validate_json(text)
-        except (OSError, ValueError):
-            return None
-        return history if history.key == key else None
-
-    def weights(self, key: str) -> Arrays:
-        path = self._path("weights", key)
-        try:
-            return safetensors.numpy.load(path.read_bytes())
-        except safetensors.SafetensorError as error:
-            raise ValueError(f"the weights in {path} are damaged: {error}") from error
-
-    def put_checkpoint(
-        self, key: str, arrays: Arrays, notes: Mapping[str, str]
-    ) -> None:
-        self._write(self._path("checkpoints", key), _safetensors(arrays, notes))
-
-    def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
-        path = self._path("checkpoints", key)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return arrays, file.metadata() or {}
+            content = self._content(name)
+            return safetensors.numpy.load(content), _notes(content)
         except (OSError, safetensors.SafetensorError):
             return None  # a damaged checkpoint costs a fresh start, not the matrix
 
     def put_log(self, key: str, text: str) -> None:
-        self._write(self._path("logs", key), text.encode())
+        """Keeps what a failed run said last."""
+        self._write(name_of("logs", key), text.encode())
 
-    def _path(self, kind: str, key: str) -> Path:
-        if not (key.isalnum() and key.isascii()):
-            raise ValueError(f"{key!r} is no key of a run")
-        return self.root / kind / (key + SUFFIXES[kind])
+    def put_page(self, text: str) -> str:
+        """Keeps the report of the runs beside them; returns where it is."""
+        self._write("report.html", text.encode())
+        return self.place("report.html")
 
-    def _write(self, path: Path, payload: bytes) -> None:
-        """Writes all of a file or none of it."""
+    def place(self, name: str) -> str:
+        """Returns where a file lies, for people."""
+        return f"{self.address}/{name}"
+
+    def _content(self, name: str) -> bytes:
+        ((_, content),) = self._read([name])
+        if isinstance(content, OSError):
+            raise content
+        return content
+
+    def _parsed(
+        self, names: Iterable[str]
+    ) -> Iterator[tuple[str, Record | OSError | ValueError]]:
+        """Yields the records of files, or why they cannot be read."""
+        for name, content in self._read(names):
+            yield (
+                name,
+                content if isinstance(content, OSError) else _record(name, content),
+            )
+
+
+class DirectoryStore(AbstractStore):
+    """A store in a folder of a file system.
+
+    A file is written under a temporary name of its own, flushed and renamed.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+
+    @property
+    def address(self) -> str:
+        return str(self.root)
+
+    def prepare(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    def _names(self, kind: str) -> list[str]:
+        found = (self.root / kind).glob(f"*{SUFFIXES[kind]}")
+        return sorted(f"{kind}/{path.name}" for path in found)
+
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+        for name in names:
+            try:
+                yield name, (self.root / name).read_bytes()
+            except OSError as error:
+                yield name, error
+
+    def _write(self, name: str, payload: bytes) -> None:
+        path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.parent / f".{uuid.uuid4().hex}.part"
         try:
@@ -178,17 +225,55 @@ class DirectoryStore(AbstractStore):
             part.unlink(missing_ok=True)
             raise
 
+    def _remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
 
-def _safetensors(arrays: Arrays, notes: Mapping[str, str] | None = None) -> bytes:
+
+def open_store(address: str | Path) -> AbstractStore:
+    """Returns the store of an address; nothing is made or asked for yet."""
+    return DirectoryStore(address)
+
+
+def name_of(kind: str, key: str) -> str:
+    """Returns the name of a run's file.
+
+    Raises:
+        ValueError: the key is none, so that the file might lie anywhere.
+    """
+    if not (key.isalnum() and key.isascii()):
+        raise ValueError(f"{key!r} is no key of a run")
+    return f"{kind}/{key}{SUFFIXES[kind]}"
+
+
+def to_safetensors(arrays: Arrays, notes: Mapping[str, str] | None = None) -> bytes:
+    """Returns the content of a file that holds arrays, and notes beside them."""
     # Memory is written as it lies: a transposed view would come back scrambled.
     rows_first = {name: np.asarray(x, order="C") for name, x in arrays.items()}
     metadata = None if notes is None else dict(notes)
     return safetensors.numpy.save(rows_first, metadata=metadata)
 
 
-def _read(path: Path) -> Record:
+def _notes(content: bytes) -> Mapping[str, str]:
+    """Returns the notes of a file of arrays that is known to be whole."""
+    size = int.from_bytes(content[:8], "little")
+    return from_json(content[8 : 8 + size]).get("__metadata__") or {}
+
+
+def _history(content: bytes | OSError) -> History | None:
+    if isinstance(content, OSError):
+        return None
+    try:
+        return History.model_validate_json(content)
+    except ValueError:
+        return None
+
+
+def _record(name: str, content: bytes) -> Record | ValueError:
     """Returns the record of a file, which a copy under another name is not."""
-    record = read_record(path.read_bytes())
-    if record.key != path.stem:
-        raise ValueError(f"the file of the record {record.key} has another name")
+    try:
+        record = read_record(content)
+        if name != f"records/{record.key}.json":
+            raise ValueError(f"the file of the record {record.key} has another name")
+    except ValueError as error:
+        return error
     return record

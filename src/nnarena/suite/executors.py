@@ -10,7 +10,7 @@ import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from . import provenance
 from .events import Event
 from .plan import Job
@@ -36,7 +36,7 @@ def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
 class InProcess(AbstractExecutor):
     """Does the jobs here, one after another; with `seeds_at_once` as an array axis."""
 
-    def __init__(self, results: Path, *, seeds_at_once: int = 1):
+    def __init__(self, results: str | Path, *, seeds_at_once: int = 1):
         self.results = results
         self.seeds_at_once = seeds_at_once
 
@@ -44,7 +44,7 @@ class InProcess(AbstractExecutor):
         name = (
             "in process" if self.seeds_at_once == 1 else "in process, seeds as an axis"
         )
-        runner = Runner(DirectoryStore(self.results), provenance.data_folder(), name)
+        runner = Runner(open_store(self.results), provenance.data_folder(), name)
         for group in by_program(jobs):
             for start in range(0, len(group), self.seeds_at_once):
                 yield from runner.run(group[start : start + self.seeds_at_once])

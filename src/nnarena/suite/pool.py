@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
+from . import provenance
 from .events import Event
 from .executors import AbstractExecutor, by_program
 from .ledger import Ledger
@@ -59,10 +60,10 @@ class Schedule:
 class Worker:
     """One worker process and the job that it has in hand."""
 
-    def __init__(self, slot: int, results: Path, inbox: Inbox):
+    def __init__(self, slot: int, results: str | Path, inbox: Inbox):
         self.slot, self.results, self.inbox = slot, results, inbox
         self.job: Job | None = None
-        self.log = results / "logs" / f"worker-{slot}.txt"
+        self.log = provenance.log_folder(results) / f"worker-{slot}.txt"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         flags = [os.environ.get("XLA_FLAGS", ""), BIRTH_SETTINGS["XLA_FLAGS"]]
         with self.log.open("ab") as errors:
@@ -112,7 +113,7 @@ class Worker:
 class WorkerPool(AbstractExecutor):
     """Does the jobs in `workers` processes, each pinned to a core of its own."""
 
-    def __init__(self, results: Path, workers: int):
+    def __init__(self, results: str | Path, workers: int):
         self.results = results
         self.workers = workers
 
@@ -147,4 +148,4 @@ class WorkerPool(AbstractExecutor):
         reason = worker.epitaph()
         worker.stop()
         ledger = Ledger(worker.job, "worker process")
-        return record_failure(DirectoryStore(self.results), ledger, reason)
+        return record_failure(open_store(self.results), ledger, reason)

@@ -1,5 +1,7 @@
 """A worker process: `python -m nnarena.suite.worker SLOT RESULTS`.
 
+RESULTS is the address of a store.
+
 Reads jobs as lines of JSON from its input and writes events as lines of JSON to its
 output, until the input ends. A parent that died shows as a closed pipe, at the latest
 at the next check, and ends the worker too.
@@ -7,15 +9,14 @@ at the next check, and ends the worker too.
 
 import os
 import sys
-from pathlib import Path
 
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from . import provenance
 from .plan import Job
 from .runner import Runner, use_compilation_cache
 
 
-def main(slot: int, results: Path) -> None:
+def main(slot: int, results: str) -> None:
     """Does jobs until there are no more."""
     # Events own the real output; whatever an entrant prints goes to the log.
     events = os.fdopen(os.dup(1), "w", buffering=1)
@@ -23,7 +24,7 @@ def main(slot: int, results: Path) -> None:
     pin_to_core(slot)
     use_compilation_cache()
 
-    runner = Runner(DirectoryStore(results), provenance.data_folder(), "worker process")
+    runner = Runner(open_store(results), provenance.data_folder(), "worker process")
     for line in sys.stdin:
         for event in runner.run([Job.model_validate_json(line)]):
             try:
@@ -40,4 +41,4 @@ def pin_to_core(slot: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), sys.argv[2])
