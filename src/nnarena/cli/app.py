@@ -70,6 +70,14 @@ Workers = Annotated[
         "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="i/n",
+        help="Only the piece i of n of the plan, counted from 1: one for each machine.",
+    ),
+]
 
 
 def _version(wanted: bool) -> bool:
@@ -103,6 +111,7 @@ def run(
     steps: Steps = None,
     results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
@@ -112,7 +121,8 @@ def run(
     from .request import Request
     from .run import run_suite
 
-    run_suite(Request(suite, models, tasks, seeds, parameters, steps), results, workers)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
+    run_suite(request, results, workers)
 
 
 @app.command()
@@ -125,14 +135,40 @@ def plan(
     steps: Steps = None,
     results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
     json: AsJson = False,
 ) -> None:
     """Show what a suite would run, with widths, parameters and an estimate of time."""
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     show_plan(request, results, workers, as_json=json)
+
+
+@app.command()
+def merge(
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FROM... INTO",
+            help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Merge stores, as those of shards, into one; prove that what overlaps agrees.
+
+    A run that both have with the same result, history and weights is identical: the
+    cost and provenance that are there stay. One with other bits is refused, both are
+    kept, and the exit code is 1.
+    """
+    from .merge import merge_stores
+
+    merge_stores(stores, dry=dry_run, as_json=json)
 
 
 @app.command("list")

@@ -78,12 +78,23 @@ class AbstractStore(abc.ABC):
 
     def put(self, record: Record, history: History, weights: Arrays) -> None:
         """Keeps one finished run, and forgets its checkpoint."""
-        if weights:
-            self._write(name_of("weights", record.key), to_safetensors(weights))
-        self._write(name_of("history", record.key), to_json(history).encode())
+        files = {"weights": to_safetensors(weights)} if weights else {}
+        self.put_files(record, {**files, "history": to_json(history).encode()})
+
+    def put_files(self, record: Record, files: Mapping[str, bytes]) -> None:
+        """Keeps one finished run, whose other files are given by their kind."""
+        for kind, content in files.items():
+            self._write(name_of(kind, record.key), content)
         # The record is the sign that all of the run is there, so it comes last.
         self._write(name_of("records", record.key), to_json(record).encode())
         self._remove(name_of("checkpoints", record.key))
+
+    def content(self, kind: str, key: str) -> bytes | None:
+        """Returns a run's file of a kind as it lies, if there is one."""
+        try:
+            return self._content(name_of(kind, key))
+        except FileNotFoundError:
+            return None
 
     def __contains__(self, key: str) -> bool:
         """Whether a run has a final record here."""
@@ -230,8 +241,16 @@ class DirectoryStore(AbstractStore):
 
 
 def open_store(address: str | Path) -> AbstractStore:
-    """Returns the store of an address; nothing is made or asked for yet."""
-    return DirectoryStore(address)
+    """Returns the store of an address; nothing is made or asked for yet.
+
+    Raises:
+        StoreProblem: it is no folder and no storage that is known here.
+    """
+    if "://" not in str(address):
+        return DirectoryStore(address)
+    from .object_store import ObjectStore
+
+    return ObjectStore(str(address))
 
 
 def name_of(kind: str, key: str) -> str:

@@ -73,7 +73,7 @@ def choose_executor(
         use_compilation_cache()
         return InProcess(results, seeds_at_once=64)
     count = provenance.available_cores() if workers is None else workers
-    if count == 0:
+    if count == 0 or str(results).startswith("memory://"):  # known to this process only
         use_compilation_cache()
         return InProcess(results)
     return WorkerPool(results, count)
