@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import safetensors.numpy
-
-from .record import History, Record
-from .store import AbstractStore, name_of
+from .base import AbstractStore
+from .files import name_of, read_arrays, read_named_history
+from .record import Record
 
 
 Fate = Literal["added", "identical", "passed over", "refused"]
@@ -85,14 +84,14 @@ def _damage(key: str, store: AbstractStore) -> str:
     """Returns what is wrong with the files beside a record, if anything is."""
     history, weights = store.content("history", key), store.content("weights", key)
     try:
-        if history is not None and History.model_validate_json(history).key != key:
-            return "its history is that of another run"
+        if history is not None:
+            read_named_history(name_of("history", key), history)
     except ValueError:
         return "its history is damaged"
     try:
         if weights is not None:
-            safetensors.numpy.load(weights)
-    except safetensors.SafetensorError:
+            read_arrays(weights)
+    except ValueError:
         return "its weights are damaged"
     return ""
 

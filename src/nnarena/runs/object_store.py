@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..core.problems import UserProblem
-from .store import SUFFIXES, AbstractStore
+from ..core.problems import StoreProblem
+from .base import AbstractStore
+from .claims import Claim
+from .files import SUFFIXES
 
 
 PROTOCOLS = ("s3", "gs", "memory")
@@ -22,12 +24,12 @@ CONNECTIONS = 16
 """How many objects are asked for at a time."""
 
 
-class StoreProblem(UserProblem):
-    """A storage that cannot be reached, read or written, in one sentence."""
-
-
 class ObjectStore(AbstractStore):
-    """A store whose files are objects below a prefix of a bucket."""
+    """A store whose files are objects below a prefix of a bucket.
+
+    There are no locks: two `arena run` of the same jobs at once may do some of them
+    twice, to the same bits.
+    """
 
     def __init__(self, address: str):
         self._files, self._root = _file_system(address)
@@ -41,8 +43,11 @@ class ObjectStore(AbstractStore):
         self._write(".prepared", b"")
         self._remove(".prepared")
 
+    def claim(self, key: str) -> Claim:
+        return Claim()
+
     def _names(self, kind: str) -> list[str]:
-        with self._told(kind):
+        with self._reached(kind):
             try:
                 found = self._files.ls(f"{self._root}/{kind}", detail=False)
             except FileNotFoundError:
@@ -58,34 +63,48 @@ class ObjectStore(AbstractStore):
             yield from zip(listed, pool.map(self._fetch, listed), strict=True)
 
     def _fetch(self, name: str) -> bytes | OSError:
-        """Returns an object, or that there is none; a storage out of reach raises.
-
-        A run must not be done again because a network was down for a moment.
-        """
-        with self._told(name):
+        """Returns an object, or that there is none."""
+        with self._reached(name):
             try:
                 return self._files.cat_file(f"{self._root}/{name}")
             except FileNotFoundError as error:
                 return error
 
-    def _write(self, name: str, payload: bytes) -> None:
-        with self._told(name):
-            self._files.pipe_file(f"{self._root}/{name}", payload)
+    def _write(self, name: str, content: bytes) -> None:
+        with self._changed(name):
+            self._files.pipe_file(f"{self._root}/{name}", content)
+
+    def _move(self, name: str, target: str) -> None:
+        content = self._content(name)
+        self._write(target, content)
+        self._remove(name)
 
     def _remove(self, name: str) -> None:
-        with self._told(name), contextlib.suppress(FileNotFoundError):
+        with self._changed(name), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(f"{self._root}/{name}")
 
     @contextlib.contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        """Turns what a client raises, of whatever kind, into one sentence."""
+    def _reached(self, name: str) -> Iterator[None]:
+        """Turns whatever a client raises while it reads into one sentence."""
         try:
             yield
         except Exception as error:
-            raise StoreProblem(
-                f"{self.place(name)}: {_sentence(error)}; look at the bucket, the "
-                "credentials and the network (finished runs are kept)"
-            ) from error
+            raise StoreProblem(self._sentence(name, error)) from error
+
+    @contextlib.contextmanager
+    def _changed(self, name: str) -> Iterator[None]:
+        """Turns whatever a client raises while it writes into what a disk raises."""
+        try:
+            yield
+        except Exception as error:
+            raise OSError(self._sentence(name, error)) from error
+
+    def _sentence(self, name: str, error: Exception) -> str:
+        first = f"{type(error).__name__}: {error}".strip().splitlines()[0].rstrip(". ")
+        return (
+            f"{self.place(name)}: {first}; look at the bucket, the credentials and the "
+            "network (finished runs are kept)"
+        )
 
 
 def _file_system(address: str) -> tuple[Any, str]:
@@ -105,8 +124,3 @@ def _file_system(address: str) -> tuple[Any, str]:
             f"{address} needs a package that is not installed ({error}): "
             "pip install 'neural-network-arena[cloud]', and gcsfs for gs://"
         ) from error
-
-
-def _sentence(error: Exception) -> str:
-    first = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    return first.rstrip(". ")
