@@ -13,6 +13,7 @@ from .options import (
     Results,
     ResultsArgument,
     Seeds,
+    ShardOption,
     Steps,
     SuiteArgument,
     Tasks,
@@ -65,8 +66,9 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
     time_limit: TimeLimit = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
@@ -79,13 +81,13 @@ def run(
     from .request import Request
     from .run import run_suite
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     run_suite(request, results, workers, time_limit, memory_limit)
 
 
 @app.command()
 def status(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
     ] = False,
@@ -105,16 +107,42 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
     json: AsJson = False,
 ) -> None:
     """Show what a suite would run, with widths, parameters and an estimate of time."""
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     show_plan(request, results, workers, as_json=json)
+
+
+@app.command()
+def merge(
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FROM... INTO",
+            help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Merge stores, as those of shards, into one; prove that what overlaps agrees.
+
+    A run that both have with the same result, history and weights is identical: the
+    cost and provenance that are there stay. One with other bits is refused, both are
+    kept, and the exit code is 1.
+    """
+    from .merge import merge_stores
+
+    merge_stores(stores, dry=dry_run, as_json=json)
 
 
 @app.command("list")
@@ -163,7 +191,7 @@ def compare(
         ),
     ] = None,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--results", "-r", help="Folder of results [results]."),
     ] = None,
     against: Annotated[
@@ -189,7 +217,7 @@ def compare(
 
 
 @app.command()
-def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
 
@@ -198,7 +226,7 @@ def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> No
 
 @app.command()
 def report(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
     ] = None,
@@ -211,7 +239,7 @@ def report(
 
 @app.command()
 def export(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     to: Annotated[
         Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
     ] = Path("export"),
@@ -257,7 +285,7 @@ def record(
 
 
 @app.command()
-def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 
     For every contender and task, the median over seeds of the memory horizon in steps

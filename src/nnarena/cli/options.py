@@ -1,6 +1,5 @@
-"""Options and arguments that several commands share."""
+"""Arguments and options that several commands have, with their help."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,14 +39,29 @@ Parameters = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
 Results = Annotated[
-    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
+    str,
+    typer.Option(
+        "--results",
+        "-r",
+        help="Folder that keeps the records of runs, or s3://BUCKET/PREFIX.",
+    ),
 ]
-ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
+ResultsArgument = Annotated[
+    str, typer.Argument(help="Folder of results, or s3://BUCKET/PREFIX.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[
     int | None,
     typer.Option(
         "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="i/n",
+        help="Only the piece i of n of the plan, counted from 1: one for each machine.",
     ),
 ]
 TimeLimit = Annotated[

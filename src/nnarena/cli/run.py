@@ -1,12 +1,12 @@
 """`arena run`."""
 
 import time
-from pathlib import Path
 
 import typer
 
 from ..suite.executors import AbstractExecutor
 from ..suite.limits import Limits, parse_bytes, parse_seconds
+from ..suite.provenance import log_folder
 from ..suite.session import Session, choose_executor
 from .console import guarded, news, refuse
 from .progress import Watch, duration, follow
@@ -18,7 +18,7 @@ from .stopping import stoppable
 @guarded
 def run_suite(
     request: Request,
-    results: Path,
+    results: str,
     workers: int | None,
     time_limit: str | None,
     memory_limit: str | None,
@@ -29,11 +29,17 @@ def run_suite(
         bytes=parse_bytes(memory_limit) if memory_limit else None,
     )
     session = resolve(request, results)
+    if not session.jobs:
+        news.print(f"nothing to do: the plan has no run for shard {request.shard}")
+        return
+    session.store.prepare()
     executor = choose_executor(results, workers, limits)
     pending = len(session.pending)
     done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
     news.print(f"{len(session.jobs)} runs{kept}", markup=False)
+    if "://" in results:
+        news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
     session.require_data()
     watch = _watch(session, executor)
     took = duration(time.monotonic() - watch.begun)

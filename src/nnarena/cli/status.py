@@ -3,14 +3,14 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from ..runs.files import name_of
 from ..runs.progress import Progress
-from ..runs.store import AbstractStore, DirectoryStore
+from ..runs.store import AbstractStore, open_store
 from ..runs.survey import RunState, Survey, survey
 from ..suite.events import Event
 from .console import guarded, news, out, print_json, refuse
@@ -22,9 +22,9 @@ REFRESH_SECONDS = 1.0
 
 
 @guarded
-def show_status(results: Path, *, as_json: bool, live: bool) -> None:
+def show_status(results: str, *, as_json: bool, live: bool) -> None:
     """Prints how far the runs of a folder have come."""
-    store = DirectoryStore(results)
+    store = open_store(results)
     found = survey(store)
     if not found:
         raise refuse(f"no plan of runs is kept in {results}; `arena run` keeps one")
@@ -39,7 +39,7 @@ def show_status(results: Path, *, as_json: bool, live: bool) -> None:
         _follow(store)
 
 
-def _print_plan(one: Survey, store: DirectoryStore) -> None:
+def _print_plan(one: Survey, store: AbstractStore) -> None:
     counts = {state: len(one.of(state)) for state in ("done", "running", "failed")}
     told = [f"{counts['done']} of {len(one.runs)} runs done"]
     told += [
@@ -107,9 +107,10 @@ def _ago(progress: Progress) -> str:
     return "unknown" if seconds is None else f"{duration(seconds)} ago"
 
 
-def _failure(run: RunState, store: DirectoryStore) -> str:
-    log = store.root / "logs" / f"{run.run.key}.txt"
-    where = f" ({log})" if log.exists() else ""
+def _failure(run: RunState, store: AbstractStore) -> str:
+    key = run.run.key
+    kept = key in store.keys("logs")
+    where = f" ({store.place(name_of('logs', key))})" if kept else ""
     return f"{run.run.identity.label}: {_reason(run)}{where}"
 
 
@@ -139,7 +140,7 @@ def _entrants(one: Survey) -> set[tuple[str, str]]:
     }
 
 
-def _plan_json(one: Survey, store: DirectoryStore) -> dict[str, Any]:
+def _plan_json(one: Survey, store: AbstractStore) -> dict[str, Any]:
     states = ("done", "running", "failed", "interrupted", "left")
     return {
         "name": one.plan.name,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from .base import AbstractStore
 from .record import SCHEMA, Entrant, Identity, Part, to_json
-from .store import AbstractStore
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from .base import AbstractStore
 from .record import Part, to_json
-from .store import AbstractStore
 
 
 class Progress(Part):

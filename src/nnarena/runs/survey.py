@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+from .base import AbstractStore
 from .plans import Plan, PlannedRun, read_plans, unversioned
 from .progress import Progress, read_progress
 from .record import Record
-from .store import AbstractStore
 
 
 State = Literal["done", "running", "failed", "interrupted", "left"]
