@@ -102,7 +102,7 @@ def test_records_of_another_version_are_named(session, tmp_path, monkeypatch):
     changed = open_session(load_suite(str(tmp_path / "mine.toml")), session.results)
     next(iter(changed.run(workers=0)))
     text = shown(session)
-    assert "1 records are of another version" in text
+    assert "1 record of another version than now" in text
     assert "elman (version 1)" in text
 
 
