@@ -23,10 +23,10 @@ from unittest import mock
 import jax
 import numpy as np
 
-from nnarena.suite.training_step import Size, TrainingStep
 from nnarena.models import sequence
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
+from nnarena.suite.training_step import Size, TrainingStep
 
 
 CONTENDERS = ["lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "exp_unitary", "dnc"]

@@ -34,8 +34,27 @@ Checkpoint = Literal["none", "step", "chunk"]
 """
 
 DEAR = frozenset(
-    "dot_general tanh logistic exp exp2 expm1 log log1p sin cos tan erf pow sqrt rsqrt "
-    "cbrt div integer_pow custom_jvp_call".split()
+    [
+        "dot_general",
+        "tanh",
+        "logistic",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "erf",
+        "pow",
+        "sqrt",
+        "rsqrt",
+        "cbrt",
+        "div",
+        "integer_pow",
+        "custom_jvp_call",
+    ]
 )
 
 

@@ -223,7 +223,9 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self.update)(shapes.params, shapes.optimizer, shapes, rows)
+        step = jax.make_jaxpr(self.update)(
+            shapes.params, shapes.optimizer, shapes, rows
+        )
         return work(step)
 
 
