@@ -163,6 +163,9 @@ def test_a_history_is_a_table_of_a_known_schema():
     uneven = {"key": "abc", "series": {"step": [1, 2], "loss": [1]}}
     name = "history/abc.json"
     assert "equally long" in told(read_named_history, name, written(uneven))
+    for step in (None, -1, 1e18):
+        odd = {"key": "abc", "series": {"step": [step]}}
+        assert "no steps" in told(read_named_history, name, written(odd))
     newer = {"schema_version": SCHEMA + 1, "key": "abc", "series": {}}
     assert told(read_named_history, name, written(newer))
     other = {"key": "abd", "series": {}}
@@ -200,6 +203,11 @@ HEADERS = {
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_lies_is_refused(name):
     assert told(read_arrays, HEADERS[name])
+
+
+def test_what_an_exception_said_is_shown_and_not_obeyed():
+    odd = replaced(RECORD, ("result", "reason"), "\x1b]0;title\x07 no\nluck ✓")
+    assert read_record(written(odd)).result.reason == "�]0;title� no�luck ✓"
 
 
 def files_below(folder: Path) -> set[str]:

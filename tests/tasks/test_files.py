@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 
 import pytest
 import requests
@@ -62,7 +63,7 @@ def server():
             self.answer(200, gzip.compress(bytes(2**24)), encoding="gzip")
 
         def do_elsewhere(self):
-            port = self.server.server_address[1]
+            _, port = cast(tuple[str, int], self.server.server_address)
             self.answer(302, b"", location=f"http://localhost:{port}/right")
 
         def answer(self, status, content, told=None, encoding=None, location=None):

@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from ..core.numbers import Count, Finite, Seconds, Word
+from ..core.numbers import Count, Finite, Seconds, Sentence, Word
 from ..core.problems import first_problem
 from ..core.scoring import Scoring
 
@@ -81,7 +81,7 @@ class Result(Part):
     """
 
     outcome: Outcome
-    reason: str | None = None
+    reason: Sentence | None = None
     parameters: Count | None = None
     steps: Count = 0
     best_step: Count | None = None
@@ -151,7 +151,13 @@ class History(Part):
     def _is_a_table(self) -> "History":
         if len({len(values) for values in self.series.values()}) > 1:
             raise ValueError("the series of a history are not equally long")
+        if any(step is None or not 0 <= step <= 2**53 for step in self.steps):
+            raise ValueError("the steps of a history are no steps")
         return self
+
+    @property
+    def steps(self) -> list[float | None]:
+        return self.series.get("step", [])
 
 
 def read_record(text: str | bytes) -> Record:

@@ -1,7 +1,7 @@
 """Fetching published files: by https alone, no larger than published, whole or not."""
 
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, cast
 
 import pooch
 import requests
@@ -35,12 +35,8 @@ def download(address: str, target: Path, *, sha256: str, size: int) -> None:
         Exception: of whatever kind the network or the comparison has.
     """
 
-    def fetch(url: str, output: IO[bytes] | str, _: Any) -> None:
-        if isinstance(output, str):
-            with Path(output).open("wb") as file:
-                fetch(url, file, _)
-            return
-        with https_session() as session:
+    def fetch(url: str, part: Any, _: Any) -> None:
+        with https_session() as session, Path(part).open("wb") as file:
             response = session.get(url, stream=True, timeout=TIMEOUT)
             response.raise_for_status()
             left = size
@@ -48,12 +44,12 @@ def download(address: str, target: Path, *, sha256: str, size: int) -> None:
                 left -= len(chunk)
                 if left < 0:
                     raise ValueError(f"it is larger than the published {size:,} bytes")
-                output.write(chunk)
+                file.write(chunk)
 
     pooch.retrieve(
         address,
         known_hash=f"sha256:{sha256}",
         fname=target.name,
         path=target.parent,
-        downloader=fetch,
+        downloader=cast(Any, fetch),  # whose names of arguments are other ones
     )
