@@ -19,7 +19,10 @@ from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
 
 
-RUN_ONCE: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
+ONE_THREAD: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
+"""For all programs: products that threads share have other last bits on a CPU."""
+
+RUN_ONCE = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
 """For programs that run once: compiling them well would cost more than they do."""
 
 
@@ -106,7 +109,7 @@ class Descent:
     def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
         return tally_batch(self.model(params, constants), self.task, rows).mean_loss
 
-    def _step(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
+    def update(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
         """One update: loss and gradient of a batch, clipped, through AdamW."""
         loss, gradients = jax.value_and_grad(self._loss)(params, state.constants, rows)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
@@ -136,7 +139,7 @@ class Descent:
 
         def update(index, carry):
             params, optimizer, losses, norms = carry
-            params, optimizer, loss, gradients = self._step(
+            params, optimizer, loss, gradients = self.update(
                 params, optimizer, state, order.at(first + index)
             )
             norm = optax.tree.norm(gradients)
@@ -220,7 +223,9 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, shapes, rows)
+        step = jax.make_jaxpr(self.update)(
+            shapes.params, shapes.optimizer, shapes, rows
+        )
         return work(step)
 
 
@@ -242,16 +247,16 @@ class DescentProgram(AbstractProgram):
         count = jax.ShapeDtypeStruct((), jnp.int32)
         rows = self.splits.train, self.splits.validation
         start = jax.jit(batched(descent.start, 0))
-        begin = jax.jit(batched(descent.begin, (0, 0, 0)))
+        begin = jax.jit(batched(descent.begin, (0, 0, 0)), compiler_options=ONE_THREAD)
         check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
         self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
         self.begin = begin  # compiled only where several rates are tried
-        self._check = check.lower(state, count, count, *rows, keys).compile()
-        self._test = test.lower(
-            state.best_params, state.constants, self.splits.test
-        ).compile()
+        checked = check.lower(state, count, count, *rows, keys)
+        self._check = checked.compile(compiler_options=ONE_THREAD)
+        tested = test.lower(state.best_params, state.constants, self.splits.test)
+        self._test = tested.compile(compiler_options=ONE_THREAD)
         self.bytes = program_bytes(self._check)
         self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
 
