@@ -294,3 +294,38 @@ def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None
     from .diagnose import show_diagnosis
 
     show_diagnosis(results, as_json=json)
+
+
+@app.command()
+def bench(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONTENDER]...",
+            help="NAME, NAME(number=value), or FILE.py that registers some [all].",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            help="T,BATCH,HIDDEN, to be repeated [200,32,64].",
+            show_default=False,
+        ),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed turns of each.")] = 9,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a profile of two steps, for ui.perfetto.dev."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Time a training step of contenders, a model of your own among them.
+
+    Each runs as a worker of a suite does: in a process of its own, on one core. Use a
+    quiet machine, and trust no difference below a tenth.
+    """
+    from .bench import bench_contenders
+
+    bench_contenders(models or [], size or ["200,32,64"], rounds, trace, as_json=json)

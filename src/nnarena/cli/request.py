@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..models.contender import Contender
 from ..suite.config import Choice, Suite, SuiteProblem, load_suite
 from ..suite.session import Session, open_session, registered_by
 from ..suite.shard import parse_shard
@@ -59,6 +60,25 @@ def resolve(request: Request, results: str) -> Session:
         return session
     name = f"{session.name}, shard {request.shard}"
     return replace(session, jobs=shard.of(session.jobs), name=name)
+
+
+def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]:
+    """Returns the contenders that words mean, and the files that register some.
+
+    Raises:
+        UnknownName: no model carries a name.
+        SuiteProblem: a contender has no such number, or a file registers none.
+    """
+    split = split_words(list(words))
+    contenders = []
+    for name in [name for word in split for name in _expand(word)]:
+        choice = _choice(name, ())
+        numbers = dict(choice) if isinstance(choice, dict) else {"name": choice}
+        try:
+            contenders.append(Contender(numbers.pop("name"), numbers))
+        except ValueError as error:
+            raise SuiteProblem(str(error)) from error
+    return contenders, [str(Path(w).resolve()) for w in split if w.endswith(".py")]
 
 
 def split_words(options: list[str] | None) -> list[str]:

@@ -78,10 +78,14 @@ class CTGRU(AbstractCell):
         chosen = jnp.concatenate([x, h]) @ self.scale_weight + self.scale_bias
         # Per gate one row of choices per scale, or a single row for all of them.
         chosen = chosen.reshape(2, -1, self.hidden_size)
-        retrieve, store = jax.nn.softmax(-((chosen - log_tau[None]) ** 2), axis=1)
-        recalled = jnp.sum(retrieve * state, axis=0)
+        nearness = -((chosen - log_tau[None]) ** 2)
+        nearest = jax.lax.stop_gradient(jnp.max(nearness, axis=1, keepdims=True))
+        # The softmax is divided out after its sums, on `hidden` numbers, not on all.
+        retrieve, store = jnp.exp(nearness - nearest)
+        recalled = jnp.sum(retrieve * state, axis=0) / jnp.sum(retrieve, axis=0)
         content = jnp.concatenate([x, recalled]) @ self.content_weight
-        q = jnp.tanh(content + self.content_bias)[None]
+        q = jnp.tanh(content + self.content_bias)
+        stored = store / jnp.sum(store, axis=0)
         decay = jnp.exp(-dt / jnp.exp(log_tau))
-        state = ((1.0 - store) * state + store * q) * decay
+        state = (state + stored * (q - state)) * decay
         return state, jnp.sum(state, axis=0)

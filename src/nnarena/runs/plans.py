@@ -38,8 +38,9 @@ class PlannedRun:
         numbers = self.identity.trainer.numbers
         steps, rates = numbers.get("steps"), numbers.get("learning_rate")
         trials = max(1, len(rates)) if isinstance(rates, list) else 1
-        known = isinstance(steps, int | float) and 1 <= steps < LARGEST
-        return float(trials * steps) if known else 1.0
+        if isinstance(steps, int | float) and 1 <= steps < LARGEST:
+            return float(trials * steps)
+        return 1.0
 
 
 class Cell(Part):

@@ -11,6 +11,7 @@ with threads and allocator of its own. What this module runs as a child:
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,8 +23,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from .birth import birth_environment
+
 
 Cores = Literal["one", "all"]
+
+ERROR = re.compile(r"[\w.]+(Error|Exception|Problem): ")
+"""How the last line of a traceback begins; frameworks add hints after it."""
 
 
 class Order(BaseModel):
@@ -91,13 +97,12 @@ class Turns:
             return json.loads(line)
         _, errors = self.process.communicate()
         said = errors.strip().splitlines() or ["it said nothing"]
-        raise TurnsProblem(said[-1])
+        errors_said = [line for line in said if ERROR.match(line)]
+        raise TurnsProblem((errors_said or said)[-1])
 
 
 def order_turns(order: Order) -> Turns:
     """Returns the process that times a contender of the arena."""
-    from .pool import birth_environment
-
     environment = birth_environment(threads=order.cores == "all")
     command = [sys.executable, "-m", "nnarena.suite.bench", order.model_dump_json()]
     return Turns(command, environment)
@@ -109,9 +114,9 @@ class Timing:
 
     seconds: np.ndarray
 
-    @property
-    def medians(self) -> np.ndarray:
-        return np.median(self.seconds, axis=0)
+    def quartiles(self, of: int) -> np.ndarray:
+        """Returns the lower quartile, median and upper quartile of one process."""
+        return np.quantile(self.seconds[:, of], [0.25, 0.5, 0.75])
 
     def ratios(self, over: int, under: int) -> np.ndarray:
         """Returns the lower quartile, median and upper quartile of paired ratios."""

@@ -1,7 +1,6 @@
 """One worker process as its parent sees it."""
 
 import contextlib
-import os
 import queue
 import signal
 import subprocess
@@ -11,23 +10,11 @@ import time
 from pathlib import Path
 
 from . import provenance
+from .birth import birth_environment
 from .events import Event
 from .keeping import writing
 from .plan import Job
 
-
-BIRTH_SETTINGS = {
-    # One compute thread: steps this small do not use a second one.
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OMP_NUM_THREADS": "1",
-    # glibc gives the scan's buffers back to the kernel after every step and faults
-    # them in again; kept, they are there for the next step.
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "2147483647",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-"""What a worker's environment must hold before it starts."""
 
 SETTLE_SECONDS = 10.0
 """How long a process without output may take to end by itself."""
@@ -61,15 +48,10 @@ class WorkerProcess:
             errors = log.open("ab")
         words = [sys.executable, "-m", "nnarena.suite.worker", str(slot), str(results)]
         limit = [] if limit_seconds is None else [str(limit_seconds)]
-        flags = [os.environ.get("XLA_FLAGS", ""), BIRTH_SETTINGS["XLA_FLAGS"]]
         with errors:
             self.process = subprocess.Popen(
                 [*words, *limit],
-                env={
-                    **os.environ,
-                    **BIRTH_SETTINGS,
-                    "XLA_FLAGS": " ".join(flags).strip(),
-                },
+                env=birth_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,0 +1,116 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
+
+from nnarena.core.types import Features, Signature, Values
+from nnarena.models.contender import Contender
+from nnarena.nn.parametrization import resolve
+from nnarena.nn.scan import own_vectors, scan
+
+
+WAYS = ("none", "step", "chunk")
+
+
+def cell(name, hidden=6):
+    signature = Signature(Features(3), Values(2))
+    model = Contender(name).build(signature, hidden, key=jax.random.key(0))
+    return model.layers[0].cell  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def data(batch, time, features):
+    keys = jax.random.split(jax.random.key(1))
+    xs = jax.random.normal(keys[0], (batch, time, features))
+    return xs, jax.random.uniform(keys[1], (batch, time), minval=0.1, maxval=2.0)
+
+
+def plain(cell, xs, dts):
+    ready = resolve(cell)
+    return jax.lax.scan(lambda h, o: ready(h, *o), ready.init_state(), (xs, dts))[1]
+
+
+def outputs_and_gradient(loop, cell, xs, dts):
+    weights, rest = eqx.partition(cell, eqx.is_inexact_array)
+
+    @jax.jit
+    def both(weights):
+        def loss(weights):
+            run = jax.vmap(lambda x, dt: loop(eqx.combine(weights, rest), x, dt))
+            hs = run(xs, dts)
+            return jnp.mean(jnp.sin(hs)), hs
+
+        return jax.grad(loss, has_aux=True)(weights)
+
+    gradient, hs = both(weights)
+    return np.asarray(hs), gradient
+
+
+@pytest.mark.parametrize("name", ["lstm", "ct_rnn", "exp_unitary", "ncp", "dnc"])
+@pytest.mark.parametrize("time", [1, 23])
+def test_every_way_is_plain_autodiff(name, time):
+    made = cell(name)
+    xs, dts = data(4, time, 6)
+    hs, gradient = outputs_and_gradient(plain, made, xs, dts)
+    for way in WAYS:
+        found, other = outputs_and_gradient(
+            lambda c, x, dt, way=way: scan(c, x, dt, checkpoint=way), made, xs, dts
+        )
+        np.testing.assert_allclose(found, hs, atol=1e-6)
+        for one, two in zip(
+            jax.tree.leaves(gradient), jax.tree.leaves(other), strict=True
+        ):
+            scale = 1e-6 + float(jnp.max(jnp.abs(one)))
+            np.testing.assert_allclose(two / scale, one / scale, atol=2e-5)
+
+
+def scratch_bytes(loop, cell, time):
+    xs, dts = data(8, time, 32)
+
+    def loss(cell):
+        return jnp.mean(jax.vmap(lambda x, dt: loop(cell, x, dt))(xs, dts) ** 2)
+
+    compiled = eqx.filter_jit(eqx.filter_grad(loss)).lower(cell).compile()
+    return compiled.compiled.memory_analysis().temp_size_in_bytes
+
+
+def test_each_way_keeps_less_than_the_one_before():
+    made, time = cell("lstm", 32), 900
+    kept = [scratch_bytes(plain, made, time)]
+    for way in WAYS:
+        kept.append(
+            scratch_bytes(
+                lambda c, x, dt, way=way: scan(c, x, dt, checkpoint=way), made, time
+            )
+        )
+    # Autodiff keeps 13 vectors per step; dear ones are 7; the state and outputs fewer.
+    assert kept[0] > 1.2 * kept[1]
+    assert kept[1] > 1.3 * kept[2]
+    assert kept[2] > 1.1 * kept[3]
+
+
+def test_copies_of_vectors_are_the_vectors():
+    made = cell("ct_rnn")
+    for number in (0.0, -3.0, np.inf):
+        own = own_vectors(made, jnp.array(number))
+        for one, two in zip(jax.tree.leaves(made), jax.tree.leaves(own), strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_an_unknown_way_is_refused():
+    xs, dts = data(1, 3, 6)
+    with pytest.raises((ValueError, TypeCheckError), match=r"none.*step.*chunk"):
+        scan(cell("gru"), xs[0], dts[0], checkpoint="all")  # pyright: ignore
+
+
+def test_attention_has_no_steps_to_checkpoint():
+    contender = Contender("transformer", {"checkpoint": "step"})
+    with pytest.raises(ValueError, match="no steps to checkpoint"):
+        contender.build(Signature(Features(3), Values(2)), 8, key=jax.random.key(0))
+
+
+def test_how_to_compute_enters_a_key_only_if_changed():
+    assert "checkpoint" not in Contender("gru").settings
+    assert "checkpoint" not in Contender("gru", {"checkpoint": "none"}).settings
+    assert Contender("gru", {"checkpoint": "chunk"}).settings["checkpoint"] == "chunk"
