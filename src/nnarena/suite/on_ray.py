@@ -1,0 +1,345 @@
+"""The same plan on a Ray cluster: as many runs at once as its nodes have room for.
+
+Each run in hand belongs to an actor, a process on some node that holds the cores and
+GPUs that were asked for. The driver, which is this process, asks every actor for news
+about once a second and puts what comes into its own store; it alone knows the plan and
+the store, so that nodes share neither a file system nor a network of their own. A run
+whose node is lost is given to another and goes on from the last checkpoint that came.
+
+Between driver and actors Ray moves Python objects, with pickle: a cluster is trusted as
+its owner's machine is. Nothing that was read from a store is ever unpickled.
+"""
+
+import contextlib
+import logging
+import math
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.problems import UserProblem
+from ..runs.store import AbstractStore
+from . import provenance
+from .events import Event
+from .executors import AbstractExecutor
+from .ledger import Ledger
+from .plan import Job
+from .pool import BIRTH_SETTINGS, Schedule
+from .remote_worker import News, RemoteWorker
+from .runner import record_failure
+
+
+LOSSES = 3
+"""A run that was lost so often is recorded as failed: it may be what kills nodes."""
+
+RECRUIT_SECONDS = 5.0
+"""How often the cluster is asked whether it has grown."""
+
+NOBODY_SECONDS = 300.0
+"""How long a cluster may be without any node that has room for a run."""
+
+EXECUTOR = "ray actor"
+
+
+class ClusterProblem(UserProblem):
+    """A cluster that cannot be reached, or cannot do what is asked of it."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where a Ray cluster is, and what every run asks of it.
+
+    Attributes:
+        address: "local" starts one on this machine for as long as the runs last,
+            "auto" is the one that runs here already, HOST:PORT one that this machine
+            is a node of, ray://HOST:PORT any other, by Ray's client.
+        cores: processor cores of a run, and the threads that it computes with.
+        gpus: GPUs of a run: whole ones, or a share of one. 0 computes on processors.
+    """
+
+    address: str = "local"
+    cores: int = 1
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cores < 1:
+            raise ClusterProblem("a run needs a core at least")
+        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+            raise ClusterProblem(
+                f"a run cannot have {self.gpus:g} GPUs: ask for whole ones, or for a "
+                "share between 0 and 1"
+            )
+
+    @property
+    def wish(self) -> str:
+        """What a run asks for, in words."""
+        cores = f"{self.cores} core{'s' if self.cores > 1 else ''}"
+        gpus = f" and {self.gpus:g} GPU{'s' if self.gpus > 1 else ''}"
+        return cores + (gpus if self.gpus else "")
+
+    def room(self, nodes: Sequence[Mapping[str, Any]]) -> int:
+        """Returns how many runs the living of the nodes have room for at once."""
+        return sum(self._room(node["Resources"]) for node in nodes if node["Alive"])
+
+    def _room(self, has: Mapping[str, float]) -> int:
+        room = int(has.get("CPU", 0.0) // self.cores)
+        if self.gpus == 0:
+            return room
+        whole = math.floor(has.get("GPU", 0.0))
+        if self.gpus >= 1:
+            return min(room, int(whole // self.gpus))
+        return min(room, whole * math.floor(1 / self.gpus + 1e-9))
+
+    def environment(self) -> dict[str, str]:
+        """Returns what the environment of a run's process must hold at its birth."""
+        settings = dict(BIRTH_SETTINGS)
+        if self.cores > 1:
+            settings["OMP_NUM_THREADS"] = str(self.cores)
+            settings["XLA_FLAGS"] = f"intra_op_parallelism_threads={self.cores}"
+        if self.gpus == 0:
+            settings["JAX_PLATFORMS"] = "cpu"
+        elif self.gpus < 1:  # jax would take three quarters of the memory for itself
+            settings["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * self.gpus:.2f}"
+        flags = [os.environ.get("XLA_FLAGS", ""), settings["XLA_FLAGS"]]
+        return {**settings, "XLA_FLAGS": " ".join(flags).strip()}
+
+
+class RayCluster(AbstractExecutor):
+    """Does the jobs on a Ray cluster, at most `workers` of them at once if given."""
+
+    def __init__(
+        self, store: AbstractStore, cluster: Cluster, workers: int | None = None
+    ):
+        self.store = store
+        self.cluster = cluster
+        self.workers = workers
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Yields the events of the jobs as they happen.
+
+        Raises:
+            ClusterProblem: there is no such cluster, no node of it has room for a run,
+                or a node has other versions than this machine.
+        """
+        with connected(self.cluster.address) as ray:
+            yield from Crew(ray, self, jobs).work()
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Yields the module `ray`, connected to a cluster until the end.
+
+    Raises:
+        ClusterProblem: ray is not installed here, or no cluster answers.
+    """
+    # A cluster of ours tells nobody that it exists; others decide for themselves.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ClusterProblem(
+            "to run on a cluster, ray has to be installed: "
+            "pip install 'neural-network-arena[ray]'"
+        ) from error
+    own: dict[str, Any] = {}
+    if address == "local":
+        own = {"num_cpus": provenance.available_cores(), "include_dashboard": False}
+    with _signals_kept():
+        try:
+            ray.init(
+                address, log_to_driver=False, logging_level=logging.ERROR, **own
+            )
+        except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
+            reason = f"{error}".strip().splitlines()[0]
+            raise ClusterProblem(f"no Ray cluster at {address!r}: {reason}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Gives SIGTERM back to whom it belonged: `ray.init` takes it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@dataclass
+class Slot:
+    """One actor, the answer that is awaited of it, and the job that it has in hand."""
+
+    number: int
+    actor: Any
+    answer: Any
+    job: Job | None = None
+
+
+class Crew:
+    """The actors at work on some jobs, and who has which."""
+
+    def __init__(self, ray: Any, executor: RayCluster, jobs: Sequence[Job]):
+        self.ray, self.store = ray, executor.store
+        self.cluster, self.limit = executor.cluster, executor.workers
+        self.schedule = Schedule(jobs)
+        self.unfinished = {job.key for job in jobs}
+        self.returned: list[Job] = []
+        self.losses: Counter[str] = Counter()
+        self.false_starts = 0
+        self.slots: list[Slot] = []
+        self.born = 0
+        self.asked_at = -math.inf
+        self.room_seen_at = -math.inf
+        self.actor = self._actor(jobs)
+
+    def _actor(self, jobs: Sequence[Job]) -> Any:
+        plugins = {path for job in jobs for path in job.plugins}
+        texts = {path: Path(path).read_text(encoding="utf-8") for path in plugins}
+        options = {
+            "num_cpus": self.cluster.cores,
+            "num_gpus": self.cluster.gpus,
+            "runtime_env": {"env_vars": self.cluster.environment()},
+        }
+        actor = self.ray.remote(RemoteWorker).options(**options)
+        data = os.environ.get("NNARENA_DATA")
+        return lambda: actor.remote(texts, data, EXECUTOR)
+
+    def work(self) -> Iterator[Event]:
+        """Yields what happens until every job has come to its end."""
+        try:
+            while self.unfinished:
+                self.recruit()
+                slot = self.next_answer()
+                if slot is not None:
+                    yield from self.hear(slot)
+        finally:
+            for slot in list(self.slots):
+                self.dismiss(slot)
+
+    def recruit(self) -> None:
+        """Starts actors while the cluster has room and there is work for them.
+
+        Raises:
+            ClusterProblem: no node has room for a run, at first or for long.
+        """
+        now = time.monotonic()
+        if now - self.asked_at < RECRUIT_SECONDS:
+            return
+        room = self.cluster.room(self.ray.nodes())
+        if room:
+            self.room_seen_at = now
+        elif now - self.room_seen_at > NOBODY_SECONDS:
+            raise ClusterProblem(
+                f"no node of the Ray cluster at {self.cluster.address!r} has "
+                f"{self.cluster.wish} for a run"
+            )
+        self.asked_at = now
+        limits = [room, len(self.unfinished)]
+        limits += [] if self.limit is None else [self.limit]
+        while len(self.slots) < min(limits):
+            actor = self.actor()
+            self.slots.append(Slot(self.born, actor, actor.greet.remote()))
+            self.born += 1
+
+    def next_answer(self) -> Slot | None:
+        """Waits for an actor's answer; None if none has come for some time."""
+        answers = {slot.answer: slot for slot in self.slots}
+        if not answers:
+            time.sleep(RECRUIT_SECONDS)
+            return None
+        ready, _ = self.ray.wait(list(answers), timeout=RECRUIT_SECONDS)
+        if not ready:
+            return None
+        slot = answers[ready[0]]
+        self.slots.remove(slot)
+        self.slots.append(slot)  # the first in line is heard first: all get their turn
+        return slot
+
+    def hear(self, slot: Slot) -> Iterator[Event]:
+        """Takes in an actor's answer and asks it for the next."""
+        try:
+            answer = self.ray.get(slot.answer)
+        except self.ray.exceptions.RayError as error:
+            yield from self.lose(slot, error)
+            return
+        if isinstance(answer, News):
+            answer.keep(self.store)
+            yield from answer.events
+            if not answer.ended:
+                slot.answer = slot.actor.go_on.remote()
+                return
+            self.unfinished.discard(slot.job.key if slot.job else "")
+        else:
+            self.false_starts = 0
+            self.require_same(*answer)
+        self.begin_next(slot)
+
+    def require_same(self, versions: Mapping[str, str], device: str) -> None:
+        """Checks that an actor's machine gives the results that this one would.
+
+        Raises:
+            ClusterProblem: it has other versions, or jax there finds no GPU.
+        """
+        here = provenance.versions()
+        for package in ("python", *provenance.PACKAGES):
+            if versions[package] != here[package]:
+                raise ClusterProblem(
+                    f"a node of the cluster has {package} {versions[package]} and "
+                    f"this machine {here[package]}: install the same on both"
+                )
+        if self.cluster.gpus and device == "cpu":
+            raise ClusterProblem(
+                "a node of the cluster has GPUs that jax there cannot use: install "
+                "jax[cuda12] on it, or leave out --gpus"
+            )
+
+    def begin_next(self, slot: Slot) -> None:
+        """Gives an actor its next job, or lets it go when all are given out."""
+        slot.job = self.returned.pop(0) if self.returned else None
+        slot.job = slot.job or self.schedule.next(slot.number)
+        if slot.job is None:
+            self.dismiss(slot)
+        else:
+            checkpoint = self.store.checkpoint(slot.job.key)
+            slot.answer = slot.actor.begin.remote(slot.job, checkpoint)
+
+    def lose(self, slot: Slot, error: Exception) -> Iterator[Event]:
+        """Gives up an actor; its job goes to another, or has failed in the end.
+
+        Raises:
+            ClusterProblem: actors die before they have begun, again and again.
+        """
+        self.dismiss(slot)
+        self.asked_at = -math.inf  # another may take its place at once
+        if slot.job is None:
+            self.false_starts += 1
+            if self.false_starts == LOSSES:
+                raise ClusterProblem(f"no worker starts on the cluster: {error}")
+            return
+        key = slot.job.key
+        self.losses[key] += 1
+        if self.losses[key] < LOSSES:
+            self.returned.append(slot.job)
+            return
+        self.unfinished.discard(key)
+        self.store.put_log(key, str(error))
+        reason = f"its process or node was lost {LOSSES} times, see its log"
+        yield record_failure(self.store, Ledger(slot.job, EXECUTOR), reason)
+
+    def dismiss(self, slot: Slot) -> None:
+        """Ends an actor at once; its last checkpoint that came stays."""
+        self.slots.remove(slot)
+        with contextlib.suppress(Exception):  # the cluster itself may be gone
+            self.ray.kill(slot.actor)
