@@ -63,6 +63,22 @@ Workers = Annotated[
         "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RAY",
+        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:auto is the "
+        "one that runs here, ray:HOST:PORT one that this machine is a node of, "
+        "ray://HOST:PORT any other.",
+    ),
+]
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="With --on: processor cores per run [1].")
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(min=0, help="With --on: GPUs per run, also a share of one [0]."),
+]
 
 
 def _version(wanted: bool) -> bool:
@@ -96,6 +112,9 @@ def run(
     steps: Steps = None,
     results: Results = Path("results"),
     workers: Workers = None,
+    on: On = None,
+    cores: Cores = None,
+    gpus: Gpus = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
@@ -103,9 +122,10 @@ def run(
     run goes on where it stopped: give the same command again.
     """
     from .request import Request
-    from .run import run_suite
+    from .run import Placement, run_suite
 
-    run_suite(Request(suite, models, tasks, seeds, parameters, steps), results, workers)
+    request = Request(suite, models, tasks, seeds, parameters, steps)
+    run_suite(request, results, Placement(workers, on, cores, gpus))
 
 
 @app.command()

@@ -1,19 +1,55 @@
 """`arena run`."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from ..suite.on_ray import Cluster
 from .console import guarded, news, refuse
 from .progress import duration, follow
 from .request import Request, resolve
 from .results import print_leaderboard, write_page
 
 
+@dataclass(frozen=True)
+class Placement:
+    """The words of `arena run` that say where runs are done."""
+
+    workers: int | None = None
+    on: str | None = None
+    cores: int | None = None
+    gpus: float | None = None
+
+    def cluster(self) -> Cluster | None:
+        """Returns the cluster that is meant, or None for this machine alone."""
+        if self.on is None:
+            if self.cores is not None or self.gpus is not None:
+                raise refuse("--cores and --gpus ask a cluster: say --on ray, or where")
+            return None
+        if self.workers == 0:
+            raise refuse("--workers 0 is this process, which --on leaves: give one")
+        return Cluster(cluster_address(self.on), self.cores or 1, self.gpus or 0.0)
+
+
+def cluster_address(on: str) -> str:
+    """Returns the address in the words after `--on`."""
+    if on == "ray":
+        return "local"
+    if on.startswith("ray://") and len(on) > len("ray://"):
+        return on
+    if on.startswith("ray:") and on[4:] and not on.startswith("ray:/"):
+        return on[4:]
+    raise refuse(
+        f"--on {on}: say ray, ray:auto, ray:HOST:PORT or ray://HOST:PORT", code=2
+    )
+
+
 @guarded
-def run_suite(request: Request, results: Path, workers: int | None) -> None:
+def run_suite(request: Request, results: Path, placement: Placement) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
+    cluster = placement.cluster()
     session = resolve(request, results)
     results.mkdir(parents=True, exist_ok=True)
     pending = session.pending
@@ -22,7 +58,7 @@ def run_suite(request: Request, results: Path, workers: int | None) -> None:
     news.print(f"{len(session.jobs)} runs{kept}")
     session.require_data()
     try:
-        watch = follow(session.run(workers), pending, news)
+        watch = follow(session.run(placement.workers, cluster), pending, news)
     except KeyboardInterrupt as stop:
         raise refuse(
             "stopped; finished runs are kept: give the same command again to go on", 130

@@ -15,8 +15,10 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,8 +129,15 @@ class RayCluster(AbstractExecutor):
             ClusterProblem: there is no such cluster, no node of it has room for a run,
                 or a node has other versions than this machine.
         """
-        with connected(self.cluster.address) as ray:
-            yield from Crew(ray, self, jobs).work()
+        address = self.cluster.address
+        with connected(address) as ray:
+            try:
+                yield from Crew(ray, self, jobs).work()
+            except ConnectionError as error:
+                raise ClusterProblem(
+                    f"the Ray cluster at {address!r} is gone; finished runs are kept: "
+                    "give the same command again to go on"
+                ) from error
 
 
 @contextlib.contextmanager
@@ -147,10 +156,12 @@ def connected(address: str) -> Iterator[Any]:
             "to run on a cluster, ray has to be installed: "
             "pip install 'neural-network-arena[ray]'"
         ) from error
+    if address not in ("local", "auto"):
+        require_listener(address)
     own: dict[str, Any] = {}
     if address == "local":
         own = {"num_cpus": provenance.available_cores(), "include_dashboard": False}
-    with _signals_kept():
+    with _surroundings_kept():
         try:
             ray.init(
                 address, log_to_driver=False, logging_level=logging.ERROR, **own
@@ -164,17 +175,39 @@ def connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
+def require_listener(address: str) -> None:
+    """Checks that somebody listens at an address: Ray itself would ask for minutes.
+
+    Raises:
+        ClusterProblem: nobody does, or it is no address.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdigit()):
+        raise ClusterProblem(f"{address!r} is no address of a cluster: HOST:PORT is")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterProblem(
+            f"nothing answers at {address}: {error}; is the cluster up?"
+        ) from error
+
+
 @contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Gives SIGTERM back to whom it belonged: `ray.init` takes it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _surroundings_kept() -> Iterator[None]:
+    """Undoes what `ray.init` does to a process beside connecting it.
+
+    It takes SIGTERM for itself. It also forks to start a cluster here, of which jax
+    warns; the child becomes another program at once.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"os\.fork\(\) was called")
+            yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 @dataclass

@@ -23,6 +23,7 @@ from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
 from .executors import AbstractExecutor, InProcess
+from .on_ray import Cluster, RayCluster
 from .plan import Job, assemble, make_jobs
 from .pool import WorkerPool
 from .runner import task_splits, use_compilation_cache
@@ -55,18 +56,25 @@ class Session:
         for job in tasks.values():
             task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
 
-    def run(self, workers: int | None = None) -> Iterator[Event]:
+    def run(
+        self, workers: int | None = None, cluster: Cluster | None = None
+    ) -> Iterator[Event]:
         """Does the pending jobs; what is finished stays finished if this is stopped.
 
         `workers` processes, one per core by default; 0 does the work in this process.
+        On a Ray cluster as many runs at once as it has room for, or `workers`.
         """
         pending = self.pending
         if pending:
-            yield from choose_executor(self.results, workers).run(pending)
+            yield from choose_executor(self.results, workers, cluster).run(pending)
 
 
-def choose_executor(results: Path, workers: int | None = None) -> AbstractExecutor:
-    """Returns the executor that suits this machine's device."""
+def choose_executor(
+    results: Path, workers: int | None = None, cluster: Cluster | None = None
+) -> AbstractExecutor:
+    """Returns the executor of a cluster, or the one that suits this machine's device."""
+    if cluster is not None:
+        return RayCluster(DirectoryStore(results), cluster, workers)
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
         return InProcess(results, seeds_at_once=64)

@@ -1,0 +1,136 @@
+"""A worker that keeps nothing: what it sends makes the same store."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnarena.runs.store import DirectoryStore
+from nnarena.suite import remote_worker, runner
+from nnarena.suite.plan import Job
+from nnarena.suite.remote_worker import News, RemoteWorker, write_plugins
+from nnarena.suite.session import Session, open_session, registered_by
+from tests.suite.bits import bits
+
+
+@pytest.fixture
+def session(tiny_suite, tmp_path) -> Session:
+    return open_session(tiny_suite, tmp_path / "results")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Every event is news of its own, and every check leaves a checkpoint."""
+    monkeypatch.setattr(remote_worker, "NEWS_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+
+
+def news_of(worker: RemoteWorker, job: Job, store: DirectoryStore) -> list[News]:
+    """Drives one job to its end, as a driver does."""
+    told = [worker.begin(job, store.checkpoint(job.key))]
+    while True:
+        told[-1].keep(store)
+        if told[-1].ended:
+            return told
+        told.append(worker.go_on())
+
+
+def test_what_is_sent_makes_the_same_store(session, tmp_path, impatient):
+    list(session.run(workers=0))
+    store = DirectoryStore(tmp_path / "far")
+    worker = RemoteWorker({}, None, "far away")
+    for job in session.jobs:
+        told = news_of(worker, job, store)
+        kinds = [event.kind for news in told for event in news.events]
+        assert kinds == ["started", *["check"] * 5, "done"]
+        assert len(told) > 3  # news come while it trains
+    assert bits(tmp_path / "far") == bits(session.results)
+    assert not any((tmp_path / "far" / "checkpoints").iterdir())
+
+
+def test_another_worker_goes_on_from_what_came_last(session, tmp_path, impatient):
+    list(session.run(workers=0))
+    store, job = DirectoryStore(tmp_path / "far"), session.jobs[0]
+    lost = RemoteWorker({}, None, "far away")
+    lost.begin(job, None).keep(store)
+    while store.checkpoint(job.key) is None:
+        lost.go_on().keep(store)
+    news_of(RemoteWorker({}, None, "far away"), job, store)
+    (record,) = store
+    assert record.provenance.interruptions == 1
+    assert bits(tmp_path / "far")[job.key] == bits(session.results)[job.key]
+
+
+PLUGIN = """
+import jax.numpy as jnp
+from nnarena import MODELS, AbstractLayer
+
+@MODELS.register("far_layer", family="test", source="nowhere")
+class Layer(AbstractLayer):
+    weight: object
+    hidden_size: int
+    causal: bool
+
+    def __init__(self, features, hidden, *, key):
+        self.weight = jnp.ones((features, hidden))
+        self.hidden_size, self.causal = hidden, True
+
+    def __call__(self, xs, dts, *, key=None):
+        {body}
+"""
+
+
+def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
+    """On the worker's machine there is no such file."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN.format(body="return jnp.tanh(xs @ self.weight)"))
+    registered_by(str(plugin))
+    model = tiny_suite.models[0].model_copy(update={"name": "far_layer"})
+    suite = tiny_suite.model_copy(update={"models": [model], "seeds": [0]})
+    session = open_session(suite, tmp_path / "results", plugins=[str(plugin)])
+    text = plugin.read_text()
+    plugin.unlink()
+    (job,) = session.jobs
+    news_of(RemoteWorker({str(plugin): text}, None, "far away"), job, session.store)
+    (record,) = session.store
+    assert record.result.outcome == "finished"
+    assert record.identity == job.identity
+    loaded = [
+        name for name in sys.modules if name.startswith("nnarena_plugin_mine_")
+    ]
+    assert len(loaded) == 2  # the driver's, and the one from the text
+
+
+def test_plugins_of_one_name_stay_apart():
+    places = write_plugins({"/a/model.py": "A = 1\n", "/b/model.py": "B = 1\n"})
+    assert {Path(place).name for place in places.values()} == {"model.py"}
+    assert Path(places["/a/model.py"]).read_text() == "A = 1\n"
+    assert Path(places["/b/model.py"]).read_text() == "B = 1\n"
+    assert write_plugins({"/c/model.py": "A = 1\n"}) == {
+        "/c/model.py": places["/a/model.py"]
+    }
+
+
+def test_a_broken_run_sends_its_reason_and_its_log(session, tmp_path, monkeypatch):
+    def no_luck(*_: object) -> None:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(runner, "task_splits", no_luck)
+    store = DirectoryStore(tmp_path / "far")
+    (news,) = news_of(RemoteWorker({}, None, "far away"), session.jobs[0], store)
+    assert [event.kind for event in news.events] == ["failed"]
+    (record,) = store
+    assert record.result.reason == "RuntimeError: no luck"
+    log = tmp_path / "far" / "logs" / f"{record.key}.txt"
+    assert "Traceback" in log.read_text()
+
+
+def test_the_data_of_a_node_is_its_own(monkeypatch):
+    monkeypatch.setenv("NNARENA_DATA", "/of/the/node")
+    RemoteWorker({}, "/of/the/driver", "far away")
+    assert os.environ["NNARENA_DATA"] == "/of/the/node"
+    monkeypatch.delenv("NNARENA_DATA")
+    RemoteWorker({}, "/of/the/driver", "far away")
+    assert os.environ["NNARENA_DATA"] == "/of/the/driver"
+    monkeypatch.delenv("NNARENA_DATA")
