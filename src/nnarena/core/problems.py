@@ -3,3 +3,7 @@
 
 class UserProblem(Exception):
     """Its text says what is wrong, where, and what to do next."""
+
+
+class StoreProblem(UserProblem):
+    """The store cannot be written: what was finished is kept, nothing more can be."""

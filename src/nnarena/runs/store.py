@@ -1,12 +1,16 @@
 """Stores: where records, histories, weights and checkpoints are kept.
 
-A `DirectoryStore` is five folders of files named by the key of their run:
+A `DirectoryStore` is some folders of files named by the key of their run:
 
     records/KEY.json             written last: a run is done when this exists
     history/KEY.json
     weights/KEY.safetensors
-    checkpoints/KEY.safetensors  of a run under way; removed when its record is there
-    logs/KEY.txt                 the traceback of a run that failed
+    checkpoints/KEY.safetensors  of a run that is not done; removed when it is
+    progress/KEY.json            how far a run under way has come; removed with it
+    logs/KEY.txt                 what was said while a run was done
+    claims/KEY.lock              who has a run in hand (see `claims`)
+    plans/KEY.json               what was asked for (see `plans`)
+    set-aside/                   files that could not be read, moved out of the way
 
 Every file is written under a temporary name of its own, flushed and renamed: a reader
 never sees half a file, two writers never collide, and copying one store's files into
@@ -24,6 +28,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import safe_open
 
+from .claims import Claim, take
 from .record import History, Record, read_record, to_json
 
 
@@ -32,7 +37,10 @@ SUFFIXES = {
     "history": ".json",
     "weights": ".safetensors",
     "checkpoints": ".safetensors",
+    "progress": ".json",
     "logs": ".txt",
+    "claims": ".lock",
+    "plans": ".json",
 }
 
 Arrays = Mapping[str, np.ndarray]
@@ -48,7 +56,10 @@ class AbstractStore(abc.ABC):
 
     @abc.abstractmethod
     def put(self, record: Record, history: History, weights: Arrays) -> None:
-        """Keeps one finished run, and forgets its checkpoint."""
+        """Keeps one ended run, and forgets its progress and checkpoint.
+
+        The checkpoint of a failed run stays: the next try goes on from it.
+        """
 
     @abc.abstractmethod
     def __contains__(self, key: str) -> bool:
@@ -86,8 +97,31 @@ class AbstractStore(abc.ABC):
         """Returns the state of a run under way; None where there is none to read."""
 
     @abc.abstractmethod
-    def put_log(self, key: str, text: str) -> None:
-        """Keeps what a failed run said last."""
+    def put_text(self, kind: str, key: str, text: str) -> None:
+        """Keeps a small text of a kind: "logs", "progress", "plans"."""
+
+    @abc.abstractmethod
+    def text(self, kind: str, key: str) -> str | None:
+        """Returns a text that was put, if it is there."""
+
+    @abc.abstractmethod
+    def keys(self, kind: str) -> list[str]:
+        """Returns the keys of all that is kept of a kind, readable or not."""
+
+    @abc.abstractmethod
+    def set_aside(self, kind: str, key: str) -> str | None:
+        """Moves what cannot be read out of the way; returns where it lies now.
+
+        None if there is nothing to move.
+        """
+
+    @abc.abstractmethod
+    def claim(self, key: str) -> Claim | None:
+        """Takes a run in hand; None while another process has it.
+
+        A store that cannot lock grants every claim: a run that is done twice ends
+        twice with the same bits.
+        """
 
 
 class DirectoryStore(AbstractStore):
@@ -102,7 +136,9 @@ class DirectoryStore(AbstractStore):
         self._write(self._path("history", record.key), to_json(history).encode())
         # The record is the sign that all of the run is there, so it comes last.
         self._write(self._path("records", record.key), to_json(record).encode())
-        self._path("checkpoints", record.key).unlink(missing_ok=True)
+        self._path("progress", record.key).unlink(missing_ok=True)
+        if record.result.outcome != "failed":
+            self._path("checkpoints", record.key).unlink(missing_ok=True)
 
     def __contains__(self, key: str) -> bool:
         try:
@@ -156,8 +192,34 @@ class DirectoryStore(AbstractStore):
         except (OSError, safetensors.SafetensorError):
             return None  # a damaged checkpoint costs a fresh start, not the matrix
 
-    def put_log(self, key: str, text: str) -> None:
-        self._write(self._path("logs", key), text.encode())
+    def put_text(self, kind: str, key: str, text: str) -> None:
+        self._write(self._path(kind, key), text.encode())
+
+    def text(self, kind: str, key: str) -> str | None:
+        try:
+            return self._path(kind, key).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def keys(self, kind: str) -> list[str]:
+        found = (self.root / kind).glob("*" + SUFFIXES[kind])
+        return sorted(path.stem for path in found if path.name[0] != ".")
+
+    def set_aside(self, kind: str, key: str) -> str | None:
+        path = self._path(kind, key)
+        # A name of its own: what was set aside earlier is not overwritten.
+        name = f"{kind}-{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}"
+        target = self.root / "set-aside" / name
+        if not path.exists():
+            return None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            os.replace(path, target)
+            return str(target)
+        return None
+
+    def claim(self, key: str) -> Claim | None:
+        return take(self._path("claims", key))
 
     def _path(self, kind: str, key: str) -> Path:
         if not (key.isalnum() and key.isascii()):

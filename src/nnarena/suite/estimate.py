@@ -21,7 +21,7 @@ from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
 from . import provenance
 from .plan import Job, assemble
-from .runner import task_splits
+from .programs import task_splits
 
 
 @dataclass(frozen=True)

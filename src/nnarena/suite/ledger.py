@@ -68,6 +68,11 @@ class Ledger:
                 self.series[name].append(finite(float(metrics[name])))
         self.last = {name: float(value) for name, value in metrics.items()}
 
+    def figures(self) -> dict[str, float | None]:
+        """Returns what is told of the run so far: its seconds and its last check."""
+        told = {name: finite(self.last[name]) for name in SERIES if name in self.last}
+        return {"step": 0.0, **told, "seconds": self.run_seconds}
+
     def to_notes(self) -> dict[str, str]:
         """Returns what a checkpoint keeps beside the arrays."""
         kept = {
@@ -136,6 +141,7 @@ class Ledger:
         self,
         result: Result,
         *,
+        peak_bytes: int | None = None,
         program_bytes: int | None = None,
         matmul_flops_per_step: int | None = None,
         state_size: int | None = None,
@@ -150,7 +156,7 @@ class Ledger:
             cost=Cost(
                 compile_seconds=self.compile_seconds,
                 run_seconds=self.run_seconds,
-                peak_bytes=provenance.peak_memory(),
+                peak_bytes=peak_bytes,
                 program_bytes=program_bytes,
                 matmul_flops_per_step=matmul_flops_per_step,
                 state_size=state_size,

@@ -6,6 +6,7 @@ for event in session.run(): ...
 leaderboard("results")
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,15 @@ from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
 from .executors import AbstractExecutor, InProcess
-from .on_ray import Cluster, RayCluster
+from .keeping import set_aside
+from .limits import NO_LIMITS, Limits
 from .plan import Job, assemble, make_jobs
 from .pool import WorkerPool
-from .runner import task_splits, use_compilation_cache
+from .programs import task_splits, use_compilation_cache
+
+
+POLL_SECONDS = 1.0
+"""How often runs are looked at that another process has in hand."""
 
 
 @dataclass(frozen=True)
@@ -57,32 +63,71 @@ class Session:
             task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
 
     def run(
-        self, workers: int | None = None, cluster: Cluster | None = None
+        self, workers: int | None = None, *, executor: AbstractExecutor | None = None
     ) -> Iterator[Event]:
         """Does the pending jobs; what is finished stays finished if this is stopped.
 
-        `workers` processes, one per core by default; 0 does the work in this process.
-        On a Ray cluster as many runs at once as it has room for, or `workers`.
+        `workers` processes, one per core by default; 0 does the work in this process;
+        or whatever `executor` is given. Runs that another process has in hand are
+        waited for, and done here if it gives them up.
+
+        Raises:
+            StoreProblem: the results folder cannot be written.
         """
         pending = self.pending
-        if pending:
-            yield from choose_executor(self.results, workers, cluster).run(pending)
+        if not pending:
+            return
+        yield from self._clear(pending)
+        executor = executor or choose_executor(self.results, workers)
+        while pending and not executor.stopping:
+            elsewhere: set[str] = set()
+            for event in executor.run(pending):
+                if event.kind == "elsewhere":
+                    elsewhere.add(event.key)
+                else:
+                    yield event
+            pending = [job for job in pending if job.key in elsewhere]
+            if pending and not executor.stopping:
+                text = f"waiting for {len(pending)} runs that another process does"
+                yield Event(kind="note", key=pending[0].key, text=text)
+                pending = self._await(pending, executor)
+
+    def _clear(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Sets aside what lies in the place of records to come and is none."""
+        damaged = {Path(file).stem for file, _ in self.store.unreadable()}
+        for job in jobs:
+            if job.key in damaged:
+                yield from set_aside(self.store, "records", job)
+
+    def _await(self, jobs: list[Job], executor: AbstractExecutor) -> list[Job]:
+        """Returns the jobs as soon as another process lets go of one of them."""
+        store = self.store
+        while not executor.stopping:
+            for job in jobs:
+                claim = store.claim(job.key)
+                if claim is not None:
+                    claim.release()
+                    return jobs
+            time.sleep(POLL_SECONDS)
+        return jobs
 
 
 def choose_executor(
-    results: Path, workers: int | None = None, cluster: Cluster | None = None
+    results: Path, workers: int | None = None, limits: Limits = NO_LIMITS
 ) -> AbstractExecutor:
-    """Returns the executor of a cluster, or the one that suits this machine's device."""
-    if cluster is not None:
-        return RayCluster(DirectoryStore(results), cluster, workers)
+    """Returns the executor that suits this machine's device.
+
+    Raises:
+        SuiteProblem: it cannot keep such limits.
+    """
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
-        return InProcess(results, seeds_at_once=64)
+        return InProcess(results, seeds_at_once=None, limits=limits)
     count = provenance.available_cores() if workers is None else workers
     if count == 0:
         use_compilation_cache()
-        return InProcess(results)
-    return WorkerPool(results, count)
+        return InProcess(results, limits=limits)
+    return WorkerPool(results, count, limits)
 
 
 def open_session(
