@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.suite.bits import bits
 
+from nnarena.core.problems import StoreProblem
 from nnarena.suite import on_ray, remote_worker, runner
+from nnarena.suite.events import ENDS
 from nnarena.suite.on_ray import Cluster, ClusterProblem, Crew, RayCluster, connected
 from nnarena.suite.session import Session, open_session
-from tests.suite.bits import bits
 
 
 class Lost(Exception):
@@ -24,8 +26,8 @@ class Method:
     def __init__(self, call: Callable[..., Any]):
         self.call = call
 
-    def remote(self, *args: Any) -> Callable[[], Any]:
-        return lambda: self.call(*args)
+    def remote(self, *args: Any, **options: Any) -> Callable[[], Any]:
+        return lambda: self.call(*args, **options)
 
 
 class FakeRay:
@@ -44,7 +46,9 @@ class FakeRay:
         self.options: dict[str, Any] = {}
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"Alive": True, "Resources": {"CPU": n}} for n in self.nodes_cores]
+        return [
+            {"Alive": True, "Resources": {"CPU": float(n)}} for n in self.nodes_cores
+        ]
 
     def remote(self, kind: type) -> Any:
         def options(**options: Any) -> Any:
@@ -57,10 +61,10 @@ class FakeRay:
         number, self.born = self.born, self.born + 1
 
         def method(name: str) -> Method:
-            def call(*args: Any) -> Any:
+            def call(*args: Any, **options: Any) -> Any:
                 if self.loses(number, name):
                     raise Lost(f"node of actor {number}\nand more")
-                return getattr(worker, name)(*args)
+                return getattr(worker, name)(*args, **options)
 
             return Method(call)
 
@@ -94,18 +98,32 @@ def kinds_of(ray: FakeRay, session: Session, workers: int | None = None) -> Coun
     return Counter(event.kind for event in events)
 
 
-def test_as_many_actors_as_there_is_room_for(session):
-    ray = FakeRay(1, 1)
+@pytest.mark.parametrize(
+    ("nodes", "workers", "most"),
+    [((1, 1), None, 2), ((8,), None, 3), ((2, 6), 2, 2), ((1,), 4, 1)],
+)
+def test_as_many_actors_as_room_runs_and_workers_allow(session, nodes, workers, most):
+    ray = FakeRay(*nodes)
+    crew = Crew(ray, RayCluster(session.store, Cluster(), workers), session.jobs)
+    for _ in range(2):
+        crew.recruit()
+        assert (ray.most, len(crew.slots)) == (most, most)
+
+
+def test_a_node_that_joins_gets_runs(session):
+    ray = FakeRay(1)
+    crew = Crew(ray, RayCluster(session.store, Cluster()), session.jobs)
+    crew.recruit()
+    ray.nodes_cores.append(1)
+    crew.recruit()
+    assert len(crew.slots) == 2
+
+
+def test_every_job_ends_and_actors_that_nothing_is_left_for_are_let_go(session):
+    ray = FakeRay(2)
     assert kinds_of(ray, session)["done"] == 3
-    assert (ray.most, ray.born, ray.alive) == (2, 2, {})
     assert session.pending == []
-
-
-@pytest.mark.parametrize(("cores", "workers", "most"), [(8, None, 3), (8, 2, 2)])
-def test_no_more_actors_than_runs_or_workers(session, cores, workers, most):
-    ray = FakeRay(cores)
-    kinds_of(ray, session, workers)
-    assert ray.most == most
+    assert (ray.born, ray.alive) == (2, {})
 
 
 def test_a_lost_run_goes_on_elsewhere_with_the_same_bits(session, tmp_path):
@@ -134,8 +152,9 @@ def test_a_run_that_is_lost_three_times_has_failed(session):
     ray, fatal = FakeRay(1), session.jobs[1].key
     executor = RayCluster(session.store, Cluster())
     crew = Crew(ray, executor, session.jobs)
-    ray.loses = lambda number, method: method == "go_on" and any(
-        slot.job is not None and slot.job.key == fatal for slot in crew.slots
+    ray.loses = lambda number, method: (
+        method == "go_on"
+        and any(slot.job is not None and slot.job.key == fatal for slot in crew.slots)
     )
     ends = {
         event.key: event for event in crew.work() if event.kind in ("done", "failed")
@@ -148,11 +167,45 @@ def test_a_run_that_is_lost_three_times_has_failed(session):
     assert ray.born == 4  # the first, and one for each loss
 
 
-def test_a_node_that_joins_gets_runs(session):
+def test_asked_to_stop_runs_end_at_their_next_check(session, tmp_path):
+    ray = FakeRay(1, 1)
+    executor = RayCluster(session.store, Cluster())
+    ends = {}
+    for event in Crew(ray, executor, session.jobs).work():
+        if event.kind == "check":
+            executor.stop()
+        if event.kind in ENDS:
+            ends[event.key] = event.kind
+    assert set(ends.values()) == {"stopped"}
+    assert ray.alive == {}
+    assert all(session.store.checkpoint(key) is not None for key in ends)
+    for job in session.jobs:
+        claim = session.store.claim(job.key)
+        assert claim is not None
+        claim.release()
+    list(session.run(workers=0))
+    calm = Session(session.jobs, tmp_path / "calm")
+    list(calm.run(workers=0))
+    assert bits(session.results) == bits(calm.results)
+
+
+def test_what_another_process_has_in_hand_is_left_to_it(session):
+    claim = session.store.claim(session.jobs[0].key)
+    kinds = kinds_of(FakeRay(1), session)
+    claim.release()
+    assert (kinds["elsewhere"], kinds["done"]) == (1, 2)
+    assert [job.key for job in session.pending] == [session.jobs[0].key]
+
+
+def test_a_store_that_cannot_be_written_ends_the_matrix(session, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(type(session.store), "put_checkpoint", full)
     ray = FakeRay(1)
-    ray.loses = lambda number, method: ray.nodes_cores.append(1) or False
-    assert kinds_of(ray, session)["done"] == 3
-    assert ray.most > 1
+    with pytest.raises(StoreProblem, match="no space left"):
+        kinds_of(ray, session)
+    assert ray.alive == {}
 
 
 def test_workers_that_never_start_end_the_matrix(session):
@@ -165,7 +218,7 @@ def test_workers_that_never_start_end_the_matrix(session):
 
 def test_a_cluster_without_room_is_refused(session):
     ray = FakeRay()
-    with pytest.raises(ClusterProblem, match="no node .* has 1 core for a run"):
+    with pytest.raises(ClusterProblem, match=r"no node .* has 1 core for a run"):
         kinds_of(ray, session)
 
 
@@ -180,8 +233,8 @@ def test_other_versions_are_refused(session, monkeypatch):
 
 def test_a_gpu_that_jax_does_not_use_is_refused(session):
     ray = FakeRay(1)
-    ray.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 1, "GPU": 1}}]
-    executor = RayCluster(session.store, Cluster(gpus=1))
+    ray.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 1.0, "GPU": 1.0}}]
+    executor = RayCluster(session.store, Cluster(gpus=1.0))
     with pytest.raises(ClusterProblem, match="GPUs that jax there cannot use"):
         list(Crew(ray, executor, session.jobs).work())
     assert ray.options["num_gpus"] == 1
@@ -204,8 +257,9 @@ def test_a_gpu_that_jax_does_not_use_is_refused(session):
 def test_room_of_a_node(cores, gpus, has, room):
     node = {"Alive": True, "Resources": has}
     dead = {"Alive": False, "Resources": has}
-    assert Cluster(cores=cores, gpus=gpus).room([node]) == room
-    assert Cluster(cores=cores, gpus=gpus).room([node, dead, node]) == 2 * room
+    cluster = Cluster(cores=cores, gpus=float(gpus))
+    assert cluster.room([node]) == room
+    assert cluster.room([node, dead, node]) == 2 * room
 
 
 @pytest.mark.parametrize("gpus", [-1.0, 1.5])
@@ -236,7 +290,7 @@ def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
 
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1:1"])
 def test_an_address_where_nobody_listens_is_told_at_once(address):
-    with pytest.raises(ClusterProblem, match="nothing answers at .*is the cluster up"):
+    with pytest.raises(ClusterProblem, match=r"nothing answers at .*is the cluster up"):
         on_ray.require_listener(address)
 
 

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.suite.bits import bits
 
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite import remote_worker, runner
 from nnarena.suite.plan import Job
+from nnarena.suite.programs import Programs
 from nnarena.suite.remote_worker import News, RemoteWorker, write_plugins
 from nnarena.suite.session import Session, open_session, registered_by
-from tests.suite.bits import bits
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ def impatient(monkeypatch):
 
 def news_of(worker: RemoteWorker, job: Job, store: DirectoryStore) -> list[News]:
     """Drives one job to its end, as a driver does."""
-    told = [worker.begin(job, store.checkpoint(job.key))]
+    log = store.text("logs", job.key)
+    told = [worker.begin(job, store.checkpoint(job.key), log)]
     while True:
         told[-1].keep(store)
         if told[-1].ended:
@@ -53,7 +55,7 @@ def test_another_worker_goes_on_from_what_came_last(session, tmp_path, impatient
     list(session.run(workers=0))
     store, job = DirectoryStore(tmp_path / "far"), session.jobs[0]
     lost = RemoteWorker({}, None, "far away")
-    lost.begin(job, None).keep(store)
+    lost.begin(job, None, None).keep(store)
     while store.checkpoint(job.key) is None:
         lost.go_on().keep(store)
     news_of(RemoteWorker({}, None, "far away"), job, store)
@@ -96,9 +98,7 @@ def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
     (record,) = session.store
     assert record.result.outcome == "finished"
     assert record.identity == job.identity
-    loaded = [
-        name for name in sys.modules if name.startswith("nnarena_plugin_mine_")
-    ]
+    loaded = [name for name in sys.modules if name.startswith("nnarena_plugin_mine_")]
     assert len(loaded) == 2  # the driver's, and the one from the text
 
 
@@ -116,7 +116,7 @@ def test_a_broken_run_sends_its_reason_and_its_log(session, tmp_path, monkeypatc
     def no_luck(*_: object) -> None:
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(runner, "task_splits", no_luck)
+    monkeypatch.setattr(Programs, "compiled", no_luck)
     store = DirectoryStore(tmp_path / "far")
     (news,) = news_of(RemoteWorker({}, None, "far away"), session.jobs[0], store)
     assert [event.kind for event in news.events] == ["failed"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from ..suite.on_ray import Cluster
+from ..runs.store import AbstractStore
+from ..suite.on_ray import Cluster, RayCluster
 from .console import guarded, news, refuse
 from .progress import duration, follow
 from .request import Request, resolve
@@ -22,15 +23,17 @@ class Placement:
     cores: int | None = None
     gpus: float | None = None
 
-    def cluster(self) -> Cluster | None:
-        """Returns the cluster that is meant, or None for this machine alone."""
+    def executor(self, store: AbstractStore) -> RayCluster | None:
+        """Returns the executor of the cluster that is meant; None: this machine's."""
         if self.on is None:
             if self.cores is not None or self.gpus is not None:
                 raise refuse("--cores and --gpus ask a cluster: say --on ray, or where")
             return None
         if self.workers == 0:
             raise refuse("--workers 0 is this process, which --on leaves: give one")
-        return Cluster(cluster_address(self.on), self.cores or 1, self.gpus or 0.0)
+        address = cluster_address(self.on)
+        cluster = Cluster(address, self.cores or 1, self.gpus or 0.0)
+        return RayCluster(store, cluster, self.workers)
 
 
 def cluster_address(on: str) -> str:
@@ -49,8 +52,8 @@ def cluster_address(on: str) -> str:
 @guarded
 def run_suite(request: Request, results: Path, placement: Placement) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
-    cluster = placement.cluster()
     session = resolve(request, results)
+    executor = placement.executor(session.store)
     results.mkdir(parents=True, exist_ok=True)
     pending = session.pending
     done = len(session.jobs) - len(pending)
@@ -58,7 +61,7 @@ def run_suite(request: Request, results: Path, placement: Placement) -> None:
     news.print(f"{len(session.jobs)} runs{kept}")
     session.require_data()
     try:
-        watch = follow(session.run(placement.workers, cluster), pending, news)
+        watch = follow(session.run(placement.workers, executor=executor), pending, news)
     except KeyboardInterrupt as stop:
         raise refuse(
             "stopped; finished runs are kept: give the same command again to go on", 130

@@ -20,21 +20,31 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.problems import UserProblem
+from ..runs.claims import Claim
 from ..runs.store import AbstractStore
 from . import provenance
+from .checkpoints import load_checkpoint
 from .events import Event
 from .executors import AbstractExecutor
+from .keeping import (
+    add_to_log,
+    done_elsewhere,
+    record_failure,
+    set_aside,
+    writing,
+)
 from .ledger import Ledger
+from .limits import NO_LIMITS, Limits
 from .plan import Job
-from .pool import BIRTH_SETTINGS, Schedule
+from .pool import Schedule
 from .remote_worker import News, RemoteWorker
-from .runner import record_failure
+from .worker_process import BIRTH_SETTINGS
 
 
 LOSSES = 3
@@ -116,11 +126,27 @@ class RayCluster(AbstractExecutor):
     """Does the jobs on a Ray cluster, at most `workers` of them at once if given."""
 
     def __init__(
-        self, store: AbstractStore, cluster: Cluster, workers: int | None = None
+        self,
+        store: AbstractStore,
+        cluster: Cluster,
+        workers: int | None = None,
+        limits: Limits = NO_LIMITS,
     ):
-        self.store = store
-        self.cluster = cluster
-        self.workers = workers
+        if limits.bytes is not None:
+            raise ClusterProblem(
+                "a memory limit is kept by the worker processes of one machine only: "
+                "leave it out, Ray itself ends what takes too much of a node"
+            )
+        self.store, self.cluster = store, cluster
+        self.workers, self.limits = workers, limits
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Yields the events of the jobs as they happen.
@@ -128,6 +154,7 @@ class RayCluster(AbstractExecutor):
         Raises:
             ClusterProblem: there is no such cluster, no node of it has room for a run,
                 or a node has other versions than this machine.
+            StoreProblem: the store cannot be written.
         """
         address = self.cluster.address
         with connected(address) as ray:
@@ -163,9 +190,7 @@ def connected(address: str) -> Iterator[Any]:
         own = {"num_cpus": provenance.available_cores(), "include_dashboard": False}
     with _surroundings_kept():
         try:
-            ray.init(
-                address, log_to_driver=False, logging_level=logging.ERROR, **own
-            )
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
             reason = f"{error}".strip().splitlines()[0]
             raise ClusterProblem(f"no Ray cluster at {address!r}: {reason}") from error
@@ -224,42 +249,50 @@ class Crew:
     """The actors at work on some jobs, and who has which."""
 
     def __init__(self, ray: Any, executor: RayCluster, jobs: Sequence[Job]):
-        self.ray, self.store = ray, executor.store
-        self.cluster, self.limit = executor.cluster, executor.workers
+        self.ray, self.executor = ray, executor
+        self.store, self.cluster = executor.store, executor.cluster
         self.schedule = Schedule(jobs)
         self.unfinished = {job.key for job in jobs}
         self.returned: list[Job] = []
         self.losses: Counter[str] = Counter()
         self.false_starts = 0
         self.slots: list[Slot] = []
-        self.born = 0
-        self.asked_at = -math.inf
-        self.room_seen_at = -math.inf
-        self.actor = self._actor(jobs)
+        self.claims: dict[str, Claim] = {}
+        self.hired = 0
+        self.asked_at = self.room_seen_at = -math.inf
+        self.hire = self._actors(jobs)
 
-    def _actor(self, jobs: Sequence[Job]) -> Any:
+    def _actors(self, jobs: Sequence[Job]) -> Callable[[], Any]:
+        """Returns what makes an actor."""
         plugins = {path for job in jobs for path in job.plugins}
         texts = {path: Path(path).read_text(encoding="utf-8") for path in plugins}
-        options = {
-            "num_cpus": self.cluster.cores,
-            "num_gpus": self.cluster.gpus,
-            "runtime_env": {"env_vars": self.cluster.environment()},
-        }
-        actor = self.ray.remote(RemoteWorker).options(**options)
-        data = os.environ.get("NNARENA_DATA")
-        return lambda: actor.remote(texts, data, EXECUTOR)
+        kind = self.ray.remote(RemoteWorker).options(
+            num_cpus=self.cluster.cores,
+            num_gpus=self.cluster.gpus,
+            runtime_env={"env_vars": self.cluster.environment()},
+        )
+        data, limits = os.environ.get("NNARENA_DATA"), self.executor.limits
+        return lambda: kind.remote(texts, data, EXECUTOR, limits)
 
     def work(self) -> Iterator[Event]:
         """Yields what happens until every job has come to its end."""
         try:
             while self.unfinished:
-                self.recruit()
+                if self.executor.stopping:
+                    for slot in [slot for slot in self.slots if slot.job is None]:
+                        self.dismiss(slot)
+                    if not self.slots:
+                        break
+                else:
+                    self.recruit()
                 slot = self.next_answer()
                 if slot is not None:
                     yield from self.hear(slot)
         finally:
             for slot in list(self.slots):
                 self.dismiss(slot)
+            for claim in self.claims.values():
+                claim.release()
 
     def recruit(self) -> None:
         """Starts actors while the cluster has room and there is work for them.
@@ -279,12 +312,11 @@ class Crew:
                 f"{self.cluster.wish} for a run"
             )
         self.asked_at = now
-        limits = [room, len(self.unfinished)]
-        limits += [] if self.limit is None else [self.limit]
-        while len(self.slots) < min(limits):
-            actor = self.actor()
-            self.slots.append(Slot(self.born, actor, actor.greet.remote()))
-            self.born += 1
+        wanted = min(room, len(self.unfinished), self.executor.workers or room)
+        while len(self.slots) < wanted:
+            actor = self.hire()
+            self.slots.append(Slot(self.hired, actor, actor.greet.remote()))
+            self.hired += 1
 
     def next_answer(self) -> Slot | None:
         """Waits for an actor's answer; None if none has come for some time."""
@@ -308,16 +340,17 @@ class Crew:
             yield from self.lose(slot, error)
             return
         if isinstance(answer, News):
-            answer.keep(self.store)
+            with writing():
+                answer.keep(self.store)
             yield from answer.events
             if not answer.ended:
-                slot.answer = slot.actor.go_on.remote()
+                slot.answer = slot.actor.go_on.remote(stop=self.executor.stopping)
                 return
-            self.unfinished.discard(slot.job.key if slot.job else "")
+            self.close(slot)
         else:
             self.false_starts = 0
             self.require_same(*answer)
-        self.begin_next(slot)
+        yield from self.begin_next(slot)
 
     def require_same(self, versions: Mapping[str, str], device: str) -> None:
         """Checks that an actor's machine gives the results that this one would.
@@ -338,15 +371,43 @@ class Crew:
                 "jax[cuda12] on it, or leave out --gpus"
             )
 
-    def begin_next(self, slot: Slot) -> None:
-        """Gives an actor its next job, or lets it go when all are given out."""
-        slot.job = self.returned.pop(0) if self.returned else None
-        slot.job = slot.job or self.schedule.next(slot.number)
-        if slot.job is None:
-            self.dismiss(slot)
-        else:
-            checkpoint = self.store.checkpoint(slot.job.key)
-            slot.answer = slot.actor.begin.remote(slot.job, checkpoint)
+    def begin_next(self, slot: Slot) -> Iterator[Event]:
+        """Gives an actor its next job, or lets it go when there is none for it."""
+        while (job := self.next_job(slot)) is not None:
+            if job.key not in self.claims:
+                with writing():
+                    claim = self.store.claim(job.key)
+                if claim is None:
+                    self.unfinished.discard(job.key)
+                    yield Event(kind="elsewhere", key=job.key)
+                    continue
+                self.claims[job.key] = claim
+            slot.job = job
+            if job.key not in self.store:
+                checkpoint = load_checkpoint(self.store, job.key)
+                if checkpoint is None:
+                    yield from set_aside(self.store, "checkpoints", job)
+                log = self.store.text("logs", job.key)
+                slot.answer = slot.actor.begin.remote(job, checkpoint, log)
+                return
+            self.close(slot)
+            yield done_elsewhere(job)
+        self.dismiss(slot)
+
+    def next_job(self, slot: Slot) -> Job | None:
+        """Returns what an actor is to do next: what was lost comes first."""
+        if self.executor.stopping:
+            return None
+        return (
+            self.returned.pop(0) if self.returned else self.schedule.next(slot.number)
+        )
+
+    def close(self, slot: Slot) -> None:
+        """Takes note that the job of an actor has come to its end."""
+        assert slot.job is not None
+        self.unfinished.discard(slot.job.key)
+        self.claims.pop(slot.job.key).release()
+        slot.job = None
 
     def lose(self, slot: Slot, error: Exception) -> Iterator[Event]:
         """Gives up an actor; its job goes to another, or has failed in the end.
@@ -356,20 +417,30 @@ class Crew:
         """
         self.dismiss(slot)
         self.asked_at = -math.inf  # another may take its place at once
-        if slot.job is None:
+        job = slot.job
+        if job is None:
             self.false_starts += 1
             if self.false_starts == LOSSES:
                 raise ClusterProblem(f"no worker starts on the cluster: {error}")
             return
-        key = slot.job.key
-        self.losses[key] += 1
-        if self.losses[key] < LOSSES:
-            self.returned.append(slot.job)
+        self.losses[job.key] += 1
+        times = self.losses[job.key]
+        add_to_log(self.store, job.key, f"{error}\n")
+        if times < LOSSES:
+            self.returned.append(job)
+            text = (
+                f"{job.identity.label}: its node or process was lost; it goes on from "
+                f"its last checkpoint (loss {times} of at most {LOSSES})"
+            )
+            yield Event(kind="note", key=job.key, text=text)
             return
-        self.unfinished.discard(key)
-        self.store.put_log(key, str(error))
-        reason = f"its process or node was lost {LOSSES} times, see its log"
-        yield record_failure(self.store, Ledger(slot.job, EXECUTOR), reason)
+        ledger = Ledger(job, EXECUTOR)
+        checkpoint = load_checkpoint(self.store, job.key)
+        if checkpoint is not None:
+            ledger.take_up(checkpoint[1])
+        self.close(slot)
+        reason = f"its node or process was lost {times} times, see its log"
+        yield record_failure(self.store, ledger, reason)
 
     def dismiss(self, slot: Slot) -> None:
         """Ends an actor at once; its last checkpoint that came stays."""

@@ -1,0 +1,181 @@
+"""A real Ray cluster on this machine: two nodes, of which one is killed.
+
+What a test waits for is what the cluster did, never a time. `pip install
+'neural-network-arena[ray]'` makes these tests run; without it they are skipped.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.suite.bits import bits
+
+from nnarena.suite.config import parse_suite
+from nnarena.suite.on_ray import Cluster, RayCluster
+from nnarena.suite.session import Session, open_session
+
+
+ray = pytest.importorskip("ray", reason="ray is not installed: extra `ray`")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("ray"),  # one cluster at a time
+    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
+]
+
+SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False}
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    yield
+    logging.getLogger("ray").setLevel(logging.WARNING)
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[tuple[Any, Any]]:
+    """A cluster, and the one of its two nodes of one core that may be killed."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, **SMALL})
+    try:
+        second = nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        nodes.wait_for_nodes()
+        yield nodes, second
+    finally:
+        nodes.shutdown()
+
+
+@pytest.fixture
+def head(tmp_path) -> Iterator[str]:
+    """The address for clients of a cluster of one node in processes of its own."""
+    ports = {"--port": "16379", "--ray-client-server-port": "16001"}
+    words = [f"{name}={port}" for name, port in ports.items()]
+    small = ["--num-cpus=2", "--object-store-memory=80000000"]
+    start = [*ray_command(), "start", "--head", "--block", *words, *small]
+    start += ["--include-dashboard=false", "--disable-usage-stats"]
+    with (tmp_path / "head.txt").open("w") as log:
+        process = subprocess.Popen(
+            start, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_for_line(tmp_path / "head.txt", "Ray runtime started", process)
+        yield "127.0.0.1:16001"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def ray_command() -> list[str]:
+    return [sys.executable, "-m", "ray.scripts.scripts"]
+
+
+def wait_for_line(log: Path, words: str, process: subprocess.Popen) -> None:
+    import time
+
+    while words not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.2)
+
+
+def matrix(results: Path, steps: int) -> Session:
+    content = {
+        "name": "cluster",
+        "models": ["elman", "gru"],
+        "tasks": [{"name": "add", "length": 30}],
+        "seeds": 2,
+        "width": 16,
+        "trainer": {"steps": steps, "checks": 100},
+    }
+    return open_session(parse_suite(content, "cluster"), results)
+
+
+def test_a_node_is_killed_and_nothing_is_lost(two_nodes, tmp_path):
+    nodes, second = two_nodes
+    session = matrix(tmp_path / "wild", steps=6_000)
+    store = session.store
+    executor = RayCluster(store, Cluster(nodes.address))
+    kinds: Counter[str] = Counter()
+    killed_with: set[str] = set()
+    for event in session.run(executor=executor):
+        kinds[event.kind] += 1
+        saved = {job.key for job in session.pending if store.checkpoint(job.key)}
+        if not killed_with and len(saved) == 2:  # both nodes are in the middle of one
+            nodes.remove_node(second, allow_graceful=False)
+            killed_with = saved
+    assert killed_with, "never were both nodes at work: give the runs more steps"
+    assert kinds["done"] == 4
+    assert kinds["note"] == 1
+    lost = {record.key for record in store if record.provenance.interruptions}
+    assert len(lost) == 1
+    assert lost < killed_with
+    assert not any((session.results / "checkpoints").iterdir())
+
+    calm = matrix(tmp_path / "calm", steps=6_000)
+    list(calm.run(workers=0))
+    assert len(bits(calm.results)) == 4
+    assert bits(session.results) == bits(calm.results)
+
+
+def test_a_client_from_outside_gives_the_same_bits(head, tmp_path):
+    """As a user does it: `arena run --on ray://…`, with a model in a file."""
+    suite, results = tmp_path / "suite.toml", tmp_path / "far"
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    suite.write_text(SUITE)
+    arena = [sys.executable, "-c", "from nnarena.cli import app; app()", "run"]
+    for where in (["--on", f"ray://{head}", "-r", results], ["-w", "1", "-r", "near"]):
+        subprocess.run(
+            [*arena, suite, *where], check=True, cwd=tmp_path, env=os.environ.copy()
+        )
+    assert len(bits(results)) == 4
+    assert bits(results) == bits(tmp_path / "near")
+
+
+SUITE = """
+models = ["elman", "cluster_layer"]
+tasks = [{ name = "add", length = 8 }]
+seeds = 2
+width = 6
+plugins = ["mine.py"]
+trainer = { steps = 20, batch = 8, checks = 5 }
+"""
+
+PLUGIN = '''
+import jax
+import jax.numpy as jnp
+from nnarena import MODELS, AbstractLayer
+
+
+@MODELS.register("cluster_layer", family="test", source="nowhere")
+class ClusterLayer(AbstractLayer):
+    """A layer that forgets."""
+
+    weight: jax.Array
+    hidden_size: int
+    causal: bool
+
+    def __init__(self, features, hidden, *, key):
+        self.weight = jax.random.normal(key, (features, hidden))
+        self.hidden_size, self.causal = hidden, True
+
+    def __call__(self, xs, dts, *, key=None):
+        return jnp.tanh(xs @ self.weight)
+'''
+
+
+def test_a_cluster_of_our_own(tmp_path):
+    """`--on ray` starts one here, and leaves none behind."""
+    session = matrix(tmp_path / "own", steps=100)
+    executor = RayCluster(session.store, Cluster("local"), workers=1)
+    kinds = Counter(event.kind for event in session.run(executor=executor))
+    assert kinds["done"] == 4
+    assert not ray.is_initialized()
+    assert all(record.provenance.executor == "ray actor" for record in session.store)
