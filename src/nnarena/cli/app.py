@@ -5,6 +5,20 @@ from typing import Annotated
 
 import typer
 
+from .options import (
+    AsJson,
+    Models,
+    Parameters,
+    Results,
+    ResultsArgument,
+    Seeds,
+    ShardOption,
+    Steps,
+    SuiteArgument,
+    Tasks,
+    Workers,
+)
+
 
 app = typer.Typer(
     name="arena",
@@ -18,67 +32,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SuiteArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A suite of the package (see `arena list suites`) or FILE.toml."
-    ),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--models",
-        "-m",
-        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
-        "registers some; several by commas or by repeating.",
-    ),
-]
-Tasks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tasks",
-        "-t",
-        help="Tasks instead of the suite's: NAME or NAME(number=value).",
-    ),
-]
-Seeds = Annotated[
-    int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
-]
-Parameters = Annotated[
-    int | None,
-    typer.Option(
-        "--parameters", "-p", min=1, help="Budget: each width is solved to meet it."
-    ),
-]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
-Results = Annotated[
-    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
-]
-ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
-    ),
-]
-On = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RAY",
-        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:auto is the "
-        "one that runs here, ray:HOST:PORT one that this machine is a node of, "
-        "ray://HOST:PORT any other.",
-    ),
-]
-Cores = Annotated[
-    int | None, typer.Option(min=1, help="With --on: processor cores per run [1].")
-]
-Gpus = Annotated[
-    float | None,
-    typer.Option(min=0, help="With --on: GPUs per run, also a share of one [0]."),
-]
 
 
 def _version(wanted: bool) -> bool:
@@ -110,11 +63,9 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
-    on: On = None,
-    cores: Cores = None,
-    gpus: Gpus = None,
+    shard: ShardOption = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
@@ -122,10 +73,10 @@ def run(
     run goes on where it stopped: give the same command again.
     """
     from .request import Request
-    from .run import Placement, run_suite
+    from .run import run_suite
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
-    run_suite(request, results, Placement(workers, on, cores, gpus))
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
+    run_suite(request, results, workers)
 
 
 @app.command()
@@ -136,16 +87,42 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
     json: AsJson = False,
 ) -> None:
     """Show what a suite would run, with widths, parameters and an estimate of time."""
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     show_plan(request, results, workers, as_json=json)
+
+
+@app.command()
+def merge(
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FROM... INTO",
+            help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Merge stores, as those of shards, into one; prove that what overlaps agrees.
+
+    A run that both have with the same result, history and weights is identical: the
+    cost and provenance that are there stay. One with other bits is refused, both are
+    kept, and the exit code is 1.
+    """
+    from .merge import merge_stores
+
+    merge_stores(stores, dry=dry_run, as_json=json)
 
 
 @app.command("list")
@@ -194,7 +171,7 @@ def compare(
         ),
     ] = None,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--results", "-r", help="Folder of results [results]."),
     ] = None,
     against: Annotated[
@@ -220,7 +197,7 @@ def compare(
 
 
 @app.command()
-def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
 
@@ -229,7 +206,7 @@ def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> No
 
 @app.command()
 def report(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
     ] = None,
@@ -242,7 +219,7 @@ def report(
 
 @app.command()
 def export(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     to: Annotated[
         Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
     ] = Path("export"),
@@ -288,7 +265,7 @@ def record(
 
 
 @app.command()
-def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 
     For every contender and task, the median over seeds of the memory horizon in steps

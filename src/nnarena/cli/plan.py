@@ -1,6 +1,5 @@
 """`arena plan`."""
 
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -18,7 +17,7 @@ from .request import Request, resolve
 
 @guarded
 def show_plan(
-    request: Request, results: Path, workers: int | None, *, as_json: bool
+    request: Request, results: str, workers: int | None, *, as_json: bool
 ) -> None:
     """Prints the runs of a suite with widths, parameters and time; runs nothing."""
     session = resolve(request, results)

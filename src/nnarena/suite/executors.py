@@ -10,7 +10,7 @@ import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from . import provenance
 from .config import SuiteProblem
 from .events import Event
@@ -58,7 +58,7 @@ class InProcess(AbstractExecutor):
 
     def __init__(
         self,
-        results: Path,
+        results: str | Path,
         *,
         seeds_at_once: int | None = 1,
         limits: Limits = NO_LIMITS,
@@ -72,7 +72,7 @@ class InProcess(AbstractExecutor):
         alone = seeds_at_once == 1
         name = "in process" if alone else "in process, seeds as an axis"
         data = provenance.data_folder()
-        self.runner = Runner(DirectoryStore(results), data, name, limits)
+        self.runner = Runner(open_store(results), data, name, limits)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         for group in by_program(jobs):

@@ -100,6 +100,8 @@ def assemble(job: Job) -> Assembled:
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
     """Returns the jobs of a suite: seeds vary fastest, then tasks, then models.
 
+    What a suite names twice is one job.
+
     Raises:
         UnknownName: a model or task is not registered.
         SuiteProblem: numbers that an entrant does not have, or a budget that a
@@ -112,12 +114,13 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
             for field in dataclasses.fields(trainer)
         }
         recipe = _entrant("gradient_descent", "1", numbers)
-        return [
-            job
+        jobs = {
+            job.key: job
             for model in suite.models
             for task in suite.tasks
             for job in _cell_jobs(suite, model, task, recipe, tuple(plugins))
-        ]
+        }
+        return list(jobs.values())
     except (ValueError, TypeError) as error:
         if isinstance(error, SuiteProblem):
             raise

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..core.problems import StoreProblem
-from ..runs.store import DirectoryStore
+from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .checkpoints import load_checkpoint
 from .events import ENDS, Event
@@ -63,7 +63,7 @@ class Schedule:
 class WorkerPool(AbstractExecutor):
     """Does the jobs in `workers` processes, each pinned to a core of its own."""
 
-    def __init__(self, results: Path, workers: int, limits: Limits = NO_LIMITS):
+    def __init__(self, results: str | Path, workers: int, limits: Limits = NO_LIMITS):
         self.results, self.workers, self.limits = results, workers, limits
         self._inbox: Inbox = queue.SimpleQueue()
         self._stopping = False
@@ -162,7 +162,7 @@ class WorkerPool(AbstractExecutor):
 
     def _judgment(self, dead: WorkerProcess, job: Job) -> Event:
         """Returns the end of a run whose worker died, or a note: it is tried again."""
-        store = DirectoryStore(self.results)
+        store = open_store(self.results)
         if job.key in store:  # it died between the record and the news
             return done_elsewhere(job)
         if dead.verdict is not None:
@@ -180,10 +180,12 @@ class WorkerPool(AbstractExecutor):
                 kind="note", key=job.key, text=f"{job.identity.label}: {text} ({count})"
             )
         reason = f"its worker died {times} times, at last it {dead.epitaph()}"
-        tail = log_tail(store.text("logs", job.key) or "")
+        log = provenance.log_folder(self.results) / f"{job.key}.txt"
+        said = log.read_text(errors="replace") if log.is_file() else ""
+        tail = log_tail(said)
         return self._fail(store, job, f"{reason}; its log ends: {tail}")
 
-    def _fail(self, store: DirectoryStore, job: Job, reason: str) -> Event:
+    def _fail(self, store: AbstractStore, job: Job, reason: str) -> Event:
         """Records a run as failed, with its curve as far as it was kept."""
         ledger = Ledger(job, "worker process")
         checkpoint = load_checkpoint(store, job.key)

@@ -4,6 +4,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import jax
 import pooch
 
+from ..runs.store import DirectoryStore, open_store
 from ..tasks.files import DataFolder
 
 
@@ -123,6 +125,17 @@ def device_bytes() -> int | None:
 def cache_folder() -> Path:
     """Returns the folder of the user's caches: downloads and compiled programs."""
     return Path(os.environ.get("NNARENA_CACHE") or pooch.os_cache("nnarena"))
+
+
+def log_folder(results: str | Path) -> Path:
+    """Returns where worker processes write what they say: a folder of this machine.
+
+    In the folder of results; for a store elsewhere, in the user's cache.
+    """
+    store = open_store(results)
+    if isinstance(store, DirectoryStore):
+        return store.root / "logs"
+    return cache_folder() / "logs" / re.sub(r"[^\w.-]+", "-", store.address)
 
 
 def data_folder(*, downloads: bool = True) -> DataFolder:

@@ -19,7 +19,7 @@ from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.standing import Leaderboard
 from ..core.registry import import_file
 from ..models import MODELS
-from ..runs.store import DirectoryStore
+from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
@@ -37,20 +37,20 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Session:
-    """The jobs of a suite and the folder that keeps their records."""
+    """The jobs of a suite and the address of the store that keeps their records."""
 
     jobs: list[Job]
-    results: Path
+    results: str | Path
 
     @property
-    def store(self) -> DirectoryStore:
-        return DirectoryStore(self.results)
+    def store(self) -> AbstractStore:
+        return open_store(self.results)
 
     @property
     def pending(self) -> list[Job]:
         """The jobs without a final record; a failed run is tried again."""
-        store = self.store
-        return [job for job in self.jobs if job.key not in store]
+        done = self.store.finished(job.key for job in self.jobs)
+        return [job for job in self.jobs if job.key not in done]
 
     def require_data(self) -> None:
         """Reads the data of every pending task once, before any work starts.
@@ -113,7 +113,7 @@ class Session:
 
 
 def choose_executor(
-    results: Path, workers: int | None = None, limits: Limits = NO_LIMITS
+    results: str | Path, workers: int | None = None, limits: Limits = NO_LIMITS
 ) -> AbstractExecutor:
     """Returns the executor that suits this machine's device.
 
@@ -124,7 +124,7 @@ def choose_executor(
         use_compilation_cache()
         return InProcess(results, seeds_at_once=None, limits=limits)
     count = provenance.available_cores() if workers is None else workers
-    if count == 0:
+    if count == 0 or str(results).startswith("memory://"):  # known to this process only
         use_compilation_cache()
         return InProcess(results, limits=limits)
     return WorkerPool(results, count, limits)
@@ -141,7 +141,7 @@ def open_session(
     """
     for plugin in plugins:
         import_file(plugin)
-    return Session(make_jobs(suite, plugins), Path(results))
+    return Session(make_jobs(suite, plugins), results)
 
 
 def run(
@@ -184,22 +184,23 @@ def run(
     if failures:
         raise RuntimeError(
             f"{len(failures)} of {len(session.jobs)} runs failed, the first with: "
-            f"{failures[0].text}; see {session.results / 'logs'}"
+            f"{failures[0].text}; see {session.store.place('logs')}"
         )
     return leaderboard(results, keys={job.key for job in session.jobs})
 
 
 def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboard:
-    """Returns the leaderboard of a folder of results, or of some of its runs.
+    """Returns the leaderboard of a store of results, or of some of its runs.
 
     Raises:
         ValueError: there are no records.
     """
-    store = DirectoryStore(results)
+    store = open_store(results)
     records = [record for record in store if keys is None or record.key in keys]
     if not records:
         raise ValueError(f"there are no records of runs in {results}")
-    return rank(runs_frame(records, store.history))
+    histories = store.histories(record.key for record in records)
+    return rank(runs_frame(records, histories.get))
 
 
 def registered_by(plugin: str) -> list[str]:

@@ -1,5 +1,7 @@
 """A worker process: `python -m nnarena.suite.worker SLOT RESULTS [SECONDS]`.
 
+RESULTS is the address of a store.
+
 Reads jobs as lines of JSON from its input and writes events as lines of JSON to its
 output, until the input ends. A parent that died shows as a closed pipe, at the latest
 at the next check, and ends the worker too. SIGTERM ends it after the check in hand.
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..core.problems import StoreProblem
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from . import provenance
 from .events import Event
 from .keeping import writing
@@ -32,9 +34,9 @@ from .runner import Runner
 class Worker:
     """Does the jobs that come in until there are no more, or until it is stopped."""
 
-    def __init__(self, results: Path, limits: Limits, events: TextIO):
-        store, data = DirectoryStore(results), provenance.data_folder()
-        log = partial(said_into, store.root / "logs")
+    def __init__(self, results: str, limits: Limits, events: TextIO):
+        store, data = open_store(results), provenance.data_folder()
+        log = partial(said_into, provenance.log_folder(results))
         self.runner = Runner(store, data, "worker process", limits, log)
         self.events = events
         self.idle = True
@@ -116,7 +118,7 @@ def pin_to_core(slot: int) -> None:
         os.sched_setaffinity(0, {cores[slot % len(cores)]})
 
 
-def main(slot: int, results: Path, seconds: float | None) -> None:
+def main(slot: int, results: str, seconds: float | None) -> None:
     """Sets a worker process up and lets it work."""
     # Events own the real output; whatever an entrant prints goes to the log.
     events = os.fdopen(os.dup(1), "w", buffering=1)
@@ -133,4 +135,4 @@ def main(slot: int, results: Path, seconds: float | None) -> None:
 
 if __name__ == "__main__":
     limit = float(sys.argv[3]) if len(sys.argv) > 3 else None
-    main(int(sys.argv[1]), Path(sys.argv[2]), limit)
+    main(int(sys.argv[1]), sys.argv[2], limit)

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from . import provenance
 from .events import Event
 from .plan import Job
 
@@ -44,7 +45,7 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, slot: int, results: Path, inbox: Inbox, limit_seconds: float | None
+        self, slot: int, results: str | Path, inbox: Inbox, limit_seconds: float | None
     ):
         self.slot, self.inbox = slot, inbox
         self.job: Job | None = None
@@ -53,7 +54,7 @@ class WorkerProcess:
         self.is_to_blame = True
         self._asked = False
         self._forget()
-        log = results / "logs" / f"worker-{slot}.txt"
+        log = provenance.log_folder(results) / f"worker-{slot}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         words = [sys.executable, "-m", "nnarena.suite.worker", str(slot), str(results)]
         limit = [] if limit_seconds is None else [str(limit_seconds)]

@@ -1,0 +1,66 @@
+"""Arguments and options that several commands have, with their help."""
+
+from typing import Annotated
+
+import typer
+
+
+SuiteArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A suite of the package (see `arena list suites`) or FILE.toml."
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--models",
+        "-m",
+        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
+        "registers some; several by commas or by repeating.",
+    ),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tasks",
+        "-t",
+        help="Tasks instead of the suite's: NAME or NAME(number=value).",
+    ),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
+]
+Parameters = Annotated[
+    int | None,
+    typer.Option(
+        "--parameters", "-p", min=1, help="Budget: each width is solved to meet it."
+    ),
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
+Results = Annotated[
+    str,
+    typer.Option(
+        "--results",
+        "-r",
+        help="Folder that keeps the records of runs, or s3://BUCKET/PREFIX.",
+    ),
+]
+ResultsArgument = Annotated[
+    str, typer.Argument(help="Folder of results, or s3://BUCKET/PREFIX.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="i/n",
+        help="Only the piece i of n of the plan, counted from 1: one for each machine.",
+    ),
+]
