@@ -177,7 +177,6 @@ OUTSIDE = {"time", "datetime", "subprocess", "os", "tempfile", "platform", "sock
 FILES_ONLY = {
     SOURCE / "runs" / "store.py": {"os"},
     SOURCE / "runs" / "claims.py": {"os", "time"},
-    SOURCE / "runs" / "progress.py": {"os", "socket", "datetime"},
 }
 
 

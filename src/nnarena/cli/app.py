@@ -7,6 +7,7 @@ import typer
 
 from .options import (
     AsJson,
+    MemoryLimit,
     Models,
     Parameters,
     Results,
@@ -16,6 +17,7 @@ from .options import (
     Steps,
     SuiteArgument,
     Tasks,
+    TimeLimit,
     Workers,
 )
 
@@ -26,7 +28,8 @@ app = typer.Typer(
         "Neural Network Arena: which sequence models remember, how far back, how "
         "surely, and at what cost."
     ),
-    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage.",
+    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage or a folder "
+    "that cannot be written, 130 stopped by Ctrl-C, 143 by SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -66,17 +69,34 @@ def run(
     results: Results = "results",
     workers: Workers = None,
     shard: ShardOption = None,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
     Runs that are already in the results folder are not repeated, and an interrupted
-    run goes on where it stopped: give the same command again.
+    run goes on where it stopped: give the same command again. Ctrl-C stops after the
+    checks in hand, a second one at once; `arena status` looks on from elsewhere.
     """
     from .request import Request
     from .run import run_suite
 
     request = Request(suite, models, tasks, seeds, parameters, steps, shard)
-    run_suite(request, results, workers)
+    run_suite(request, results, workers, time_limit, memory_limit)
+
+
+@app.command()
+def status(
+    results: ResultsArgument = "results",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show what is done, running, failed and left in a folder of results."""
+    from .status import show_status
+
+    show_status(results, as_json=json, live=follow)
 
 
 @app.command()

@@ -64,3 +64,14 @@ ShardOption = Annotated[
         help="Only the piece i of n of the plan, counted from 1: one for each machine.",
     ),
 ]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="Longest training of a run, as 90s, 30m or 2h; one that takes longer "
+        "is recorded as failed."
+    ),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(help="Largest memory of a worker process, as 4GiB or 500MB."),
+]

@@ -7,8 +7,7 @@ from rich.table import Table
 
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
-from ..suite.executors import by_program
-from ..suite.plan import Job
+from ..suite.plan import Job, by_program
 from ..suite.session import Session
 from .console import guarded, news, out, print_json
 from .progress import duration

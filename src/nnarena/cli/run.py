@@ -4,34 +4,44 @@ import time
 
 import typer
 
+from ..suite.executors import AbstractExecutor
+from ..suite.limits import Limits, parse_bytes, parse_seconds
 from ..suite.provenance import log_folder
+from ..suite.session import Session, choose_executor
 from .console import guarded, news, refuse
-from .progress import duration, follow
+from .progress import Watch, duration, follow
 from .request import Request, resolve
 from .results import print_leaderboard, write_page
+from .stopping import stoppable
 
 
 @guarded
-def run_suite(request: Request, results: str, workers: int | None) -> None:
+def run_suite(
+    request: Request,
+    results: str,
+    workers: int | None,
+    time_limit: str | None,
+    memory_limit: str | None,
+) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
+    limits = Limits(
+        seconds=parse_seconds(time_limit) if time_limit else None,
+        bytes=parse_bytes(memory_limit) if memory_limit else None,
+    )
     session = resolve(request, results)
     if not session.jobs:
         news.print(f"nothing to do: the plan has no run for shard {request.shard}")
         return
     session.store.prepare()
-    pending = session.pending
-    done = len(session.jobs) - len(pending)
+    executor = choose_executor(results, workers, limits)
+    pending = len(session.pending)
+    done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
-    news.print(f"{len(session.jobs)} runs{kept}")
+    news.print(f"{len(session.jobs)} runs{kept}", markup=False)
     if "://" in results:
         news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
     session.require_data()
-    try:
-        watch = follow(session.run(workers), pending, news)
-    except KeyboardInterrupt as stop:
-        raise refuse(
-            "stopped; finished runs are kept: give the same command again to go on", 130
-        ) from stop
+    watch = _watch(session, executor)
     took = duration(time.monotonic() - watch.begun)
     if pending:
         news.print(f"{watch.ended} runs in {took}, {watch.failed} failed")
@@ -39,3 +49,25 @@ def run_suite(request: Request, results: str, workers: int | None) -> None:
     write_page(results, None)
     if watch.failed:
         raise typer.Exit(1)
+
+
+def _watch(session: Session, executor: AbstractExecutor) -> Watch:
+    """Does the pending runs and shows how they go.
+
+    Raises:
+        typer.Exit: it was stopped before all had ended.
+    """
+    pending = {job.key for job in session.pending}
+    runs = [run for run in session.plan(executor.workers).runs() if run.key in pending]
+    with stoppable(executor.stop) as wish:
+        try:
+            watch = follow(session.run(executor=executor), runs, news)
+        except KeyboardInterrupt:
+            watch = None
+    if watch is not None and watch.ended == len(runs):
+        return watch
+    raise refuse(
+        "stopped; finished runs and checkpoints are kept: give the same command again "
+        "to go on",
+        wish.exit_code,
+    )

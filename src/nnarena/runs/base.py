@@ -65,6 +65,10 @@ class AbstractStore(abc.ABC):
         """
 
     @abc.abstractmethod
+    def claimed(self) -> set[str]:
+        """Returns the keys that a process has in hand, as far as locks tell."""
+
+    @abc.abstractmethod
     def _names(self, kind: str) -> list[str]:
         """Returns the names of the files of a kind that are there, in order."""
 

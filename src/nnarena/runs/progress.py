@@ -1,22 +1,16 @@
 """How far a run under way has come: a small text beside its checkpoint."""
 
-import json
-import os
-import socket
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from pydantic import Field
 
-from pydantic import Field, ValidationError
-
-from .record import Part
-from .store import AbstractStore
+from .base import AbstractStore
+from .record import Part, to_json
 
 
 class Progress(Part):
     """What the process that does a run said of it last.
 
     `told_at` (UTC) is for people: nothing is decided by it. `figures` are those of the
-    last check; before the first there are none, and `step` is where the run began.
+    last check; before the first there are none but where the run began.
     """
 
     key: str
@@ -24,41 +18,24 @@ class Progress(Part):
     process: int
     executor: str
     told_at: str
-    step: float = 0.0
-    seconds: float = 0.0
     figures: dict[str, float | None] = Field(default_factory=dict)
 
-    def quiet_seconds(self, now: datetime | None = None) -> float:
-        """Returns the time since the last sign of life, by this machine's clock."""
-        gone = (now or datetime.now(UTC)) - datetime.fromisoformat(self.told_at)
-        return max(0.0, gone.total_seconds())  # a clock may have been set back
+    @property
+    def step(self) -> float:
+        return self.figures.get("step") or 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self.figures.get("seconds") or 0.0
 
 
-def tell_progress(
-    store: AbstractStore,
-    key: str,
-    executor: str,
-    *,
-    step: float,
-    seconds: float,
-    figures: Mapping[str, float | None],
-) -> None:
-    """Keeps how far a run of this process has come.
+def put_progress(store: AbstractStore, progress: Progress) -> None:
+    """Keeps how far a run has come.
 
     Raises:
         OSError: the store cannot be written.
     """
-    said = Progress(
-        key=key,
-        host=socket.gethostname(),
-        process=os.getpid(),
-        executor=executor,
-        told_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        step=step,
-        seconds=seconds,
-        figures=dict(figures),
-    )
-    store.put_text("progress", key, json.dumps(said.model_dump(), allow_nan=False))
+    store.put_text("progress", progress.key, to_json(progress))
 
 
 def read_progress(store: AbstractStore, key: str) -> Progress | None:
@@ -66,8 +43,6 @@ def read_progress(store: AbstractStore, key: str) -> Progress | None:
     text = store.text("progress", key)
     try:
         said = None if text is None else Progress.model_validate_json(text)
-        if said is not None:
-            said.quiet_seconds()  # a date that cannot be read or compared
-    except (ValidationError, ValueError, TypeError):
+    except ValueError:
         return None
     return said if said is not None and said.key == key else None

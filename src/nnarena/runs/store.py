@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .base import AbstractStore
-from .claims import Claim, take
+from .claims import Claim, is_claimed, take
 from .files import SUFFIXES, Arrays, name_of
 
 
@@ -31,6 +31,10 @@ class DirectoryStore(AbstractStore):
 
     def claim(self, key: str) -> Claim | None:
         return take(self.root / name_of("claims", key))
+
+    def claimed(self) -> set[str]:
+        keys = self.keys("claims")
+        return {key for key in keys if is_claimed(self.root / name_of("claims", key))}
 
     def _names(self, kind: str) -> list[str]:
         found = (self.root / kind).glob(f"*{SUFFIXES[kind]}")

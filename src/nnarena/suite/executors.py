@@ -15,7 +15,7 @@ from . import provenance
 from .config import SuiteProblem
 from .events import Event
 from .limits import NO_LIMITS, Limits
-from .plan import Job
+from .plan import Job, by_program
 from .runner import Runner
 
 
@@ -25,6 +25,9 @@ class AbstractExecutor(abc.ABC):
     Every job that is begun ends with one event of `events.ENDS`. After `stop` no job
     is begun, and those under way end at their next check.
     """
+
+    workers: int
+    """How many jobs are done at a time, for estimates."""
 
     @abc.abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
@@ -38,14 +41,6 @@ class AbstractExecutor(abc.ABC):
     @abc.abstractmethod
     def stopping(self) -> bool:
         """Whether an early end was asked for."""
-
-
-def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Returns the jobs in groups that share a compiled program, in their order."""
-    groups: dict[str, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault(job.program, []).append(job)
-    return list(groups.values())
 
 
 class InProcess(AbstractExecutor):
@@ -68,6 +63,7 @@ class InProcess(AbstractExecutor):
                 "a memory limit needs worker processes, whose memory can be told "
                 "apart: give --workers 1 or more"
             )
+        self.workers = 1
         self.seeds_at_once = seeds_at_once
         alone = seeds_at_once == 1
         name = "in process" if alone else "in process, seeds as an axis"

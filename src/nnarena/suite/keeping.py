@@ -1,13 +1,15 @@
 """What is kept of a run in the store, and what is said where that fails."""
 
 import contextlib
+import os
+import socket
 from collections.abc import Iterator
 
 from ..core.problems import StoreProblem
-from ..runs.progress import tell_progress
+from ..runs.progress import Progress, put_progress
 from ..runs.store import AbstractStore
 from .events import Event
-from .ledger import Ledger
+from .ledger import Ledger, now
 from .plan import Job
 
 
@@ -71,12 +73,13 @@ def add_to_log(store: AbstractStore, key: str, text: str) -> None:
 
 def tell(store: AbstractStore, ledger: Ledger) -> None:
     """Lets onlookers know how far a run has come, if that can be written."""
+    said = Progress(
+        key=ledger.job.key,
+        host=socket.gethostname(),
+        process=os.getpid(),
+        executor=ledger.executor,
+        told_at=now(),
+        figures=ledger.figures(),
+    )
     with contextlib.suppress(OSError):
-        tell_progress(
-            store,
-            ledger.job.key,
-            ledger.executor,
-            step=ledger.last.get("step", 0.0),
-            seconds=ledger.run_seconds,
-            figures=ledger.figures(),
-        )
+        put_progress(store, said)

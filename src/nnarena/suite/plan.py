@@ -12,6 +12,7 @@ from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
+from ..runs.plans import Cell, Plan, make_plan
 from ..runs.record import Entrant, Identity
 from ..tasks import TASKS, AbstractTask
 from ..training.base import AbstractTrainer
@@ -125,6 +126,27 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
         if isinstance(error, SuiteProblem):
             raise
         raise SuiteProblem(f"suite {suite.name}: {error}") from error
+
+
+def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Returns the jobs in groups that share a compiled program, in their order."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.program, []).append(job)
+    return list(groups.values())
+
+
+def plan_of(name: str, jobs: Sequence[Job], workers: int, asked_at: str) -> Plan:
+    """Returns what is kept of a request: its runs, and how many are to do them."""
+    cells = [
+        Cell(
+            identity=group[0].identity,
+            seeds=[job.identity.seed for job in group],
+            metric=group[0].scoring.metric,
+        )
+        for group in by_program(jobs)
+    ]
+    return make_plan(name, workers, asked_at, cells)
 
 
 def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:

@@ -14,11 +14,11 @@ from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .checkpoints import load_checkpoint
 from .events import ENDS, Event
-from .executors import AbstractExecutor, by_program
+from .executors import AbstractExecutor
 from .keeping import done_elsewhere, record_failure
 from .ledger import Ledger
 from .limits import NO_LIMITS, Limits
-from .plan import Job
+from .plan import Job, by_program
 from .worker_process import Inbox, WorkerProcess
 
 
@@ -189,8 +189,11 @@ class WorkerPool(AbstractExecutor):
         """Records a run as failed, with its curve as far as it was kept."""
         ledger = Ledger(job, "worker process")
         checkpoint = load_checkpoint(store, job.key)
-        if checkpoint is not None:
-            ledger.take_up(checkpoint[1])
+        try:
+            if checkpoint is not None:
+                ledger.take_up(checkpoint[1])
+        except (ValueError, KeyError, TypeError):  # that of another version of this
+            ledger = Ledger(job, "worker process")
         return record_failure(store, ledger, reason)
 
 

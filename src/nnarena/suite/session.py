@@ -19,14 +19,16 @@ from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.standing import Leaderboard
 from ..core.registry import import_file
 from ..models import MODELS
+from ..runs.plans import Plan, keep_plan
 from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
 from .executors import AbstractExecutor, InProcess
-from .keeping import set_aside
+from .keeping import set_aside, writing
+from .ledger import now
 from .limits import NO_LIMITS, Limits
-from .plan import Job, assemble, make_jobs
+from .plan import Job, assemble, make_jobs, plan_of
 from .pool import WorkerPool
 from .programs import task_splits, use_compilation_cache
 
@@ -41,6 +43,7 @@ class Session:
 
     jobs: list[Job]
     results: str | Path
+    name: str = "python"
 
     @property
     def store(self) -> AbstractStore:
@@ -74,11 +77,12 @@ class Session:
         Raises:
             StoreProblem: the results folder cannot be written.
         """
-        pending = self.pending
-        if not pending:
-            return
-        yield from self._clear(pending)
         executor = executor or choose_executor(self.results, workers)
+        pending = self.pending
+        if pending:
+            with writing():  # a folder that cannot be written is refused here
+                keep_plan(self.store, self.plan(executor.workers))
+        yield from self._clear(pending)
         while pending and not executor.stopping:
             elsewhere: set[str] = set()
             for event in executor.run(pending):
@@ -91,6 +95,10 @@ class Session:
                 text = f"waiting for {len(pending)} runs that another process does"
                 yield Event(kind="note", key=pending[0].key, text=text)
                 pending = self._await(pending, executor)
+
+    def plan(self, workers: int) -> Plan:
+        """Returns what is kept of the request; so many of its runs go on at once."""
+        return plan_of(self.name, self.jobs, workers, now())
 
     def _clear(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Sets aside what lies in the place of records to come and is none."""
@@ -141,7 +149,7 @@ def open_session(
     """
     for plugin in plugins:
         import_file(plugin)
-    return Session(make_jobs(suite, plugins), results)
+    return Session(make_jobs(suite, plugins), results, suite.name)
 
 
 def run(
