@@ -201,7 +201,7 @@ def test_a_store_that_cannot_be_written_ends_the_matrix(session, monkeypatch):
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(type(session.store), "put_checkpoint", full)
+    monkeypatch.setattr(type(session.store), "_write", full)
     ray = FakeRay(1)
     with pytest.raises(StoreProblem, match="no space left"):
         kinds_of(ray, session)

@@ -6,8 +6,11 @@ What a test waits for is what the cluster did, never a time. `pip install
 
 import logging
 import os
+import secrets
+import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +38,8 @@ SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False}
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # given, so that no file keeps it
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     yield
     logging.getLogger("ray").setLevel(logging.WARNING)
@@ -57,33 +62,32 @@ def two_nodes() -> Iterator[tuple[Any, Any]]:
 @pytest.fixture
 def head(tmp_path) -> Iterator[str]:
     """The address for clients of a cluster of one node in processes of its own."""
-    ports = {"--port": "16379", "--ray-client-server-port": "16001"}
-    words = [f"{name}={port}" for name, port in ports.items()]
-    small = ["--num-cpus=2", "--object-store-memory=80000000"]
-    start = [*ray_command(), "start", "--head", "--block", *words, *small]
-    start += ["--include-dashboard=false", "--disable-usage-stats"]
-    with (tmp_path / "head.txt").open("w") as log:
+    gcs, client = free_port(), free_port()
+    words = [f"--port={gcs}", f"--ray-client-server-port={client}", "--num-cpus=2"]
+    words += ["--object-store-memory=80000000", "--include-dashboard=false"]
+    ray_start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head"]
+    said = tmp_path / "head.txt"
+    with said.open("w") as log:
         process = subprocess.Popen(
-            start, stdout=log, stderr=log, start_new_session=True
+            [*ray_start, "--block", *words],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
-        wait_for_line(tmp_path / "head.txt", "Ray runtime started", process)
-        yield "127.0.0.1:16001"
+        while "Ray runtime started" not in said.read_text():
+            assert process.poll() is None, said.read_text()
+            time.sleep(0.2)
+        yield f"127.0.0.1:{client}"
     finally:
         process.terminate()
         process.wait(timeout=60)
 
 
-def ray_command() -> list[str]:
-    return [sys.executable, "-m", "ray.scripts.scripts"]
-
-
-def wait_for_line(log: Path, words: str, process: subprocess.Popen) -> None:
-    import time
-
-    while words not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def matrix(results: Path, steps: int) -> Session:

@@ -4,14 +4,18 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.suite.bits import bits
+from tests.synthetic import make_record
 
+from nnarena.runs.files import name_of
+from nnarena.runs.record import History
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite import remote_worker, runner
 from nnarena.suite.plan import Job
 from nnarena.suite.programs import Programs
-from nnarena.suite.remote_worker import News, RemoteWorker, write_plugins
+from nnarena.suite.remote_worker import News, Outbox, RemoteWorker, write_plugins
 from nnarena.suite.session import Session, open_session, registered_by
 
 
@@ -29,10 +33,11 @@ def impatient(monkeypatch):
 
 def news_of(worker: RemoteWorker, job: Job, store: DirectoryStore) -> list[News]:
     """Drives one job to its end, as a driver does."""
-    log = store.text("logs", job.key)
-    told = [worker.begin(job, store.checkpoint(job.key), log)]
+    checkpoint = store.content("checkpoints", job.key)
+    name = name_of("checkpoints", job.key)
+    told = [worker.begin(job, {} if checkpoint is None else {name: checkpoint})]
     while True:
-        told[-1].keep(store)
+        store.apply(told[-1].changes)
         if told[-1].ended:
             return told
         told.append(worker.go_on())
@@ -41,7 +46,7 @@ def news_of(worker: RemoteWorker, job: Job, store: DirectoryStore) -> list[News]
 def test_what_is_sent_makes_the_same_store(session, tmp_path, impatient):
     list(session.run(workers=0))
     store = DirectoryStore(tmp_path / "far")
-    worker = RemoteWorker({}, None, "far away")
+    worker = RemoteWorker("far", "test", {})
     for job in session.jobs:
         told = news_of(worker, job, store)
         kinds = [event.kind for news in told for event in news.events]
@@ -54,11 +59,11 @@ def test_what_is_sent_makes_the_same_store(session, tmp_path, impatient):
 def test_another_worker_goes_on_from_what_came_last(session, tmp_path, impatient):
     list(session.run(workers=0))
     store, job = DirectoryStore(tmp_path / "far"), session.jobs[0]
-    lost = RemoteWorker({}, None, "far away")
-    lost.begin(job, None, None).keep(store)
+    lost = RemoteWorker("far", "test", {})
+    store.apply(lost.begin(job, {}).changes)
     while store.checkpoint(job.key) is None:
-        lost.go_on().keep(store)
-    news_of(RemoteWorker({}, None, "far away"), job, store)
+        store.apply(lost.go_on().changes)
+    news_of(RemoteWorker("far", "test", {}), job, store)
     (record,) = store
     assert record.provenance.interruptions == 1
     assert bits(tmp_path / "far")[job.key] == bits(session.results)[job.key]
@@ -94,7 +99,7 @@ def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
     text = plugin.read_text()
     plugin.unlink()
     (job,) = session.jobs
-    news_of(RemoteWorker({str(plugin): text}, None, "far away"), job, session.store)
+    news_of(RemoteWorker("far", "test", {str(plugin): text}), job, session.store)
     (record,) = session.store
     assert record.result.outcome == "finished"
     assert record.identity == job.identity
@@ -118,7 +123,7 @@ def test_a_broken_run_sends_its_reason_and_its_log(session, tmp_path, monkeypatc
 
     monkeypatch.setattr(Programs, "compiled", no_luck)
     store = DirectoryStore(tmp_path / "far")
-    (news,) = news_of(RemoteWorker({}, None, "far away"), session.jobs[0], store)
+    (news,) = news_of(RemoteWorker("far", "test", {}), session.jobs[0], store)
     assert [event.kind for event in news.events] == ["failed"]
     (record,) = store
     assert record.result.reason == "RuntimeError: no luck"
@@ -128,9 +133,55 @@ def test_a_broken_run_sends_its_reason_and_its_log(session, tmp_path, monkeypatc
 
 def test_the_data_of_a_node_is_its_own(monkeypatch):
     monkeypatch.setenv("NNARENA_DATA", "/of/the/node")
-    RemoteWorker({}, "/of/the/driver", "far away")
+    RemoteWorker("far", "test", {}, "/of/the/driver")
     assert os.environ["NNARENA_DATA"] == "/of/the/node"
     monkeypatch.delenv("NNARENA_DATA")
-    RemoteWorker({}, "/of/the/driver", "far away")
+    RemoteWorker("far", "test", {}, "/of/the/driver")
     assert os.environ["NNARENA_DATA"] == "/of/the/driver"
     monkeypatch.delenv("NNARENA_DATA")
+
+
+def test_changes_make_the_same_files(tmp_path):
+    """Whatever was put, moved and removed, and however often it was fetched."""
+    near, far = DirectoryStore(tmp_path / "near"), DirectoryStore(tmp_path / "far")
+    outbox, record = Outbox("far"), make_record()
+    arrays = {"weight": np.arange(6.0).reshape(2, 3).T}
+    key = record.key
+    steps = [
+        lambda store: store.put_checkpoint(key, arrays, {"note": "1"}),
+        lambda store: store.put_text("progress", key, "half"),
+        lambda store: store.put_checkpoint(key, arrays, {"note": "2"}),
+        lambda store: store.put_text("logs", key, "said"),
+        lambda store: store.put(record, History(key=key), arrays),
+    ]
+    for step in steps:
+        step(near)
+        step(outbox)
+        if step is not steps[1]:
+            changes = outbox.take_changes()
+            far.apply(changes)
+    assert files_of(near.root) == files_of(far.root)
+    assert [name.split("/")[0] for name in changes][-3] == "records"  # then removals
+    assert outbox.take_changes() == {}
+
+
+def test_what_is_set_aside_is_so_in_the_end(tmp_path):
+    far, outbox = DirectoryStore(tmp_path / "far"), Outbox(str(tmp_path / "far"))
+    far.put_checkpoint("abc", {}, {})
+    name = name_of("checkpoints", "abc")
+    outbox.lay_out({name: far.content("checkpoints", "abc") or b""})
+    place = outbox.set_aside("checkpoints", "abc")
+    assert outbox.set_aside("checkpoints", "abc") is None
+    far.apply(outbox.take_changes())
+    assert far.checkpoint("abc") is None
+    assert place is not None
+    assert Path(place).exists()
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    """Returns the files of a folder by name."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }

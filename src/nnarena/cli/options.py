@@ -75,3 +75,19 @@ MemoryLimit = Annotated[
     str | None,
     typer.Option(help="Largest memory of a worker process, as 4GiB or 500MB."),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RAY",
+        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:auto is the "
+        "one that runs here, ray:HOST:PORT one that this machine is a node of, "
+        "ray://HOST:PORT any other.",
+    ),
+]
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="With --on: processor cores per run [1].")
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(min=0, help="With --on: GPUs per run, or a share of one [0]."),
+]

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.problems import UserProblem
+from ..runs.base import AbstractStore
 from ..runs.claims import Claim
-from ..runs.store import AbstractStore
+from ..runs.files import name_of
 from . import provenance
 from .checkpoints import load_checkpoint
 from .events import Event
@@ -36,7 +37,6 @@ from .keeping import (
     add_to_log,
     done_elsewhere,
     record_failure,
-    set_aside,
     writing,
 )
 from .ledger import Ledger
@@ -138,7 +138,8 @@ class RayCluster(AbstractExecutor):
                 "leave it out, Ray itself ends what takes too much of a node"
             )
         self.store, self.cluster = store, cluster
-        self.workers, self.limits = workers, limits
+        self.limit, self.limits = workers, limits
+        self.workers = workers or 1  # how many it will be, the cluster decides
         self._stopping = False
 
     def stop(self) -> None:
@@ -272,7 +273,8 @@ class Crew:
             runtime_env={"env_vars": self.cluster.environment()},
         )
         data, limits = os.environ.get("NNARENA_DATA"), self.executor.limits
-        return lambda: kind.remote(texts, data, EXECUTOR, limits)
+        address = self.store.address
+        return lambda: kind.remote(address, EXECUTOR, texts, data, limits)
 
     def work(self) -> Iterator[Event]:
         """Yields what happens until every job has come to its end."""
@@ -312,7 +314,7 @@ class Crew:
                 f"{self.cluster.wish} for a run"
             )
         self.asked_at = now
-        wanted = min(room, len(self.unfinished), self.executor.workers or room)
+        wanted = min(room, len(self.unfinished), self.executor.limit or room)
         while len(self.slots) < wanted:
             actor = self.hire()
             self.slots.append(Slot(self.hired, actor, actor.greet.remote()))
@@ -341,7 +343,7 @@ class Crew:
             return
         if isinstance(answer, News):
             with writing():
-                answer.keep(self.store)
+                self.store.apply(answer.changes)
             yield from answer.events
             if not answer.ended:
                 slot.answer = slot.actor.go_on.remote(stop=self.executor.stopping)
@@ -384,15 +386,16 @@ class Crew:
                 self.claims[job.key] = claim
             slot.job = job
             if job.key not in self.store:
-                checkpoint = load_checkpoint(self.store, job.key)
-                if checkpoint is None:
-                    yield from set_aside(self.store, "checkpoints", job)
-                log = self.store.text("logs", job.key)
-                slot.answer = slot.actor.begin.remote(job, checkpoint, log)
+                slot.answer = slot.actor.begin.remote(job, self.left_of(job))
                 return
             self.close(slot)
             yield done_elsewhere(job)
         self.dismiss(slot)
+
+    def left_of(self, job: Job) -> dict[str, bytes]:
+        """Returns the files that an earlier try of a job left, by name."""
+        found = {k: self.store.content(k, job.key) for k in ("checkpoints", "logs")}
+        return {name_of(k, job.key): c for k, c in found.items() if c is not None}
 
     def next_job(self, slot: Slot) -> Job | None:
         """Returns what an actor is to do next: what was lost comes first."""

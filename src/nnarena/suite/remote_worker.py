@@ -10,15 +10,14 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 
+from ..runs.base import AbstractStore
 from ..runs.claims import Claim
-from ..runs.record import History, Record
-from ..runs.store import AbstractStore, Arrays
 from . import provenance
 from .events import ENDS, Event
 from .limits import NO_LIMITS, Limits
@@ -30,134 +29,109 @@ from .runner import Runner
 NEWS_SECONDS = 1.0
 """A worker answers at the first check after so long: calls are rare, and views live."""
 
-Checkpoint = tuple[Arrays, Mapping[str, str]]
 
-
-@dataclass
+@dataclass(frozen=True)
 class News:
     """What a worker has to tell since it was last asked.
 
-    Attributes:
-        texts: by kind and key, as `AbstractStore.put_text` takes them.
+    `changes` are files by name, in the order in which they were written; None is one
+    that was removed (`AbstractStore.apply`).
     """
 
-    events: list[Event] = field(default_factory=list)
-    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
-    texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    runs: list[tuple[Record, History, Arrays]] = field(default_factory=list)
+    events: Sequence[Event]
+    changes: Mapping[str, bytes | None]
 
     @property
     def ended(self) -> bool:
         """Whether the job in hand has come to its end."""
         return any(event.kind in ENDS for event in self.events)
 
-    def keep(self, store: AbstractStore) -> None:
-        """Puts into a store what the worker would have put there.
-
-        Raises:
-            OSError: the store cannot be written.
-        """
-        for key, (arrays, notes) in self.checkpoints.items():
-            store.put_checkpoint(key, arrays, notes)
-        for (kind, key), text in self.texts.items():
-            store.put_text(kind, key, text)
-        for record, history, weights in self.runs:
-            store.put(record, history, weights)
-
 
 class Outbox(AbstractStore):
-    """What a worker puts until it is fetched; of what was there, what it was given."""
+    """A store in memory that knows what has changed since it was last asked.
 
-    def __init__(self) -> None:
-        self.news = News()
-        self._checkpoints: dict[str, Checkpoint] = {}
-        self._texts: dict[tuple[str, str], str] = {}
+    Its address is that of the store to which the changes go in the end.
+    """
 
-    def give(self, key: str, checkpoint: Checkpoint | None, log: str | None) -> None:
-        """Lays out what there is of a run, in place of what was there of another."""
-        self._checkpoints = {} if checkpoint is None else {key: checkpoint}
-        self._texts = {} if log is None else {("logs", key): log}
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._files: dict[str, bytes] = {}
+        self._changes: dict[str, bytes | None] = {}
 
-    def fetch(self, events: list[Event]) -> News:
-        """Returns what has come together beside some events, and starts afresh."""
-        fetched, self.news = self.news, News()
-        fetched.events = events
-        return fetched
+    def lay_out(self, files: Mapping[str, bytes]) -> None:
+        """Holds these files from now on, and no others."""
+        self._files, self._changes = dict(files), {}
 
-    def put(self, record: Record, history: History, weights: Arrays) -> None:
-        self.news.runs.append((record, history, weights))
-        self.news.texts.pop(("progress", record.key), None)
-        if record.result.outcome != "failed":
-            self.news.checkpoints.pop(record.key, None)
+    def take_changes(self) -> dict[str, bytes | None]:
+        """Returns the changes since the last time."""
+        changes, self._changes = self._changes, {}
+        return changes
 
-    def put_checkpoint(
-        self, key: str, arrays: Arrays, notes: Mapping[str, str]
-    ) -> None:
-        self.news.checkpoints[key] = (arrays, notes)
+    @property
+    def address(self) -> str:
+        return self._address
 
-    def checkpoint(self, key: str) -> Checkpoint | None:
-        return self._checkpoints.get(key)
-
-    def put_text(self, kind: str, key: str, text: str) -> None:
-        self._texts[kind, key] = self.news.texts[kind, key] = text
-
-    def text(self, kind: str, key: str) -> str | None:
-        return self._texts.get((kind, key))
-
-    def set_aside(self, kind: str, key: str) -> str | None:
-        """Forgets a file; the driver gave a copy and still has it."""
-        gone = self._checkpoints.pop(key, None) if kind == "checkpoints" else None
-        return None if gone is None else "nowhere: it stays until the next one comes"
+    def prepare(self) -> None:
+        return
 
     def claim(self, key: str) -> Claim:
-        """Grants a run: the driver claims it where others see that."""
+        """Grants every run: the driver claims it where others see that."""
         return Claim()
 
-    def keys(self, kind: str) -> list[str]:
-        return sorted(key for of, key in self._texts if of == kind)
+    def claimed(self) -> set[str]:
+        return set()
 
-    def __contains__(self, key: str) -> bool:
-        return any(record.key == key for record in self)
+    def _names(self, kind: str) -> list[str]:
+        return sorted(name for name in self._files if name.startswith(f"{kind}/"))
 
-    def __iter__(self) -> Iterator[Record]:
-        return (record for record, _, _ in self.news.runs)
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+        for name in names:
+            yield name, self._files.get(name, FileNotFoundError(name))
 
-    def unreadable(self) -> list[tuple[str, str]]:
-        return []
+    def _write(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+        self._change(name, content)
 
-    def history(self, key: str) -> History | None:
-        return next((h for _, h, _ in self.news.runs if h.key == key), None)
+    def _move(self, name: str, target: str) -> None:
+        if name not in self._files:
+            raise FileNotFoundError(name)
+        self._write(target, self._files[name])
+        self._remove(name)
 
-    def weights(self, key: str) -> Arrays:
-        for record, _, weights in self.news.runs:
-            if record.key == key:
-                return weights
-        raise FileNotFoundError(f"there are no weights of the run {key} here")
+    def _remove(self, name: str) -> None:
+        if self._files.pop(name, None) is not None:
+            self._change(name, None)
+
+    def _change(self, name: str, content: bytes | None) -> None:
+        self._changes.pop(name, None)  # what is written last stands last
+        self._changes[name] = content
 
 
 class RemoteWorker:
     """Does one job after another, in pieces, for a driver that keeps the results.
 
     Args:
+        address: of the driver's store, for messages.
+        executor: the name that records give to this way of running.
         plugins: the texts of the files that register entrants, by their path on the
             driver's machine; they need not be on this one.
         data: where real data lies if this machine's NNARENA_DATA does not say.
-        executor: the name that records give to this way of running.
         limits: the seconds that a run may take; memory is not watched.
     """
 
     def __init__(
         self,
-        plugins: Mapping[str, str],
-        data: str | None,
+        address: str,
         executor: str,
+        plugins: Mapping[str, str],
+        data: str | None = None,
         limits: Limits = NO_LIMITS,
     ):
         if data is not None:
             os.environ.setdefault("NNARENA_DATA", data)
         use_compilation_cache()
         self._plugins = write_plugins(plugins)
-        self._outbox = Outbox()
+        self._outbox = Outbox(address)
         folder = provenance.data_folder()
         self._runner = Runner(self._outbox, folder, executor, limits)
         self._events: Iterator[Event] = iter(())
@@ -166,13 +140,13 @@ class RemoteWorker:
         """Returns the versions here and the kind of device that jax computes on."""
         return provenance.versions(), jax.default_backend()
 
-    def begin(self, job: Job, checkpoint: Checkpoint | None, log: str | None) -> News:
+    def begin(self, job: Job, files: Mapping[str, bytes]) -> News:
         """Takes a job in hand, and returns the first news of it.
 
-        `checkpoint` is where it goes on from, `log` what was said of it before.
+        `files` are what the driver's store has of an earlier try, by name.
         """
         local = tuple(self._plugins[path] for path in job.plugins)
-        self._outbox.give(job.key, checkpoint, log)
+        self._outbox.lay_out(files)
         self._events = self._runner.run([job.model_copy(update={"plugins": local})])
         return self.go_on()
 
@@ -189,7 +163,7 @@ class RemoteWorker:
             events.append(event)
             if time.monotonic() > until:
                 break
-        return self._outbox.fetch(events)
+        return News(events, self._outbox.take_changes())
 
 
 def write_plugins(texts: Mapping[str, str]) -> dict[str, str]:
