@@ -79,9 +79,8 @@ On = Annotated[
     str | None,
     typer.Option(
         metavar="RAY",
-        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:auto is the "
-        "one that runs here, ray:HOST:PORT one that this machine is a node of, "
-        "ray://HOST:PORT any other.",
+        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:HOST:PORT "
+        "is one that this machine is a node of, ray://HOST:PORT any other.",
     ),
 ]
 Cores = Annotated[

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..runs.store import open_store
 from ..suite.executors import AbstractExecutor
 from ..suite.limits import Limits, parse_bytes, parse_seconds
-from ..suite.on_ray import Cluster, RayCluster
+from ..suite.on_ray import LOCAL, Cluster, RayCluster
 from ..suite.session import choose_executor
 from .console import refuse
 
@@ -45,7 +45,7 @@ def cluster_address(on: str) -> str:
     """Returns the address in the words after `--on`."""
     scheme, _, rest = on.partition(":")
     if on == "ray":
-        return "local"
-    if scheme != "ray" or not rest.strip("/") or rest == "local":
-        raise refuse(f"--on {on}: say ray, ray:auto, ray:HOST:PORT or ray://HOST:PORT")
+        return LOCAL
+    if scheme != "ray" or ":" not in rest:
+        raise refuse(f"--on {on}: say ray, ray:HOST:PORT or ray://HOST:PORT")
     return on if rest.startswith("//") else rest

@@ -58,6 +58,9 @@ NOBODY_SECONDS = 300.0
 
 EXECUTOR = "ray actor"
 
+LOCAL = "local"
+"""The address of a cluster that is started here."""
+
 
 class ClusterProblem(UserProblem):
     """A cluster that cannot be reached, or cannot do what is asked of it."""
@@ -68,14 +71,14 @@ class Cluster:
     """Where a Ray cluster is, and what every run asks of it.
 
     Attributes:
-        address: "local" starts one on this machine for as long as the runs last,
-            "auto" is the one that runs here already, HOST:PORT one that this machine
-            is a node of, ray://HOST:PORT any other, by Ray's client.
+        address: HOST:PORT for a cluster that this machine is a node of,
+            ray://HOST:PORT for any other, by Ray's client; "local" starts one on this
+            machine for as long as the runs last.
         cores: processor cores of a run, and the threads that it computes with.
         gpus: GPUs of a run: whole ones, or a share of one. 0 computes on processors.
     """
 
-    address: str = "local"
+    address: str = LOCAL
     cores: int = 1
     gpus: float = 0.0
 
@@ -87,6 +90,12 @@ class Cluster:
                 f"a run cannot have {self.gpus:g} GPUs: ask for whole ones, or for a "
                 "share between 0 and 1"
             )
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        place = "of this machine" if self.address == LOCAL else f"at {self.address}"
+        return f"the Ray cluster {place}"
 
     @property
     def wish(self) -> str:
@@ -157,14 +166,13 @@ class RayCluster(AbstractExecutor):
                 or a node has other versions than this machine.
             StoreProblem: the store cannot be written.
         """
-        address = self.cluster.address
-        with connected(address) as ray:
+        with connected(self.cluster.address) as ray:
             try:
                 yield from Crew(ray, self, jobs).work()
             except ConnectionError as error:
                 raise ClusterProblem(
-                    f"the Ray cluster at {address!r} is gone; finished runs are kept: "
-                    "give the same command again to go on"
+                    f"{self.cluster.name} is gone; finished runs and checkpoints are "
+                    "kept: give the same command again to go on"
                 ) from error
 
 
@@ -184,17 +192,17 @@ def connected(address: str) -> Iterator[Any]:
             "to run on a cluster, ray has to be installed: "
             "pip install 'neural-network-arena[ray]'"
         ) from error
-    if address not in ("local", "auto"):
+    if address != LOCAL:
         require_listener(address)
     own: dict[str, Any] = {}
-    if address == "local":
+    if address == LOCAL:
         own = {"num_cpus": provenance.available_cores(), "include_dashboard": False}
     with _surroundings_kept():
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
             reason = f"{error}".strip().splitlines()[0]
-            raise ClusterProblem(f"no Ray cluster at {address!r}: {reason}") from error
+            raise ClusterProblem(f"no Ray cluster at {address}: {reason}") from error
     try:
         yield ray
     finally:
@@ -310,8 +318,8 @@ class Crew:
             self.room_seen_at = now
         elif now - self.room_seen_at > NOBODY_SECONDS:
             raise ClusterProblem(
-                f"no node of the Ray cluster at {self.cluster.address!r} has "
-                f"{self.cluster.wish} for a run"
+                f"no node of {self.cluster.name} has {self.cluster.wish} for a run: "
+                "ask for less"
             )
         self.asked_at = now
         wanted = min(room, len(self.unfinished), self.executor.limit or room)
