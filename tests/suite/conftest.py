@@ -10,7 +10,7 @@ def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("NNARENA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_suite() -> Suite:
     """One model on one task, two seeds, five checks."""
     return parse_suite(

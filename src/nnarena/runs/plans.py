@@ -9,11 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from .base import AbstractStore
 from .record import SCHEMA, Entrant, Identity, Part, to_json
+
+
+LARGEST = 10**15
+"""What no count reaches that is meant: such a number comes from a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,9 @@ class PlannedRun:
         """The steps of the run if it goes to its end at each of its learning rates."""
         numbers = self.identity.trainer.numbers
         steps, rates = numbers.get("steps"), numbers.get("learning_rate")
-        trials = len(rates) if isinstance(rates, list) else 1
-        return float(trials * steps) if isinstance(steps, int | float) else 1.0
+        trials = max(1, len(rates)) if isinstance(rates, list) else 1
+        known = isinstance(steps, int | float) and 1 <= steps < LARGEST
+        return float(trials * steps) if known else 1.0
 
 
 class Cell(Part):
@@ -50,7 +56,7 @@ class Plan(Part):
     schema_version: int = SCHEMA
     key: str
     name: str
-    workers: int
+    workers: Annotated[int, Field(ge=1, lt=LARGEST)]
     asked_at: str
     cells: list[Cell]
 

@@ -1,7 +1,7 @@
 """The state of a run under way, kept with a digest, so that damage is seen.
 
-safetensors sees a file that was cut; a flipped bit it does not, and the run would go
-on to other results. Hence a digest over arrays and ledger beside them.
+safetensors sees a file that was cut; a flipped bit or the file of another run it does
+not, and the run would go on to other results. Hence a digest over all beside the key.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def save_checkpoint(store: AbstractStore, ledger: Ledger, arrays: Arrays) -> Non
     Raises:
         OSError: the store cannot be written; the older one is still there.
     """
-    notes = ledger.to_notes()
+    notes = {**ledger.to_notes(), "key": ledger.job.key}
     sealed = {**notes, DIGEST: digest(arrays, notes)}
     store.put_checkpoint(ledger.job.key, arrays, sealed)
 
@@ -34,7 +34,8 @@ def load_checkpoint(store: AbstractStore, key: str) -> tuple[Arrays, Mapping] | 
         return None
     arrays, notes = found
     rest = {name: text for name, text in notes.items() if name != DIGEST}
-    return found if notes.get(DIGEST) == digest(arrays, rest) else None
+    whole = notes.get(DIGEST) == digest(arrays, rest)
+    return found if whole and notes.get("key") == key else None
 
 
 def digest(arrays: Arrays, notes: Mapping[str, str]) -> str:
