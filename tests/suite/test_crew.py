@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.test_same_bits import bits_of
 
 from nnarena.core.problems import StoreProblem
-from nnarena.suite import on_ray, remote_worker, runner
+from nnarena.suite import on_ray, provenance, remote_worker, runner
+from nnarena.suite.cluster import Cluster, ClusterProblem, connected, require_listener
 from nnarena.suite.events import ENDS
-from nnarena.suite.on_ray import Cluster, ClusterProblem, Crew, RayCluster, connected
+from nnarena.suite.on_ray import Crew, RayCluster
 from nnarena.suite.session import Session, open_session
 
 
@@ -142,7 +143,7 @@ def test_a_lost_run_goes_on_elsewhere_with_the_same_bits(session, tmp_path):
     kinds = kinds_of(ray, session)
     assert kinds["done"] == 3
     assert kinds["started"] == 4
-    assert bits(tmp_path / "results") == bits(calm.results)
+    assert bits_of(session.store) == bits_of(calm.store)
     interruptions = [record.provenance.interruptions for record in session.store]
     assert sorted(interruptions) == [0, 0, 1]
     assert ray.alive == {}
@@ -186,7 +187,7 @@ def test_asked_to_stop_runs_end_at_their_next_check(session, tmp_path):
     list(session.run(workers=0))
     calm = Session(session.jobs, tmp_path / "calm")
     list(calm.run(workers=0))
-    assert bits(session.results) == bits(calm.results)
+    assert bits_of(session.store) == bits_of(calm.store)
 
 
 def test_what_another_process_has_in_hand_is_left_to_it(session):
@@ -224,7 +225,7 @@ def test_a_cluster_without_room_is_refused(session):
 
 def test_other_versions_are_refused(session, monkeypatch):
     def greet(self: object) -> tuple[dict[str, str], str]:
-        return {**on_ray.provenance.versions(), "jax": "0.0.1"}, "cpu"
+        return {**provenance.versions(), "jax": "0.0.1"}, "cpu"
 
     monkeypatch.setattr(remote_worker.RemoteWorker, "greet", greet)
     with pytest.raises(ClusterProblem, match=r"has jax 0\.0\.1 and this machine"):
@@ -291,10 +292,10 @@ def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1:1"])
 def test_an_address_where_nobody_listens_is_told_at_once(address):
     with pytest.raises(ClusterProblem, match=r"nothing answers at .*is the cluster up"):
-        on_ray.require_listener(address)
+        require_listener(address)
 
 
 @pytest.mark.parametrize("address", ["head", "ray://head", ":1", "head:x"])
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(ClusterProblem, match="is no address of a cluster"):
-        on_ray.require_listener(address)
+        require_listener(address)

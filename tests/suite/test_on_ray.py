@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.test_same_bits import SUITE as SAME, bits_of, in_process
 
+from nnarena.runs.store import open_store
+from nnarena.suite.cluster import LOCAL, Cluster
 from nnarena.suite.config import parse_suite
-from nnarena.suite.on_ray import Cluster, RayCluster
+from nnarena.suite.on_ray import RayCluster
 from nnarena.suite.session import Session, open_session
 
 
@@ -48,7 +50,9 @@ def _quiet(monkeypatch):
 @pytest.fixture
 def two_nodes() -> Iterator[tuple[Any, Any]]:
     """A cluster, and the one of its two nodes of one core that may be killed."""
-    from ray.cluster_utils import Cluster as Nodes
+    from ray.cluster_utils import (  # pyright: ignore[reportMissingImports]
+        Cluster as Nodes,
+    )
 
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, **SMALL})
     try:
@@ -125,8 +129,8 @@ def test_a_node_is_killed_and_nothing_is_lost(two_nodes, tmp_path):
 
     calm = matrix(tmp_path / "calm", steps=6_000)
     list(calm.run(workers=0))
-    assert len(bits(calm.results)) == 4
-    assert bits(session.results) == bits(calm.results)
+    assert len(bits_of(calm.store)) == 4
+    assert bits_of(session.store) == bits_of(calm.store)
 
 
 def test_a_client_from_outside_gives_the_same_bits(head, tmp_path):
@@ -139,8 +143,8 @@ def test_a_client_from_outside_gives_the_same_bits(head, tmp_path):
         subprocess.run(
             [*arena, suite, *where], check=True, cwd=tmp_path, env=os.environ.copy()
         )
-    assert len(bits(results)) == 4
-    assert bits(results) == bits(tmp_path / "near")
+    assert len(bits_of(open_store(results))) == 4
+    assert bits_of(open_store(results)) == bits_of(open_store(tmp_path / "near"))
 
 
 SUITE = """
@@ -175,11 +179,12 @@ class ClusterLayer(AbstractLayer):
 '''
 
 
-def test_a_cluster_of_our_own(tmp_path):
+def test_a_cluster_of_our_own_gives_the_same_bits(tmp_path):
     """`--on ray` starts one here, and leaves none behind."""
-    session = matrix(tmp_path / "own", steps=100)
-    executor = RayCluster(session.store, Cluster("local"), workers=1)
+    session = open_session(parse_suite(SAME, "bits"), tmp_path / "own")
+    executor = RayCluster(session.store, Cluster(LOCAL), workers=2)
     kinds = Counter(event.kind for event in session.run(executor=executor))
-    assert kinds["done"] == 4
+    assert kinds["done"] == len(session.jobs)
+    assert bits_of(session.store) == bits_of(in_process(session, tmp_path))
+    assert {record.provenance.executor for record in session.store} == {"ray actor"}
     assert not ray.is_initialized()
-    assert all(record.provenance.executor == "ray actor" for record in session.store)

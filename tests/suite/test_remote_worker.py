@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.suite.bits import bits
+from tests.suite.test_same_bits import bits_of
 from tests.synthetic import make_record
 
 from nnarena.runs.files import name_of
@@ -52,7 +52,7 @@ def test_what_is_sent_makes_the_same_store(session, tmp_path, impatient):
         kinds = [event.kind for news in told for event in news.events]
         assert kinds == ["started", *["check"] * 5, "done"]
         assert len(told) > 3  # news come while it trains
-    assert bits(tmp_path / "far") == bits(session.results)
+    assert bits_of(store) == bits_of(session.store)
     assert not any((tmp_path / "far" / "checkpoints").iterdir())
 
 
@@ -66,7 +66,7 @@ def test_another_worker_goes_on_from_what_came_last(session, tmp_path, impatient
     news_of(RemoteWorker("far", "test", {}), job, store)
     (record,) = store
     assert record.provenance.interruptions == 1
-    assert bits(tmp_path / "far")[job.key] == bits(session.results)[job.key]
+    assert bits_of(store)[job.key] == bits_of(session.store)[job.key]
 
 
 PLUGIN = """

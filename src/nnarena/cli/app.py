@@ -21,6 +21,7 @@ from .options import (
     SuiteArgument,
     Tasks,
     TimeLimit,
+    Version,
     Workers,
 )
 
@@ -40,23 +41,9 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> bool:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("neural-network-arena"))
-        raise typer.Exit
-    return wanted
-
-
 @app.callback()
 def main(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print version."
-        ),
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Options that come before any command."""
 

@@ -5,6 +5,19 @@ from typing import Annotated
 import typer
 
 
+def _version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("neural-network-arena"))
+        raise typer.Exit
+    return wanted
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_version, is_eager=True, help="Print version."),
+]
 SuiteArgument = Annotated[
     str,
     typer.Argument(

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from ..runs.store import open_store
+from ..suite.cluster import LOCAL, Cluster
 from ..suite.executors import AbstractExecutor
 from ..suite.limits import Limits, parse_bytes, parse_seconds
-from ..suite.on_ray import LOCAL, Cluster, RayCluster
+from ..suite.on_ray import RayCluster
 from ..suite.session import choose_executor
 from .console import refuse
 

@@ -22,8 +22,8 @@ def run_suite(request: Request, results: str, placement: Placement) -> None:
     if not session.jobs:
         news.print(f"nothing to do: the plan has no run for shard {request.shard}")
         return
-    session.store.prepare()
     executor = placement.executor(results)
+    session.store.prepare()
     pending = len(session.pending)
     done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
