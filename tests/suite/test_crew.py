@@ -190,6 +190,19 @@ def test_asked_to_stop_runs_end_at_their_next_check(session, tmp_path):
     assert bits_of(session.store) == bits_of(calm.store)
 
 
+def test_a_run_that_is_lost_while_all_stop_is_told_as_stopped(session):
+    ray = FakeRay(1)
+    executor = RayCluster(session.store, Cluster())
+    ray.loses = lambda number, method: executor.stopping
+    kinds = []
+    for event in Crew(ray, executor, session.jobs).work():
+        kinds.append(event.kind)
+        if event.kind == "check":
+            executor.stop()
+    assert kinds[-2:] == ["note", "stopped"]
+    assert ray.alive == {}
+
+
 def test_what_another_process_has_in_hand_is_left_to_it(session):
     claim = session.store.claim(session.jobs[0].key)
     kinds = kinds_of(FakeRay(1), session)

@@ -9,6 +9,7 @@ import pytest
 from tests.suite.test_same_bits import bits_of
 from tests.synthetic import make_record
 
+from nnarena.runs.base import AbstractStore
 from nnarena.runs.files import name_of
 from nnarena.runs.record import History
 from nnarena.runs.store import DirectoryStore
@@ -31,7 +32,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
 
 
-def news_of(worker: RemoteWorker, job: Job, store: DirectoryStore) -> list[News]:
+def news_of(worker: RemoteWorker, job: Job, store: AbstractStore) -> list[News]:
     """Drives one job to its end, as a driver does."""
     checkpoint = store.content("checkpoints", job.key)
     name = name_of("checkpoints", job.key)
@@ -154,6 +155,7 @@ def test_changes_make_the_same_files(tmp_path):
         lambda store: store.put_text("logs", key, "said"),
         lambda store: store.put(record, History(key=key), arrays),
     ]
+    changes = {}
     for step in steps:
         step(near)
         step(outbox)
