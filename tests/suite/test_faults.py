@@ -28,20 +28,6 @@ from nnarena.suite.session import Session, open_session
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_suite, tmp_path_factory) -> Path:
-    """The same runs, done in peace."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    list(InProcess(folder).run(open_session(tiny_suite, folder).jobs))
-    return folder
-
-
-@pytest.fixture
-def calm(undisturbed) -> dict:
-    """The bits of the same runs, done in peace."""
-    return bits(undisturbed)
-
-
-@pytest.fixture(scope="module")
 def programs() -> Programs:
     """What the tests of this file compile, once for all of them."""
     return Programs(provenance.data_folder())

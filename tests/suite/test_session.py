@@ -152,14 +152,6 @@ def test_a_broken_model_fails_its_own_runs_with_a_reason(tiny_suite, tmp_path, w
     assert len(session.pending) == 2  # a failed run is tried again
 
 
-def test_a_worker_that_dies_is_a_failed_run_and_not_the_end(tiny_suite, tmp_path):
-    body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    session = plugin_session(tiny_suite, tmp_path, "deadly", body)
-    events = list(session.run(workers=1))
-    assert [e.kind for e in events] == ["note", "note", "failed"] * 2
-    assert all("signal 9 (SIGKILL" in event.text for event in events)
-
-
 def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
     wild = {**tiny_suite.trainer, "learning_rate": 1e30, "schedule": "constant"}
     suite = tiny_suite.model_copy(update={"trainer": wild, "seeds": [0]})
