@@ -26,8 +26,6 @@ from nnarena.suite.on_ray import RayCluster
 from nnarena.suite.session import Session, open_session
 
 
-ray = pytest.importorskip("ray", reason="ray is not installed: extra `ray`")
-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("ray"),  # one cluster at a time
@@ -37,14 +35,16 @@ pytestmark = [
 SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False}
 
 
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch):
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # given, so that no file keeps it
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    yield
-    logging.getLogger("ray").setLevel(logging.WARNING)
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Iterator[Any]:
+    """The module, imported when its settings are there: it reads them once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "token")  # given, so that no file keeps it
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield pytest.importorskip("ray", reason="ray is not installed: extra `ray`")
+        logging.getLogger("ray").setLevel(logging.WARNING)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ class ClusterLayer(AbstractLayer):
 '''
 
 
-def test_a_cluster_of_our_own_gives_the_same_bits(tmp_path):
+def test_a_cluster_of_our_own_gives_the_same_bits(ray, tmp_path):
     """`--on ray` starts one here, and leaves none behind."""
     session = open_session(parse_suite(SAME, "bits"), tmp_path / "own")
     executor = RayCluster(session.store, Cluster(LOCAL), workers=2)
