@@ -46,6 +46,9 @@ class FakeRay:
         self.most = self.born = 0
         self.options: dict[str, Any] = {}
 
+    def is_initialized(self) -> bool:
+        return True
+
     def nodes(self) -> list[dict[str, Any]]:
         return [
             {"Alive": True, "Resources": {"CPU": float(n)}} for n in self.nodes_cores

@@ -118,6 +118,8 @@ def connected(address: str) -> Iterator[Any]:
     """
     # A cluster of ours tells nobody that it exists; others decide for themselves.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Where a connection is lost, ray would look for any other cluster, for minutes.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:

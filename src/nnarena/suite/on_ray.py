@@ -136,6 +136,8 @@ class Crew:
         """Yields what happens until every job has come to its end."""
         try:
             while self.unfinished:
+                if not self.ray.is_initialized():
+                    raise ConnectionError("ray is connected no more")
                 if self.executor.stopping:
                     for slot in [slot for slot in self.slots if slot.job is None]:
                         self.dismiss(slot)
