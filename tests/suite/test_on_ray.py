@@ -76,6 +76,8 @@ def head(tmp_path) -> Iterator[str]:
             [*ray_start, "--block", *words],
             stdout=log,
             stderr=log,
+            # A busy machine takes long to start the process that serves a client.
+            env={**os.environ, "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "240"},
             start_new_session=True,
         )
     try:

@@ -136,7 +136,7 @@ def connected(address: str) -> Iterator[Any]:
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
-            reason = f"{error}".strip().splitlines()[0]
+            reason = " ".join(str(error).split())[:600]
             raise ClusterProblem(f"no Ray cluster at {address}: {reason}") from error
     try:
         yield ray
