@@ -1,7 +1,8 @@
 """Contenders against implementations that were not written here.
 
-The files in `tests/oracles` hold what PyTorch answers (`record.py` there makes them);
-the unitary network is held against scipy's exponential and complex numbers in numpy.
+The files in `tests/oracles` hold what PyTorch and ncps answer (`record.py` there makes
+them); the unitary network is held against scipy's exponential and complex numbers in
+numpy.
 """
 
 from functools import partial
@@ -16,6 +17,7 @@ import scipy.linalg
 from jaxtyping import PyTree
 from safetensors.numpy import load_file
 
+from nnarena.models.cfc import CfC
 from nnarena.models.elman import Elman
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.models.gru import GRU
@@ -55,12 +57,17 @@ class Oracle:
         )
 
 
-def replace(module: PyTree, **fields: jax.Array) -> PyTree:
+def replace(module: PyTree, **fields: PyTree) -> PyTree:
     """Returns the module with some of its arrays replaced by others of equal shape."""
     for name, value in fields.items():
-        assert getattr(module, name).shape == value.shape, name
+        assert shapes(getattr(module, name)) == shapes(value), name
         module = eqx.tree_at(lambda part, name=name: getattr(part, name), module, value)
     return module
+
+
+def shapes(tree: PyTree) -> PyTree:
+    """Returns the shape of every array."""
+    return jax.tree.map(jnp.shape, tree)
 
 
 def one_bias(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
@@ -99,11 +106,35 @@ def lstm_and_flow(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
     }
 
 
+def closed_form(oracle: Oracle, prefix: str) -> dict[str, PyTree]:
+    """Returns the arrays of ncps's CfC cell in our form, its heads side by side."""
+    cell = f"{prefix}.cell"
+    known = oracle.tensors.keys()
+    layers = [f"{cell}.backbone.{index}" for index in (0, 2)]
+    heads = [f"{cell}.{head}" for head in ("ff1", "ff2", "time_a", "time_b")]
+    heads = [head for head in heads if f"{head}.weight" in known]
+    alone = {"rate": f"{cell}.w_tau", "amplitude": f"{cell}.A"}
+    return {
+        "backbone_weights": tuple(oracle[f"{layer}.weight"].T for layer in layers),
+        "backbone_biases": tuple(oracle[f"{layer}.bias"] for layer in layers),
+        "head_weight": jnp.hstack([oracle[f"{head}.weight"].T for head in heads]),
+        "head_bias": jnp.hstack([oracle[f"{head}.bias"] for head in heads]),
+        **{ours: oracle[key][0] for ours, key in alone.items() if key in known},
+    }
+
+
 CELLS = {
     "rnn": (Elman, one_bias),
     "lstm": (LSTM, one_bias),
     "gru": (GRU, two_biases),
     "ode_lstm": (ODELSTM, lstm_and_flow),
+    **{
+        f"cfc_{mode}": (
+            partial(CfC, mode=mode, backbone_units=7, backbone_layers=2),
+            closed_form,
+        )
+        for mode in ("default", "no_gate", "pure")
+    },
 }
 
 
@@ -127,7 +158,7 @@ def times_of(oracle: Oracle, case: str) -> jax.Array:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", CELLS)
-def test_recurrent_outputs_are_those_of_torch(name: str, case: str):
+def test_recurrent_outputs_are_those_recorded(name: str, case: str):
     oracle, cell = recorded_cell(name)
     hs = scan(cell, oracle[f"{case}.inputs"], times_of(oracle, case))
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
@@ -135,7 +166,7 @@ def test_recurrent_outputs_are_those_of_torch(name: str, case: str):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", CELLS)
-def test_recurrent_gradients_are_those_of_torch(name: str, case: str):
+def test_recurrent_gradients_are_those_recorded(name: str, case: str):
     oracle, cell = recorded_cell(name)
     xs = oracle[f"{case}.inputs"]
 
@@ -151,8 +182,8 @@ def test_recurrent_gradients_are_those_of_torch(name: str, case: str):
     expected_inputs = oracle[f"{case}.gradient.inputs"]
     np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-5, atol=1e-5)
     for field, gradient in expected.items():
-        found = getattr(of_cell, field)
-        np.testing.assert_allclose(found, gradient, rtol=1e-5, atol=1e-5, err_msg=field)
+        close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5, err_msg=field)
+        jax.tree.map(close, getattr(of_cell, field), gradient)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]  # not a dependency of tests
-from ncps.torch import LTCCell  # pyright: ignore[reportMissingImports]
+from ncps.torch import CfCCell, LTCCell  # pyright: ignore[reportMissingImports]
 from ncps.wirings import NCP, Wiring  # pyright: ignore[reportMissingImports]
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -102,6 +102,23 @@ class ODELSTM(torch.nn.Module):
                 h = h + dt / 4 * (self.gain * self.flow(drive, h) - h)
             states.append(h)
         return torch.stack(states), (h[None], c[None])
+
+
+class CfC(torch.nn.Module):
+    """The closed-form cell of ncps over a sequence at irregular times."""
+
+    def __init__(self, mode: str, features: int, hidden: int):
+        super().__init__()
+        self.cell = CfCCell(features, hidden, mode, backbone_units=7, backbone_layers=2)
+
+    def forward(self, inputs: torch.Tensor, times: torch.Tensor):
+        """Returns all states, and the last one."""
+        h = torch.zeros(1, self.cell.hidden_size)
+        states = []
+        for x, dt in zip(inputs, times, strict=True):
+            _, h = self.cell(x[None], h, dt)
+            states.append(h[0])
+        return torch.stack(states), h
 
 
 def record_recurrent(
@@ -274,6 +291,12 @@ RECORDS: dict[str, Callable[[str], Tensors]] = {
     "lstm": functools.partial(record_recurrent, torch.nn.LSTM),
     "gru": functools.partial(record_recurrent, torch.nn.GRU),
     "ode_lstm": functools.partial(record_recurrent, ODELSTM, timed=True),
+    **{
+        f"cfc_{mode}": functools.partial(
+            record_recurrent, functools.partial(CfC, mode), timed=True
+        )
+        for mode in ("default", "no_gate", "pure")
+    },
     "attention": record_attention,
     "encoder_block": record_encoder_block,
     "ltc": record_circuit,

@@ -73,6 +73,29 @@ def test_an_interrupted_run_ends_with_the_same_bits(session, tmp_path, monkeypat
     assert list((Path(other.results) / "checkpoints").iterdir()) == []
 
 
+def checkpoints_written(session: Session, monkeypatch) -> int:
+    """Returns how often a state is kept while the runs are done."""
+    kept = []
+    put = DirectoryStore.put_checkpoint
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            DirectoryStore,
+            "put_checkpoint",
+            lambda self, key, *rest: (kept.append(key), put(self, key, *rest))[1],
+        )
+        list(session.run(workers=0))
+    return len(kept)
+
+
+def test_a_slow_store_gets_fewer_checkpoints(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 1e-9)
+    assert checkpoints_written(session, monkeypatch) == 2 * 4  # not after the last
+    monkeypatch.setattr(runner, "CHECKPOINT_SHARE", 1e-15)  # as if it took for ever
+    slow = Session(session.jobs, tmp_path / "slow")
+    assert checkpoints_written(slow, monkeypatch) == 2 * 1
+    assert outcome(slow.results) == outcome(session.results)
+
+
 def test_a_checkpoint_of_something_else_costs_a_fresh_start(session, tmp_path):
     other = Session(session.jobs, tmp_path / "foreign")
     for job in session.jobs:

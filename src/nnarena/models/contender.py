@@ -25,6 +25,9 @@ SHARED_NUMBERS = {
 }
 """Numbers of the frame, which every cell and layer accepts beside its own."""
 
+UNCHANGED = {"checkpoint": "none"}
+"""Numbers that say how to compute, not what: they enter a run's key only if changed."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -52,8 +55,14 @@ class Contender:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All numbers, those given over those by default."""
-        return self.entry.settings(self.numbers, SHARED_NUMBERS if self.framed else {})
+        """The numbers, those given over those by default."""
+        frame = {**SHARED_NUMBERS, **UNCHANGED} if self.framed else {}
+        found = self.entry.settings(self.numbers, frame)
+        return {
+            name: value
+            for name, value in found.items()
+            if name in self.entry.numbers or UNCHANGED.get(name, ...) != value
+        }
 
     def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
         """Returns the model with random weights, for one kind of input and output."""
@@ -61,6 +70,7 @@ class Contender:
         if not self.framed:
             return self.entry.make(signature, width, key=key, **settings)
         frame = {name: settings.pop(name) for name in SHARED_NUMBERS}
+        frame |= {name: settings.pop(name, UNCHANGED[name]) for name in UNCHANGED}
         return self._framed(signature, width, frame, settings, key=key)
 
     def _framed(
@@ -84,7 +94,7 @@ class Contender:
         layers = []
         for layer_key in layer_keys:
             part = self.entry.make(features, width, key=layer_key, **own)
-            layers.append(Recurrent(part) if isinstance(part, AbstractCell) else part)
+            layers.append(self._layer(part, frame["checkpoint"]))
             features = layers[-1].hidden_size
         return SequenceModel(
             signature,
@@ -93,6 +103,16 @@ class Contender:
             head=make_head(frame["head"], signature, features, key=head_key),
             readout=frame["readout"],
         )
+
+    def _layer(self, part: Any, checkpoint: Any) -> AbstractLayer:
+        """Returns the entrant's part as a layer."""
+        if isinstance(part, AbstractCell):
+            return Recurrent(part, checkpoint=checkpoint)
+        if checkpoint != "none":
+            raise ValueError(
+                f"{self.name!r} has no steps to checkpoint: leave checkpoint at 'none'"
+            )
+        return part
 
     def shapes(self, signature: Signature, width: int) -> PyTree:
         """Returns the model with shapes in place of weights; allocates nothing."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
-from ..nn.scan import scan
+from ..nn.scan import Checkpoint, scan
 from .base import AbstractCell, AbstractLayer, AbstractModel
 
 
@@ -23,20 +23,22 @@ HEADS = ("linear", "none")
 
 
 class Recurrent(AbstractLayer):
-    """A cell run over the sequence."""
+    """A cell run over the sequence; `checkpoint` says what its gradient keeps."""
 
     cell: AbstractCell
     hidden_size: int = eqx.field(static=True)
+    checkpoint: Checkpoint = eqx.field(static=True)
     causal: bool = eqx.field(static=True, default=True)
 
-    def __init__(self, cell: AbstractCell):
+    def __init__(self, cell: AbstractCell, *, checkpoint: Checkpoint = "none"):
         self.cell = cell
         self.hidden_size = cell.hidden_size
+        self.checkpoint = checkpoint
         self.causal = True
 
     def __call__(self, xs, dts, *, key=None):
         del key  # a recurrent step draws nothing
-        return scan(self.cell, xs, dts)
+        return scan(self.cell, xs, dts, checkpoint=self.checkpoint)
 
 
 class SequenceModel(AbstractModel):

@@ -54,7 +54,8 @@ def read_arrays(content: bytes) -> tuple[Arrays, Mapping[str, str]]:
     """
     try:
         arrays = safetensors.numpy.load(content)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, KeyError) as error:
+        # A KeyError names a type of numbers that numpy has not, as BF16.
         raise ValueError(str(error)) from error
     size = int.from_bytes(content[:8], "little")
     return arrays, from_json(content[8 : 8 + size]).get("__metadata__") or {}

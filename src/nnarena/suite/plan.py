@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..core.problems import first_problem
 from ..core.registry import import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
@@ -122,10 +123,14 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
             for job in _cell_jobs(suite, model, task, recipe, tuple(plugins))
         }
         return list(jobs.values())
-    except (ValueError, TypeError) as error:
+    except ValidationError as error:
+        place, what = first_problem(error)
+        raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
+    except (ValueError, TypeError, OverflowError) as error:
         if isinstance(error, SuiteProblem):
             raise
-        raise SuiteProblem(f"suite {suite.name}: {error}") from error
+        what = str(error).partition("\n")[0]
+        raise SuiteProblem(f"suite {suite.name}: {what}") from error
 
 
 def by_program(jobs: Sequence[Job]) -> list[list[Job]]:

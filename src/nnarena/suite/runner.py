@@ -35,6 +35,9 @@ from .programs import Compiled, Programs, TooLarge, keys_of, of_seed, part_of, s
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written at the first check after so long; it decides no result."""
 
+CHECKPOINT_SHARE = 0.02
+"""Of the time, at most, goes to checkpoints: a slow store gets fewer of them."""
+
 
 Listening = Callable[[str], contextlib.AbstractContextManager[None]]
 """Turns what is printed while the run of a key is done into its log."""
@@ -126,7 +129,7 @@ class Runner:
         for ledger in ledgers:
             told = {**ledger.figures(), "compiled": ledger.compile_seconds}
             yield Event(kind="started", key=ledger.job.key, figures=told)
-        saved_at = time.perf_counter()
+        saved_at, pause = time.perf_counter(), CHECKPOINT_SECONDS
         while not all(ledger.stopped for ledger in ledgers):
             active = [ledger for ledger in ledgers if not ledger.stopped]
             if self.stopping or all(map(self._is_late, active)):
@@ -141,9 +144,12 @@ class Runner:
             seconds = (time.perf_counter() - begun) / len(jobs)
             yield from self._note(ledgers, figures, seconds)
             over = all(ledger.stopped for ledger in ledgers)
-            if not over and time.perf_counter() - saved_at > CHECKPOINT_SECONDS:
+            begun = time.perf_counter()
+            if not over and begun - saved_at > pause:
                 yield from self._save(state, ledgers)
                 saved_at = time.perf_counter()
+                took = saved_at - begun
+                pause = CHECKPOINT_SECONDS * max(1.0, took / CHECKPOINT_SHARE)
         yield from self._end(compiled, state, ledgers)
 
     def _is_late(self, ledger: Ledger) -> bool:

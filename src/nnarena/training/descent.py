@@ -109,7 +109,7 @@ class Descent:
     def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
         return tally_batch(self.model(params, constants), self.task, rows).mean_loss
 
-    def _step(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
+    def update(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
         """One update: loss and gradient of a batch, clipped, through AdamW."""
         loss, gradients = jax.value_and_grad(self._loss)(params, state.constants, rows)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
@@ -139,7 +139,7 @@ class Descent:
 
         def update(index, carry):
             params, optimizer, losses, norms = carry
-            params, optimizer, loss, gradients = self._step(
+            params, optimizer, loss, gradients = self.update(
                 params, optimizer, state, order.at(first + index)
             )
             norm = optax.tree.norm(gradients)
@@ -223,7 +223,9 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self._step)(shapes.params, shapes.optimizer, shapes, rows)
+        step = jax.make_jaxpr(self.update)(
+            shapes.params, shapes.optimizer, shapes, rows
+        )
         return work(step)
 
 
