@@ -55,7 +55,10 @@ def resolve(request: Request, results: str) -> Session:
     session = open_session(
         changed, results, plugins=[str(Path(f).resolve()) for f in files]
     )
-    return replace(session, jobs=shard.of(session.jobs)) if shard else session
+    if shard is None:
+        return session
+    name = f"{session.name}, shard {request.shard}"
+    return replace(session, jobs=shard.of(session.jobs), name=name)
 
 
 def split_words(options: list[str] | None) -> list[str]:

@@ -27,7 +27,7 @@ def run_suite(request: Request, results: str, placement: Placement) -> None:
     pending = len(session.pending)
     done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
-    news.print(f"{len(session.jobs)} runs{kept}", markup=False)
+    news.print(f"{len(session.jobs)} runs{kept}", markup=False, soft_wrap=True)
     if "://" in results:
         news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
     session.require_data()

@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from ..analysis.words import listed, plural
 from ..runs.files import name_of
 from ..runs.progress import Progress
 from ..runs.store import AbstractStore, open_store
@@ -126,10 +127,9 @@ def _old(one: Survey) -> str:
         for entrant in (record.identity.model, record.identity.task)
         if (entrant.name, entrant.version) not in _entrants(one)
     }
-    return (
-        f"{len(one.other_versions)} records are of another version than is run now: "
-        f"{', '.join(sorted(names)) or 'of the trainer'}; they are kept, not counted"
-    )
+    old = plural(len(one.other_versions), "record")
+    which = listed(sorted(names)) or "the trainer"
+    return f"{old} of another version than now, kept but not counted: {which}"
 
 
 def _entrants(one: Survey) -> set[tuple[str, str]]:

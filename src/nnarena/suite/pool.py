@@ -82,10 +82,11 @@ class WorkerPool(AbstractExecutor):
             return
         schedule = Schedule(jobs)
         slots = range(min(self.workers, len(jobs)))
-        pool = [self._hire(slot) for slot in slots]
+        pool: list[WorkerProcess] = []
         try:
-            for worker in pool:
-                worker.give(schedule.next(worker.slot))
+            for slot in slots:
+                pool.append(self._hire(slot))
+                pool[-1].give(schedule.next(slot))
             while any(worker.job is not None for worker in pool):
                 heard = self._wait(pool)
                 if heard is None:

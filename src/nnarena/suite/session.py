@@ -17,6 +17,7 @@ import jax
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.standing import Leaderboard
+from ..analysis.words import plural
 from ..core.registry import import_file
 from ..models import MODELS
 from ..runs.plans import Plan, keep_plan
@@ -92,7 +93,8 @@ class Session:
                     yield event
             pending = [job for job in pending if job.key in elsewhere]
             if pending and not executor.stopping:
-                text = f"waiting for {len(pending)} runs that another process does"
+                runs = plural(len(pending), "run")
+                text = f"waiting for {runs} that another process has in hand"
                 yield Event(kind="note", key=pending[0].key, text=text)
                 pending = self._await(pending, executor)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import provenance
 from .events import Event
+from .keeping import writing
 from .plan import Job
 
 
@@ -55,11 +56,13 @@ class WorkerProcess:
         self._asked = False
         self._forget()
         log = provenance.log_folder(results) / f"worker-{slot}.txt"
-        log.parent.mkdir(parents=True, exist_ok=True)
+        with writing():
+            log.parent.mkdir(parents=True, exist_ok=True)
+            errors = log.open("ab")
         words = [sys.executable, "-m", "nnarena.suite.worker", str(slot), str(results)]
         limit = [] if limit_seconds is None else [str(limit_seconds)]
         flags = [os.environ.get("XLA_FLAGS", ""), BIRTH_SETTINGS["XLA_FLAGS"]]
-        with log.open("ab") as errors:
+        with errors:
             self.process = subprocess.Popen(
                 [*words, *limit],
                 env={
