@@ -1,5 +1,6 @@
 """Who gets which run on a cluster whose losses a test decides."""
 
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from tests.suite.test_same_bits import bits_of
 
 from nnarena.core.problems import StoreProblem
-from nnarena.suite import on_ray, provenance, remote_worker, runner
+from nnarena.suite import cluster, on_ray, provenance, remote_worker, runner
 from nnarena.suite.cluster import Cluster, ClusterProblem, connected, require_listener
 from nnarena.suite.events import ENDS
 from nnarena.suite.on_ray import Crew, RayCluster
@@ -303,6 +304,25 @@ def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterProblem, match=r"neural-network-arena\[ray\]"):
         connected("local").__enter__()
+
+
+@pytest.mark.parametrize(("bad_starts", "tries"), [(0, 1), (2, 3), (3, 3)])
+def test_a_client_that_is_not_served_tries_again(monkeypatch, bad_starts, tries):
+    seen = []
+
+    def init(address: str, **settings: object) -> None:
+        seen.append(address)
+        if len(seen) <= bad_starts:
+            raise ConnectionAbortedError("not\nserved")
+
+    fake = SimpleNamespace(init=init, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setattr(cluster, "require_listener", lambda address: None)
+    refused = pytest.raises(ClusterProblem, match="at ray://a:1: not served")
+    expected = refused if bad_starts == 3 else contextlib.nullcontext()
+    with expected, connected("ray://a:1") as ray:
+        assert ray is fake
+    assert seen == ["ray://a:1"] * tries
 
 
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1:1"])

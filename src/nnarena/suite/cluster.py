@@ -21,6 +21,10 @@ LOCAL = "local"
 """The address of a cluster that is started here."""
 
 
+TRIES = 3
+"""The process by which a cluster serves a client dies now and then at its start."""
+
+
 class ClusterProblem(UserProblem):
     """A cluster that cannot be reached, or cannot do what is asked of it."""
 
@@ -133,15 +137,24 @@ def connected(address: str) -> Iterator[Any]:
     if address == LOCAL:
         own = {"num_cpus": provenance.available_cores(), "include_dashboard": False}
     with _surroundings_kept():
-        try:
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
-        except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
-            reason = " ".join(str(error).split())[:600]
-            raise ClusterProblem(f"no Ray cluster at {address}: {reason}") from error
+        _connect(ray, address, {**own, "log_to_driver": False})
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
+    """Connects to a cluster, or starts it."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            ray.init(address, logging_level=logging.ERROR, **settings)
+            return
+        except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
+            if isinstance(error, ConnectionAbortedError) and tries_left:
+                continue
+            reason = " ".join(str(error).split())[:600]
+            raise ClusterProblem(f"no Ray cluster at {address}: {reason}") from error
 
 
 def require_listener(address: str) -> None:
