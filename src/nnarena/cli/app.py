@@ -7,8 +7,11 @@ import typer
 
 from .options import (
     AsJson,
+    Cores,
+    Gpus,
     MemoryLimit,
     Models,
+    On,
     Parameters,
     Results,
     ResultsArgument,
@@ -18,6 +21,7 @@ from .options import (
     SuiteArgument,
     Tasks,
     TimeLimit,
+    Version,
     Workers,
 )
 
@@ -37,23 +41,9 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> bool:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("neural-network-arena"))
-        raise typer.Exit
-    return wanted
-
-
 @app.callback()
 def main(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print version."
-        ),
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Options that come before any command."""
 
@@ -71,6 +61,9 @@ def run(
     shard: ShardOption = None,
     time_limit: TimeLimit = None,
     memory_limit: MemoryLimit = None,
+    on: On = None,
+    cores: Cores = None,
+    gpus: Gpus = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
@@ -78,11 +71,13 @@ def run(
     run goes on where it stopped: give the same command again. Ctrl-C stops after the
     checks in hand, a second one at once; `arena status` looks on from elsewhere.
     """
+    from .placement import Placement
     from .request import Request
     from .run import run_suite
 
     request = Request(suite, models, tasks, seeds, parameters, steps, shard)
-    run_suite(request, results, workers, time_limit, memory_limit)
+    placement = Placement(workers, time_limit, memory_limit, on, cores, gpus)
+    run_suite(request, results, placement)
 
 
 @app.command()

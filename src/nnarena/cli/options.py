@@ -5,6 +5,19 @@ from typing import Annotated
 import typer
 
 
+def _version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("neural-network-arena"))
+        raise typer.Exit
+    return wanted
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_version, is_eager=True, help="Print version."),
+]
 SuiteArgument = Annotated[
     str,
     typer.Argument(
@@ -74,4 +87,19 @@ TimeLimit = Annotated[
 MemoryLimit = Annotated[
     str | None,
     typer.Option(help="Largest memory of a worker process, as 4GiB or 500MB."),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RAY",
+        help="Run on a Ray cluster (extra `ray`): ray starts one here, ray:HOST:PORT "
+        "is one that this machine is a node of, ray://HOST:PORT any other.",
+    ),
+]
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="With --on: processor cores per run [1].")
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(min=0, help="With --on: GPUs per run, or a share of one [0]."),
 ]

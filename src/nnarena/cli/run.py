@@ -5,10 +5,10 @@ import time
 import typer
 
 from ..suite.executors import AbstractExecutor
-from ..suite.limits import Limits, parse_bytes, parse_seconds
 from ..suite.provenance import log_folder
-from ..suite.session import Session, choose_executor
+from ..suite.session import Session
 from .console import guarded, news, refuse
+from .placement import Placement
 from .progress import Watch, duration, follow
 from .request import Request, resolve
 from .results import print_leaderboard, write_page
@@ -16,24 +16,14 @@ from .stopping import stoppable
 
 
 @guarded
-def run_suite(
-    request: Request,
-    results: str,
-    workers: int | None,
-    time_limit: str | None,
-    memory_limit: str | None,
-) -> None:
+def run_suite(request: Request, results: str, placement: Placement) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
-    limits = Limits(
-        seconds=parse_seconds(time_limit) if time_limit else None,
-        bytes=parse_bytes(memory_limit) if memory_limit else None,
-    )
     session = resolve(request, results)
     if not session.jobs:
         news.print(f"nothing to do: the plan has no run for shard {request.shard}")
         return
+    executor = placement.executor(results)
     session.store.prepare()
-    executor = choose_executor(results, workers, limits)
     pending = len(session.pending)
     done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"

@@ -211,6 +211,14 @@ class AbstractStore(abc.ABC):
             return None
         return self.place(f"set-aside/{unique}")
 
+    def apply(self, changes: Mapping[str, bytes | None]) -> None:
+        """Writes files by name, in the given order; None removes one."""
+        for name, content in changes.items():
+            if content is None:
+                self._remove(name)
+            else:
+                self._write(name, content)
+
     def put_page(self, text: str) -> str:
         """Keeps the report of the runs beside them; returns where it is."""
         self._write("report.html", text.encode())
