@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.problems import UserProblem
 from . import provenance
-from .worker_process import BIRTH_SETTINGS
+from .birth import KEPT_MEMORY, ONE_THREAD
 
 
 LOCAL = "local"
@@ -82,7 +82,7 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """Returns what the environment of a run's process must hold at its birth."""
-        settings = dict(BIRTH_SETTINGS)
+        settings = {**ONE_THREAD, **KEPT_MEMORY}
         if self.cores > 1:
             settings["OMP_NUM_THREADS"] = str(self.cores)
             settings["XLA_FLAGS"] = f"intra_op_parallelism_threads={self.cores}"
