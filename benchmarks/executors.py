@@ -38,7 +38,7 @@ from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import make_jobs
 from nnarena.suite.pool import WorkerPool
 from nnarena.suite.provenance import available_cores
-from nnarena.suite.runner import use_compilation_cache
+from nnarena.suite.programs import use_compilation_cache
 results = Path(sys.argv[2])
 use_compilation_cache()
 events = list({way}.run(make_jobs(load_suite(sys.argv[1]))))

@@ -5,8 +5,11 @@ generated without optimization, in half the time. Slow ones train, and are optim
 """
 
 import os
+import uuid
 
 import jax
+import pytest
+from tests.object_storage import storage_server
 
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -19,3 +22,29 @@ def pytest_configure(config):
     """Sets the flags before anything is computed; in the workers of xdist too."""
     if config.option.markexpr.startswith("not slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    """The address of a server of S3 on this machine."""
+    with storage_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_endpoint, monkeypatch) -> str:
+    """The address of a new and empty bucket; worker processes find it too."""
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "anyone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = f"arena-{uuid.uuid4().hex}"
+    s3fs.S3FileSystem().mkdir(name)
+    return f"s3://{name}"

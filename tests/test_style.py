@@ -174,7 +174,10 @@ def test_imports_stay_light(names, heavy):
 
 PURE = ("core", "nn", "models", "tasks", "training", "runs", "analysis", "diagnostics")
 OUTSIDE = {"time", "datetime", "subprocess", "os", "tempfile", "platform", "socket"}
-FILES_ONLY = {SOURCE / "runs" / "store.py": {"os"}}
+FILES_ONLY = {
+    SOURCE / "runs" / "store.py": {"os"},
+    SOURCE / "runs" / "claims.py": {"os", "time"},
+}
 
 
 def outside_names(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:

@@ -101,6 +101,7 @@ def test_effect_size_by_hand():
     assert hedges(first, second) == pytest.approx(2 * 0.797885, rel=1e-5)
     assert hedges(np.ones(3), np.zeros(3)) is None
     assert hedges(np.ones(1), np.zeros(1)) is None
+    assert hedges(np.ones(1), np.array([0.0, 1.0])) is None  # the correction is 0
 
 
 def test_stars_are_refused_below_five_seeds_and_it_says_why():

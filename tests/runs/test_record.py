@@ -20,8 +20,10 @@ from nnarena.runs.record import (
 
 
 few = settings(max_examples=50, deadline=None, database=None)
+words = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=5)
+counts = st.integers(0, 2**53)
 numbers = st.dictionaries(
-    st.text(max_size=5),
+    words,
     st.none()
     | st.booleans()
     | st.integers()
@@ -30,16 +32,14 @@ numbers = st.dictionaries(
     | st.lists(st.integers(), max_size=2),
     max_size=3,
 )
-entrants = st.builds(
-    Entrant, name=st.text(max_size=5), version=st.text(max_size=3), numbers=numbers
-)
+entrants = st.builds(Entrant, name=words, version=words, numbers=numbers)
 identities = st.builds(
     Identity,
     model=entrants,
-    width=st.integers(),
+    width=counts,
     task=entrants,
     trainer=entrants,
-    seed=st.integers(),
+    seed=counts,
 )
 
 

@@ -312,7 +312,7 @@ def test_hostile_keys_are_refused(store, make_record, key):
         lambda: store.put(hostile, History(key=key), {}),
         lambda: store.put_checkpoint(key, WEIGHTS, {}),
         lambda: store.checkpoint(key),
-        lambda: store.put_log(key, "text"),
+        lambda: store.put_text("logs", key, "text"),
         lambda: store.weights(key),
     ):
         with pytest.raises(ValueError, match="is no key of a run"):
@@ -349,5 +349,5 @@ def test_a_cut_checkpoint_is_none(store):
 
 
 def test_a_log_is_kept(store):
-    store.put_log("abc", "Traceback …\n")
+    store.put_text("logs", "abc", "Traceback …\n")
     assert files_of(store) == {"logs/abc.txt": "Traceback …\n".encode()}

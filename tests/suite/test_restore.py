@@ -91,7 +91,7 @@ def test_an_entrant_that_is_gone_is_named(session, monkeypatch):
 
 def test_missing_weights_are_said_to_be_missing(session):
     record = next(iter(session.store))
-    (session.results / "weights" / f"{record.key}.safetensors").unlink()
+    (Path(session.results) / "weights" / f"{record.key}.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=record.key):
         restore(record, session.store)
 

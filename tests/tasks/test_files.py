@@ -1,12 +1,19 @@
 """Finding data: the right file, or one sentence that says what to do."""
 
+import contextlib
+import gzip
 import hashlib
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 
 import pytest
+import requests
+import requests.adapters
 
+from nnarena.tasks import download, mnist
+from nnarena.tasks.download import https_session
 from nnarena.tasks.files import DataFolder, DataProblem, LocalFolder, RemoteFile
 
 
@@ -15,7 +22,8 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 def remote(*mirrors: str) -> RemoteFile:
-    return RemoteFile("set/data.bin", DIGEST, mirrors or ("http://127.0.0.1:9/none",))
+    mirrors = mirrors or ("https://127.0.0.1:9/none",)
+    return RemoteFile("set/data.bin", DIGEST, len(CONTENT), mirrors)
 
 
 def put(folder, content: bytes = CONTENT):
@@ -27,15 +35,47 @@ def put(folder, content: bytes = CONTENT):
 
 @pytest.fixture
 def server():
-    """A server of this machine that knows /right and /wrong; returns its address."""
+    """A server of this machine that knows some paths; returns its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            content = {"/right": CONTENT, "/wrong": b"something else"}.get(self.path)
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(content or b"")))
+            getattr(self, f"do_{self.path.strip('/')}", self.do_absent)()
+
+        def do_right(self):
+            self.answer(200, CONTENT)
+
+        def do_wrong(self):
+            self.answer(200, b"something of it"[: len(CONTENT)])
+
+        def do_absent(self):
+            self.answer(404, b"")
+
+        def do_long(self):
+            self.answer(200, CONTENT + b"!")
+
+        def do_endless(self):
+            self.answer(200, CONTENT * 10_000, told=2**40)
+
+        def do_cut(self):
+            self.answer(200, CONTENT[:5], told=len(CONTENT))
+
+        def do_bomb(self):
+            self.answer(200, gzip.compress(bytes(2**24)), encoding="gzip")
+
+        def do_elsewhere(self):
+            _, port = cast(tuple[str, int], self.server.server_address)
+            self.answer(302, b"", location=f"http://localhost:{port}/right")
+
+        def answer(self, status, content, told=None, encoding=None, location=None):
+            self.send_response(status)
+            self.send_header("Content-Length", str(told or len(content)))
+            if encoding:
+                self.send_header("Content-Encoding", encoding)
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
-            self.wfile.write(content or b"")
+            with contextlib.suppress(ConnectionError):  # who asked may have enough
+                self.wfile.write(content)
 
         def log_message(self, format, *args):
             pass
@@ -50,7 +90,14 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _directly(monkeypatch):
-    """No proxy stands between a test and its own machine."""
+    """No proxy stands between a test and its own machine; plain http gets there."""
+
+    def session() -> requests.Session:
+        made = https_session()
+        made.mount("http://127.0.0.1", requests.adapters.HTTPAdapter())
+        return made
+
+    monkeypatch.setattr(download, "https_session", session)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     logging.getLogger("pooch").setLevel(logging.CRITICAL)
@@ -122,6 +169,44 @@ def test_every_mirror_that_failed_is_told(tmp_path, server):
     file = remote(f"{server}/absent", f"{server}/wrong")
     sentence = told(DataFolder(None, tmp_path), file)
     assert f"{server}/absent (HTTPError) or {server}/wrong (ValueError)" in sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("long", "ValueError"),
+        ("endless", "ValueError"),
+        ("bomb", "ValueError"),
+        ("cut", "ChunkedEncodingError"),
+        ("elsewhere", "InvalidSchema"),
+    ],
+)
+def test_what_is_not_the_file_never_gets_its_name(tmp_path, server, path, reason):
+    """Larger than published, packed to be larger, cut off, or sent away from https."""
+    sentence = told(DataFolder(None, tmp_path), remote(f"{server}/{path}"))
+    assert f"{server}/{path} ({reason})" in sentence
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_no_more_is_read_than_was_published(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(download, "CHUNK", 4)
+    with pytest.raises(ValueError, match=f"larger than the published {len(CONTENT)}"):
+        download.download(
+            f"{server}/endless", tmp_path / "x", sha256=DIGEST, size=len(CONTENT)
+        )
+
+
+def test_plain_http_is_not_spoken():
+    with pytest.raises(requests.exceptions.InvalidSchema):
+        https_session().get("http://127.0.0.1:9/right")
+
+
+def test_every_mirror_of_a_task_speaks_https():
+    files = [value for value in vars(mnist).values() if isinstance(value, RemoteFile)]
+    assert len(files) == 4
+    for file in files:
+        assert all(mirror.startswith("https://") for mirror in file.mirrors)
+        assert file.size < 10**7
 
 
 FOLDER = LocalFolder("set", {"data.bin": DIGEST, "notes.txt": None}, "fetch the set")

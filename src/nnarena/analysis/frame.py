@@ -43,7 +43,7 @@ def runs_frame(
 
     Args:
         records: the runs.
-        histories: where their histories are (`store.history`), for the time to solve.
+        histories: returns the history of a key, for the time to solve.
 
     Missing numbers are NaN. The columns that are not copied from a record:
 

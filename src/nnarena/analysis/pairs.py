@@ -135,10 +135,10 @@ def hedges(first: np.ndarray, second: np.ndarray) -> float | None:
     """Returns the difference of means over the pooled standard deviation.
 
     Hedges 1981, with the exact correction for small samples; None where there is no
-    spread to compare with.
+    spread to compare with, or where three runs in all leave nothing of the correction.
     """
     freedom = first.size + second.size - 2
-    if freedom < 1:
+    if freedom < 2:
         return None
     squares = sum(((x - x.mean()) ** 2).sum() for x in (first, second))
     if squares <= 0:

@@ -1,5 +1,6 @@
 """The command `arena`: the only place that prints or exits."""
 
+from . import measuring as measuring  # enters its commands
 from .app import app
 
 

@@ -5,6 +5,26 @@ from typing import Annotated
 
 import typer
 
+from .options import (
+    AsJson,
+    Cores,
+    Gpus,
+    MemoryLimit,
+    Models,
+    On,
+    Parameters,
+    Results,
+    ResultsArgument,
+    Seeds,
+    ShardOption,
+    Steps,
+    SuiteArgument,
+    Tasks,
+    TimeLimit,
+    Version,
+    Workers,
+)
+
 
 app = typer.Typer(
     name="arena",
@@ -12,76 +32,18 @@ app = typer.Typer(
         "Neural Network Arena: which sequence models remember, how far back, how "
         "surely, and at what cost."
     ),
-    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage.",
+    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage or a folder "
+    "that cannot be written, 130 stopped by Ctrl-C, 143 by SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SuiteArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A suite of the package (see `arena list suites`) or FILE.toml."
-    ),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--models",
-        "-m",
-        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
-        "registers some; several by commas or by repeating.",
-    ),
-]
-Tasks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tasks",
-        "-t",
-        help="Tasks instead of the suite's: NAME or NAME(number=value).",
-    ),
-]
-Seeds = Annotated[
-    int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
-]
-Parameters = Annotated[
-    int | None,
-    typer.Option(
-        "--parameters", "-p", min=1, help="Budget: each width is solved to meet it."
-    ),
-]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
-Results = Annotated[
-    Path, typer.Option("--results", "-r", help="Folder that keeps the records of runs.")
-]
-ResultsArgument = Annotated[Path, typer.Argument(help="Folder of results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", "-w", min=0, help="Worker processes [one per core]; 0: none."
-    ),
-]
-
-
-def _version(wanted: bool) -> bool:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("neural-network-arena"))
-        raise typer.Exit
-    return wanted
-
 
 @app.callback()
 def main(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print version."
-        ),
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Options that come before any command."""
 
@@ -94,18 +56,42 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
+    on: On = None,
+    cores: Cores = None,
+    gpus: Gpus = None,
 ) -> None:
     """Run contenders on tasks over several seeds; end in a leaderboard and a page.
 
     Runs that are already in the results folder are not repeated, and an interrupted
-    run goes on where it stopped: give the same command again.
+    run goes on where it stopped: give the same command again. Ctrl-C stops after the
+    checks in hand, a second one at once; `arena status` looks on from elsewhere.
     """
+    from .placement import Placement
     from .request import Request
     from .run import run_suite
 
-    run_suite(Request(suite, models, tasks, seeds, parameters, steps), results, workers)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
+    placement = Placement(workers, time_limit, memory_limit, on, cores, gpus)
+    run_suite(request, results, placement)
+
+
+@app.command()
+def status(
+    results: ResultsArgument = "results",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show what is done, running, failed and left in a folder of results."""
+    from .status import show_status
+
+    show_status(results, as_json=json, live=follow)
 
 
 @app.command()
@@ -116,16 +102,42 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     workers: Workers = None,
+    shard: ShardOption = None,
     json: AsJson = False,
 ) -> None:
     """Show what a suite would run, with widths, parameters and an estimate of time."""
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     show_plan(request, results, workers, as_json=json)
+
+
+@app.command()
+def merge(
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FROM... INTO",
+            help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Merge stores, as those of shards, into one; prove that what overlaps agrees.
+
+    A run that both have with the same result, history and weights is identical: the
+    cost and provenance that are there stay. One with other bits is refused, both are
+    kept, and the exit code is 1.
+    """
+    from .merge import merge_stores
+
+    merge_stores(stores, dry=dry_run, as_json=json)
 
 
 @app.command("list")
@@ -174,7 +186,7 @@ def compare(
         ),
     ] = None,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--results", "-r", help="Folder of results [results]."),
     ] = None,
     against: Annotated[
@@ -200,7 +212,7 @@ def compare(
 
 
 @app.command()
-def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
+def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
 
@@ -209,7 +221,7 @@ def cite(results: ResultsArgument = Path("results"), json: AsJson = False) -> No
 
 @app.command()
 def report(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
     ] = None,
@@ -222,7 +234,7 @@ def report(
 
 @app.command()
 def export(
-    results: ResultsArgument = Path("results"),
+    results: ResultsArgument = "results",
     to: Annotated[
         Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
     ] = Path("export"),
@@ -240,75 +252,3 @@ def export(
     from .results import export_results
 
     export_results(results, to, formats or ["pdf", "png", "svg"])
-
-
-@app.command()
-def record(
-    what: Annotated[str, typer.Argument(help="walker.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="New folder to record in.")],
-    rollouts: Annotated[
-        int, typer.Option(min=8, help="How many roll-outs; the task needs eight.")
-    ] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Decides gaits and roll-outs.")] = 0,
-    updates: Annotated[
-        int, typer.Option(min=1, help="How long gaits are searched for.")
-    ] = 100,
-    stages: Annotated[
-        int,
-        typer.Option(min=1, help="Gaits taken along the search, the last included."),
-    ] = 4,
-) -> None:
-    """Record new data for a task from its simulator (extra `walker`).
-
-    Ends with the words by which the task reads it.
-    """
-    from .record import record_data
-
-    record_data(what, out, rollouts=rollouts, seed=seed, updates=updates, stages=stages)
-
-
-@app.command()
-def diagnose(results: ResultsArgument = Path("results"), json: AsJson = False) -> None:
-    """Measure how far back trained models feel their input, by the gradient.
-
-    For every contender and task, the median over seeds of the memory horizon in steps
-    and of the gradient at the first step over that at the last.
-    """
-    from .diagnose import show_diagnosis
-
-    show_diagnosis(results, as_json=json)
-
-
-@app.command()
-def bench(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CONTENDER]...",
-            help="NAME, NAME(number=value), or FILE.py that registers some [all].",
-            show_default=False,
-        ),
-    ] = None,
-    size: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--size",
-            help="T,BATCH,HIDDEN, to be repeated [200,32,64].",
-            show_default=False,
-        ),
-    ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Timed turns of each.")] = 9,
-    trace: Annotated[
-        Path | None,
-        typer.Option(help="Folder for a profile of two steps, for ui.perfetto.dev."),
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Time a training step of contenders, a model of your own among them.
-
-    Each runs as a worker of a suite does: in a process of its own, on one core. Use a
-    quiet machine, and trust no difference below a tenth.
-    """
-    from .bench import bench_contenders
-
-    bench_contenders(models or [], size or ["200,32,64"], rounds, trace, as_json=json)

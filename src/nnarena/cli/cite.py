@@ -1,7 +1,6 @@
 """`arena cite`: what to cite for the entrants that a store used."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import typer
 
@@ -11,7 +10,7 @@ from .results import read_records
 
 
 @guarded
-def show_citations(results: Path, *, as_json: bool) -> None:
+def show_citations(results: str, *, as_json: bool) -> None:
     """Prints the BibTeX of a folder's contenders and tasks."""
     found = sources(read_records(results))
     if as_json:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from .results import read_records, show_leaderboard
 @guarded
 def show_comparison(
     names: Sequence[str],
-    results: Path | None,
+    results: str | None,
     against: str | None,
     study: str | None,
     *,
@@ -47,7 +46,7 @@ def show_comparison(
         raise refuse("compare takes a folder, or two contenders A B of --results")
     if len(names) == 1 and results is not None:
         raise refuse(f"give two contenders, or one folder: {names[0]} or {results}")
-    folder = Path(names[0]) if len(names) == 1 else results or Path("results")
+    folder = names[0] if len(names) == 1 else results or "results"
     if against:
         show_published(folder, study, as_json=as_json)
     elif len(names) == 2:
@@ -56,7 +55,7 @@ def show_comparison(
         show_leaderboard(folder, as_json=as_json)
 
 
-def show_versus(results: Path, first: str, second: str, *, as_json: bool) -> None:
+def show_versus(results: str, first: str, second: str, *, as_json: bool) -> None:
     """Prints whether one contender beats another."""
     scores = scores_of(runs_frame(read_records(results)))
     for name in (first, second):
@@ -110,7 +109,7 @@ def _pair_row(pair: Pair) -> tuple[str, ...]:
     )
 
 
-def show_published(results: Path, study: str | None, *, as_json: bool) -> None:
+def show_published(results: str, study: str | None, *, as_json: bool) -> None:
     """Prints the runs of a folder beside the figures of the literature."""
     if study is not None and study not in study_names():
         raise UnknownName("study", study, study_names())

@@ -45,9 +45,12 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # who read the answer wants no more of it
         except (UserProblem, FileNotFoundError) as error:
             raise refuse(str(error)) from error
-        except PermissionError as error:
-            raise refuse(f"{error.filename}: {error.strerror}") from error
+        except OSError as error:
+            told = f"{error.filename}: {error.strerror}" if error.filename else error
+            raise refuse(str(told)) from error
 
     return safe

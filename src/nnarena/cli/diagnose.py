@@ -1,7 +1,6 @@
 """`arena diagnose`: how far back trained models still feel their inputs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ from ..core.registry import UnknownName
 from ..diagnostics.gradient_flow import gradient_flow, horizon
 from ..models.sequence import SequenceModel
 from ..runs.record import Record
-from ..runs.store import DirectoryStore
+from ..runs.store import AbstractStore, open_store
 from ..suite.restore import restore, restore_splits
 from ..tasks.files import DataProblem
 from .console import guarded, news, out, print_json, refuse
@@ -27,9 +26,9 @@ SKIPS = (UnknownName, ValueError, FileNotFoundError, DataProblem)
 
 
 @guarded
-def show_diagnosis(results: Path, *, as_json: bool) -> None:
+def show_diagnosis(results: str, *, as_json: bool) -> None:
     """Prints the memory of every contender on every task, the median over seeds."""
-    store = DirectoryStore(results)
+    store = open_store(results)
     records = [record for record in store if record.result.outcome == "finished"]
     if not records:
         raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
@@ -51,7 +50,7 @@ def show_diagnosis(results: Path, *, as_json: bool) -> None:
         _print(rows)
 
 
-def _measure(record: Record, store: DirectoryStore) -> dict[str, Any]:
+def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:
     """Returns the figures of one run."""
     model, task = restore(record, store)
     if not isinstance(model, SequenceModel):

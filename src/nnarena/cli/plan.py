@@ -1,6 +1,5 @@
 """`arena plan`."""
 
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -8,8 +7,7 @@ from rich.table import Table
 
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
-from ..suite.executors import by_program
-from ..suite.plan import Job
+from ..suite.plan import Job, by_program
 from ..suite.session import Session
 from .console import guarded, news, out, print_json
 from .progress import duration
@@ -18,7 +16,7 @@ from .request import Request, resolve
 
 @guarded
 def show_plan(
-    request: Request, results: Path, workers: int | None, *, as_json: bool
+    request: Request, results: str, workers: int | None, *, as_json: bool
 ) -> None:
     """Prints the runs of a suite with widths, parameters and time; runs nothing."""
     session = resolve(request, results)

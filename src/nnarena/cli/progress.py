@@ -8,8 +8,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ..runs.plans import PlannedRun
 from ..suite.events import Event
-from ..suite.plan import Job
 
 
 def duration(seconds: float) -> str:
@@ -30,12 +30,11 @@ def number(value: float | None) -> str:
 class Watch:
     """What is known of the runs: how far each is, how many have ended, time left."""
 
-    def __init__(self, jobs: Sequence[Job]):
-        self.jobs = {job.key: job for job in jobs}
+    def __init__(self, runs: Sequence[PlannedRun]):
+        self.runs = {run.key: run for run in runs}
         self.latest: dict[str, Event] = {}
         self.steps: dict[str, float] = {}
-        self.ended = 0
-        self.failed = 0
+        self.endings: dict[str, Event] = {}
         self.begun = time.monotonic()
 
     def see(self, event: Event) -> None:
@@ -43,24 +42,29 @@ class Watch:
         if event.kind in ("done", "failed"):
             self.latest.pop(event.key, None)
             self.steps.pop(event.key, None)
-            self.ended += 1
-            self.failed += event.kind == "failed"
-        else:
+            self.endings[event.key] = event
+        elif event.kind == "stopped":
+            self.latest.pop(event.key, None)
+        elif event.kind in ("started", "check"):
+            self.endings.pop(event.key, None)  # what failed is tried again
             self.latest[event.key] = event
             self.steps[event.key] = event.figures.get("step") or 0.0
 
     @property
+    def ended(self) -> int:
+        """How many runs have ended, in whatever way."""
+        return len(self.endings)
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed."""
+        return sum(event.kind == "failed" for event in self.endings.values())
+
+    @property
     def done(self) -> float:
         """How many runs are done, a run under way counting by its share of steps."""
-        shares = (step / self.total_steps(key) for key, step in self.steps.items())
+        shares = (step / self.runs[key].total_steps for key, step in self.steps.items())
         return float(self.ended + sum(shares))
-
-    def total_steps(self, key: str) -> float:
-        """Returns the steps of a run that goes to its end at each of its rates."""
-        numbers = self.jobs[key].identity.trainer.numbers
-        steps, rates = numbers.get("steps"), numbers.get("learning_rate")
-        trials = len(rates) if isinstance(rates, list) else 1
-        return float(trials * steps) if isinstance(steps, int | float) else 1.0
 
     @property
     def left(self) -> str:
@@ -68,21 +72,25 @@ class Watch:
         if self.done < 0.5:
             return "estimating"
         gone = time.monotonic() - self.begun
-        return f"{duration(gone / self.done * (len(self.jobs) - self.done))} left"
+        return f"{duration(gone / self.done * (len(self.runs) - self.done))} left"
 
     def ending(self, event: Event) -> str:
         """Says in a line how a run ended."""
-        job = self.jobs[event.key]
-        head = f"[{self.ended}/{len(self.jobs)}] {job.identity.label}: "
+        run = self.runs[event.key]
+        head = f"[{self.ended}/{len(self.runs)}] {run.identity.label}: "
         if event.kind == "failed":
             return f"{head}failed: {event.text}"
-        score = number(event.figures.get("test_score"))
-        return f"{head}{event.text}, test {job.scoring.metric} {score}"
+        if "test_score" not in event.figures:
+            return f"{head}{event.text}"
+        score = number(event.figures["test_score"])
+        return f"{head}{event.text}, test {run.metric} {score}"
 
 
-def follow(events: Iterable[Event], jobs: Sequence[Job], console: Console) -> Watch:
+def follow(
+    events: Iterable[Event], runs: Sequence[PlannedRun], console: Console
+) -> Watch:
     """Shows the events until they end, and returns what was seen."""
-    watch = Watch(jobs)
+    watch = Watch(runs)
     if not console.is_terminal:
         for event in events:
             watch.see(event)
@@ -92,6 +100,8 @@ def follow(events: Iterable[Event], jobs: Sequence[Job], console: Console) -> Wa
                     markup=False,
                     soft_wrap=True,
                 )
+            elif event.kind == "note":
+                console.print(event.text, markup=False, soft_wrap=True)
         return watch
     bar = Progress(
         TextColumn("{task.completed:.0f} of {task.total:.0f} runs"),
@@ -100,12 +110,14 @@ def follow(events: Iterable[Event], jobs: Sequence[Job], console: Console) -> Wa
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
     )
-    overall = bar.add_task("runs", total=len(jobs), left="estimating")
+    overall = bar.add_task("runs", total=len(runs), left="estimating")
     with Live(console=console, refresh_per_second=4) as live:
         for event in events:
             watch.see(event)
             if event.kind == "failed":
                 live.console.print(watch.ending(event), style="red", markup=False)
+            elif event.kind == "note":
+                live.console.print(event.text, markup=False)
             bar.update(overall, completed=watch.done, left=watch.left)
             live.update(Group(_active_table(watch), bar))
     return watch
@@ -116,13 +128,13 @@ def _active_table(watch: Watch) -> Table:
     for name in ("model", "task", "seed", "step", "train loss", "validation"):
         table.add_column(name, justify="left" if name in ("model", "task") else "right")
     for key, event in watch.latest.items():
-        identity = watch.jobs[key].identity
+        identity = watch.runs[key].identity
         figures = event.figures
         table.add_row(
             identity.model.name,
             identity.task.name,
             str(identity.seed),
-            f"{watch.steps[key]:.0f}/{watch.total_steps(key):.0f}",
+            f"{watch.steps[key]:.0f}/{watch.runs[key].total_steps:.0f}",
             number(figures.get("train_loss")),
             number(figures.get("validation_score")),
         )

@@ -3,13 +3,14 @@
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..models.contender import Contender
 from ..suite.config import Choice, Suite, SuiteProblem, load_suite
 from ..suite.session import Session, open_session, registered_by
+from ..suite.shard import parse_shard
 
 
 CALL = re.compile(r"^([\w.-]+)\((.*)\)$", re.DOTALL)
@@ -25,13 +26,15 @@ class Request:
     seeds: int | None = None
     parameters: int | None = None
     steps: int | None = None
+    shard: str | None = None
 
 
-def resolve(request: Request, results: Path) -> Session:
+def resolve(request: Request, results: str) -> Session:
     """Returns the session that a request means.
 
     A bare name that the suite has keeps the suite's numbers.
     """
+    shard = parse_shard(request.shard) if request.shard is not None else None
     suite = load_suite(request.suite)
     words = split_words(request.models)
     plugins = [word for word in words if word.endswith(".py")]
@@ -50,9 +53,13 @@ def resolve(request: Request, results: Path) -> Session:
         changes["trainer"] = {"steps": request.steps}
     changed: Suite = load_suite(request.suite, changes)
     files = [*changed.plugins, *plugins]
-    return open_session(
+    session = open_session(
         changed, results, plugins=[str(Path(f).resolve()) for f in files]
     )
+    if shard is None:
+        return session
+    name = f"{session.name}, shard {request.shard}"
+    return replace(session, jobs=shard.of(session.jobs), name=name)
 
 
 def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]:

@@ -11,17 +11,17 @@ from ..analysis.leaderboard import leaderboard
 from ..analysis.standing import Leaderboard
 from ..analysis.text import board_fields, footnotes
 from ..runs.record import Record
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from .console import guarded, news, out, print_json, refuse
 
 
-def read_records(results: Path, keys: set[str] | None = None) -> list[Record]:
+def read_records(results: str, keys: set[str] | None = None) -> list[Record]:
     """Returns the records of a folder, saying what could not be read.
 
     Raises:
         typer.Exit: there are none (usage).
     """
-    store = DirectoryStore(results)
+    store = open_store(results)
     for file, reason in store.unreadable():
         news.print(f"left out {file}: {reason}", markup=False, soft_wrap=True)
     records = [record for record in store if keys is None or record.key in keys]
@@ -32,17 +32,18 @@ def read_records(results: Path, keys: set[str] | None = None) -> list[Record]:
     return records
 
 
-def read_leaderboard(results: Path, keys: set[str] | None = None) -> Leaderboard:
+def read_leaderboard(results: str, keys: set[str] | None = None) -> Leaderboard:
     """Returns the leaderboard of a folder.
 
     Raises:
         typer.Exit: there are no records (usage).
     """
-    histories = DirectoryStore(results).history
-    return leaderboard(runs_frame(read_records(results, keys), histories))
+    records = read_records(results, keys)
+    histories = open_store(results).histories(record.key for record in records)
+    return leaderboard(runs_frame(records, histories.get))
 
 
-def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
+def print_leaderboard(results: str, keys: set[str] | None = None) -> None:
     """Prints the leaderboard as a table with its verdict."""
     board = read_leaderboard(results, keys)
     header, *rows = (
@@ -57,7 +58,7 @@ def print_leaderboard(results: Path, keys: set[str] | None = None) -> None:
         out.print(note, markup=False)
 
 
-def show_leaderboard(results: Path, *, as_json: bool) -> None:
+def show_leaderboard(results: str, *, as_json: bool) -> None:
     """Prints the leaderboard of a folder."""
     if as_json:
         print_json(read_leaderboard(results).to_dict())
@@ -66,25 +67,28 @@ def show_leaderboard(results: Path, *, as_json: bool) -> None:
 
 
 @guarded
-def write_page(results: Path, output: Path | None) -> None:
-    """Writes the page and says where it is."""
-    from ..report.page import write_report
+def write_page(results: str, output: Path | None) -> None:
+    """Writes the page, beside the records if not elsewhere, and says where it is."""
+    from ..report.page import render_report, write_report
 
-    target = output or results / "report.html"
+    store, title = open_store(results), "Neural Network Arena"
     try:
-        path = write_report(DirectoryStore(results), target, "Neural Network Arena")
+        if output is None:
+            place = store.put_page(render_report(store, title))
+        else:
+            place = str(write_report(store, output, title))
     except ValueError as error:
         raise refuse(f"{results}: {error}") from error
-    news.print(f"report: {path}", markup=False, soft_wrap=True)
+    news.print(f"report: {place}", markup=False, soft_wrap=True)
 
 
 @guarded
-def export_results(results: Path, folder: Path, formats: list[str]) -> None:
+def export_results(results: str, folder: Path, formats: list[str]) -> None:
     """Writes tables and figures into a folder and says how many."""
     from ..report.export import write_export
 
     try:
-        files = write_export(DirectoryStore(results), folder, formats)
+        files = write_export(open_store(results), folder, formats)
     except ValueError as error:
         raise refuse(f"{results}: {error}") from error
     news.print(f"{len(files)} files: {folder}", markup=False, soft_wrap=True)

@@ -1,32 +1,37 @@
 """`arena run`."""
 
 import time
-from pathlib import Path
 
 import typer
 
+from ..suite.executors import AbstractExecutor
+from ..suite.provenance import log_folder
+from ..suite.session import Session
 from .console import guarded, news, refuse
-from .progress import duration, follow
+from .placement import Placement
+from .progress import Watch, duration, follow
 from .request import Request, resolve
 from .results import print_leaderboard, write_page
+from .stopping import stoppable
 
 
 @guarded
-def run_suite(request: Request, results: Path, workers: int | None) -> None:
+def run_suite(request: Request, results: str, placement: Placement) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
     session = resolve(request, results)
-    results.mkdir(parents=True, exist_ok=True)
-    pending = session.pending
-    done = len(session.jobs) - len(pending)
+    if not session.jobs:
+        news.print(f"nothing to do: the plan has no run for shard {request.shard}")
+        return
+    executor = placement.executor(results)
+    session.store.prepare()
+    pending = len(session.pending)
+    done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
-    news.print(f"{len(session.jobs)} runs{kept}")
+    news.print(f"{len(session.jobs)} runs{kept}", markup=False, soft_wrap=True)
+    if "://" in results:
+        news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
     session.require_data()
-    try:
-        watch = follow(session.run(workers), pending, news)
-    except KeyboardInterrupt as stop:
-        raise refuse(
-            "stopped; finished runs are kept: give the same command again to go on", 130
-        ) from stop
+    watch = _watch(session, executor)
     took = duration(time.monotonic() - watch.begun)
     if pending:
         news.print(f"{watch.ended} runs in {took}, {watch.failed} failed")
@@ -34,3 +39,25 @@ def run_suite(request: Request, results: Path, workers: int | None) -> None:
     write_page(results, None)
     if watch.failed:
         raise typer.Exit(1)
+
+
+def _watch(session: Session, executor: AbstractExecutor) -> Watch:
+    """Does the pending runs and shows how they go.
+
+    Raises:
+        typer.Exit: it was stopped before all had ended.
+    """
+    pending = {job.key for job in session.pending}
+    runs = [run for run in session.plan(executor.workers).runs() if run.key in pending]
+    with stoppable(executor.stop) as wish:
+        try:
+            watch = follow(session.run(executor=executor), runs, news)
+        except KeyboardInterrupt:
+            watch = None
+    if watch is not None and watch.ended == len(runs):
+        return watch
+    raise refuse(
+        "stopped; finished runs and checkpoints are kept: give the same command again "
+        "to go on",
+        wish.exit_code,
+    )

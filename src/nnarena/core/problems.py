@@ -1,5 +1,18 @@
 """What goes wrong by a user's mistake, and is told to the user in one sentence."""
 
+from pydantic import ValidationError
+
 
 class UserProblem(Exception):
     """Its text says what is wrong, where, and what to do next."""
+
+
+class StoreProblem(UserProblem):
+    """The store cannot be written: what was finished is kept, nothing more can be."""
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Returns where the first of the things stands that are wrong, and what it is."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return place, first["msg"].removeprefix("Value error, ")

@@ -180,6 +180,8 @@ def import_file(path: str | Path) -> str:
     Raises:
         FileNotFoundError: there is no such file.
     """
+    if "\0" in str(path):  # what a system call would refuse by a ValueError
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
     path = Path(path).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from .numbers import Finite
 
 
 class Scoring(BaseModel):
@@ -16,9 +18,15 @@ class Scoring(BaseModel):
 
     metric: Literal["accuracy", "mean squared error"]
     higher_is_better: bool
-    chance: float
-    best: float
-    solved: float
+    chance: Finite
+    best: Finite
+    solved: Finite
+
+    @model_validator(mode="after")
+    def _is_a_scale(self) -> "Scoring":
+        if self.chance == self.best:
+            raise ValueError("a blind answer and a perfect one have the same score")
+        return self
 
     def normalized(self, score: float) -> float:
         """Returns the score on the scale where a blind answer has 0, a perfect one 1.

@@ -64,5 +64,4 @@ def read_store(store: AbstractStore) -> tuple[list[Record], dict[str, History]]:
         count = len(store.unreadable())
         lost = f" ({count} could not be read)" if count else ""
         raise ValueError(f"there is no run to report on in the store{lost}")
-    kept = ((record.key, store.history(record.key)) for record in records)
-    return records, {key: history for key, history in kept if history is not None}
+    return records, store.histories(record.key for record in records)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import vl_convert
@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..runs.record import History, Record
-from ..runs.store import AbstractStore, DirectoryStore
+from ..runs.store import AbstractStore
 from .columns import to_columns
 from .contenders import sections
 from .figures import Figure, all_figures, contender_looks
@@ -30,30 +30,34 @@ LIBRARIES = "window.vegaEmbed = vegaEmbed;"
 
 
 def write_report(store: AbstractStore, path: Path, title: str) -> Path:
-    """Writes the report of all runs of a store; returns where it is.
+    """Writes the report of all runs of a store to a file; returns where it is.
+
+    Raises:
+        ValueError: the store has no readable run.
+    """
+    page = render_report(store, title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def render_report(store: AbstractStore, title: str) -> str:
+    """Returns the report of all runs of a store as the text of one page.
 
     The page is a function of the store and the title alone: equal ones give equal
     bytes. It draws its figures with scripts of its own and loads nothing.
-
-    Args:
-        store: the runs.
-        path: the file to write; its folder is made.
-        title: the page's title.
 
     Raises:
         ValueError: the store has no readable run.
     """
     records, histories = read_store(store)
     unreadable = store.unreadable()
-    page = _rendered(
+    return _rendered(
         title=title,
-        store_name=store.root.name if isinstance(store, DirectoryStore) else "",
+        store_name=PurePath(store.address).name,
         unreadable=[(Path(name).name, reason) for name, reason in unreadable],
         **_contents(records, histories, len(unreadable)),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def _contents(

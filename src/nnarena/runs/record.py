@@ -13,11 +13,20 @@ the same run wherever it happens. `docs/records.md` describes every field.
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import from_json
 
+from ..core.numbers import Count, Finite, Seconds, Sentence, Word
+from ..core.problems import first_problem
 from ..core.scoring import Scoring
 
 
@@ -36,19 +45,19 @@ class Part(BaseModel):
 class Entrant(Part):
     """A model, task or trainer: its name, version and ALL its numbers."""
 
-    name: str
-    version: str
-    numbers: dict[str, JsonValue]
+    name: Word
+    version: Word
+    numbers: dict[Word, JsonValue]
 
 
 class Identity(Part):
     """Everything that decides a run's result, and nothing else."""
 
     model: Entrant
-    width: int
+    width: Count
     task: Entrant
     trainer: Entrant
-    seed: int
+    seed: Count
 
     @property
     def key(self) -> str:
@@ -72,15 +81,15 @@ class Result(Part):
     """
 
     outcome: Outcome
-    reason: str | None = None
-    parameters: int | None = None
-    steps: int = 0
-    best_step: int | None = None
-    learning_rate: float | None = None
-    validation_loss: float | None = None
-    validation_score: float | None = None
-    test_loss: float | None = None
-    test_score: float | None = None
+    reason: Sentence | None = None
+    parameters: Count | None = None
+    steps: Count = 0
+    best_step: Count | None = None
+    learning_rate: Finite | None = None
+    validation_loss: Finite | None = None
+    validation_score: Finite | None = None
+    test_loss: Finite | None = None
+    test_score: Finite | None = None
 
 
 class Cost(Part):
@@ -94,12 +103,12 @@ class Cost(Part):
     `state_size` is how many numbers are carried from step to step, if any are.
     """
 
-    compile_seconds: float = 0.0
-    run_seconds: float = 0.0
-    peak_bytes: int | None = None
-    program_bytes: int | None = None
-    matmul_flops_per_step: int | None = None
-    state_size: int | None = None
+    compile_seconds: Seconds = 0.0
+    run_seconds: Seconds = 0.0
+    peak_bytes: Count | None = None
+    program_bytes: Count | None = None
+    matmul_flops_per_step: Count | None = None
+    state_size: Count | None = None
 
 
 class Provenance(Part):
@@ -117,10 +126,10 @@ class Provenance(Part):
 class Record(Part):
     """One run."""
 
-    schema_version: int = SCHEMA
+    schema_version: Count = SCHEMA
     key: str
     identity: Identity
-    family: str
+    family: Word
     scoring: Scoring
     result: Result
     cost: Cost
@@ -134,9 +143,21 @@ class History(Part):
     `gradient_norm`. A number that is not finite is null.
     """
 
-    schema_version: int = SCHEMA
+    schema_version: Annotated[int, Field(ge=0, le=SCHEMA)] = SCHEMA
     key: str
-    series: dict[str, list[float | None]] = Field(default_factory=dict)
+    series: dict[str, list[Finite | None]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> "History":
+        if len({len(values) for values in self.series.values()}) > 1:
+            raise ValueError("the series of a history are not equally long")
+        if any(step is None or not 0 <= step <= 2**53 for step in self.steps):
+            raise ValueError("the steps of a history are no steps")
+        return self
+
+    @property
+    def steps(self) -> list[float | None]:
+        return self.series.get("step", [])
 
 
 def read_record(text: str | bytes) -> Record:
@@ -157,9 +178,10 @@ def read_record(text: str | bytes) -> Record:
     try:
         record = Record.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ValueError(f"no record of a run: {place}: {first['msg']}") from error
+        place, what = first_problem(error)
+        raise ValueError(
+            f"no record of a run: {place or 'the whole'}: {what}"
+        ) from error
     if record.key != record.identity.key:
         raise ValueError(f"the record's key {record.key} does not fit its identity")
     return record

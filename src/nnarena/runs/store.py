@@ -1,176 +1,59 @@
-"""Stores: where records, histories, weights and checkpoints are kept.
+"""The store of an address: a folder of a file system, or see `object_store`."""
 
-A `DirectoryStore` is five folders of files named by the key of their run:
-
-    records/KEY.json             written last: a run is done when this exists
-    history/KEY.json
-    weights/KEY.safetensors
-    checkpoints/KEY.safetensors  of a run under way; removed when its record is there
-    logs/KEY.txt                 the traceback of a run that failed
-
-Every file is written under a temporary name of its own, flushed and renamed: a reader
-never sees half a file, two writers never collide, and copying one store's files into
-another merges them.
-"""
-
-import abc
-import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import safetensors.numpy
-from safetensors import safe_open
-
-from .record import History, Record, read_record, to_json
+from .base import AbstractStore
+from .claims import Claim, is_claimed, take
+from .files import SUFFIXES, Arrays, name_of
 
 
-SUFFIXES = {
-    "records": ".json",
-    "history": ".json",
-    "weights": ".safetensors",
-    "checkpoints": ".safetensors",
-    "logs": ".txt",
-}
-
-Arrays = Mapping[str, np.ndarray]
-
-
-class AbstractStore(abc.ABC):
-    """A set of runs by key.
-
-    Contract: what was put is there, whole, for every later reader; putting the same
-    run twice leaves one; a key is `in` the store only when its record can be read and
-    its outcome is final ("failed" is not: such a run is tried again).
-    """
-
-    @abc.abstractmethod
-    def put(self, record: Record, history: History, weights: Arrays) -> None:
-        """Keeps one finished run, and forgets its checkpoint."""
-
-    @abc.abstractmethod
-    def __contains__(self, key: str) -> bool:
-        """Whether a run has a final record here."""
-
-    @abc.abstractmethod
-    def __iter__(self) -> Iterator[Record]:
-        """The records, by key; what cannot be read is left out (see `unreadable`)."""
-
-    @abc.abstractmethod
-    def unreadable(self) -> list[tuple[str, str]]:
-        """The records that cannot be read: file and reason."""
-
-    @abc.abstractmethod
-    def history(self, key: str) -> History | None:
-        """Returns a run's history, if it is kept."""
-
-    @abc.abstractmethod
-    def weights(self, key: str) -> Arrays:
-        """Returns a run's best weights.
-
-        Raises:
-            FileNotFoundError: there are none.
-            ValueError: the file is damaged.
-        """
-
-    @abc.abstractmethod
-    def put_checkpoint(
-        self, key: str, arrays: Arrays, notes: Mapping[str, str]
-    ) -> None:
-        """Keeps the state of a run under way, in place of an older one."""
-
-    @abc.abstractmethod
-    def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
-        """Returns the state of a run under way; None where there is none to read."""
-
-    @abc.abstractmethod
-    def put_log(self, key: str, text: str) -> None:
-        """Keeps what a failed run said last."""
+__all__ = ["SUFFIXES", "AbstractStore", "Arrays", "DirectoryStore", "open_store"]
 
 
 class DirectoryStore(AbstractStore):
-    """A store in a folder of a file system."""
+    """A store in a folder of a file system.
+
+    A file is written under a temporary name of its own, flushed and renamed.
+    """
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
 
-    def put(self, record: Record, history: History, weights: Arrays) -> None:
-        if weights:
-            self._write(self._path("weights", record.key), _safetensors(weights))
-        self._write(self._path("history", record.key), to_json(history).encode())
-        # The record is the sign that all of the run is there, so it comes last.
-        self._write(self._path("records", record.key), to_json(record).encode())
-        self._path("checkpoints", record.key).unlink(missing_ok=True)
+    @property
+    def address(self) -> str:
+        return str(self.root)
 
-    def __contains__(self, key: str) -> bool:
-        try:
-            record = _read(self._path("records", key))
-        except (OSError, ValueError):
-            return False
-        return record.result.outcome != "failed"
+    def prepare(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
 
-    def __iter__(self) -> Iterator[Record]:
-        for path in sorted((self.root / "records").glob("*.json")):
-            with contextlib.suppress(OSError, ValueError):
-                yield _read(path)
+    def claim(self, key: str) -> Claim | None:
+        return take(self.root / name_of("claims", key))
 
-    def unreadable(self) -> list[tuple[str, str]]:
-        problems = []
-        for path in sorted((self.root / "records").glob("*.json")):
+    def claimed(self) -> set[str]:
+        keys = self.keys("claims")
+        return {key for key in keys if is_claimed(self.root / name_of("claims", key))}
+
+    def _names(self, kind: str) -> list[str]:
+        found = (self.root / kind).glob(f"*{SUFFIXES[kind]}")
+        return sorted(f"{kind}/{path.name}" for path in found if path.name[0] != ".")
+
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+        for name in names:
             try:
-                _read(path)
-            except (OSError, ValueError) as error:
-                problems.append((str(path), str(error).splitlines()[0]))
-        return problems
+                yield name, (self.root / name).read_bytes()
+            except OSError as error:
+                yield name, error
 
-    def history(self, key: str) -> History | None:
-        try:
-            text = self._path("history", key).read_bytes()
-            history = History.model_validate_json(text)
-        except (OSError, ValueError):
-            return None
-        return history if history.key == key else None
-
-    def weights(self, key: str) -> Arrays:
-        path = self._path("weights", key)
-        try:
-            return safetensors.numpy.load(path.read_bytes())
-        except safetensors.SafetensorError as error:
-            raise ValueError(f"the weights in {path} are damaged: {error}") from error
-
-    def put_checkpoint(
-        self, key: str, arrays: Arrays, notes: Mapping[str, str]
-    ) -> None:
-        self._write(self._path("checkpoints", key), _safetensors(arrays, notes))
-
-    def checkpoint(self, key: str) -> tuple[Arrays, Mapping[str, str]] | None:
-        path = self._path("checkpoints", key)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return arrays, file.metadata() or {}
-        except (OSError, safetensors.SafetensorError):
-            return None  # a damaged checkpoint costs a fresh start, not the matrix
-
-    def put_log(self, key: str, text: str) -> None:
-        self._write(self._path("logs", key), text.encode())
-
-    def _path(self, kind: str, key: str) -> Path:
-        if not (key.isalnum() and key.isascii()):
-            raise ValueError(f"{key!r} is no key of a run")
-        return self.root / kind / (key + SUFFIXES[kind])
-
-    def _write(self, path: Path, payload: bytes) -> None:
-        """Writes all of a file or none of it."""
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.parent / f".{uuid.uuid4().hex}.part"
         try:
             with part.open("xb") as file:
-                file.write(payload)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
@@ -178,17 +61,23 @@ class DirectoryStore(AbstractStore):
             part.unlink(missing_ok=True)
             raise
 
+    def _move(self, name: str, target: str) -> None:
+        if (self.root / name).exists():
+            (self.root / target).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self.root / name, self.root / target)
 
-def _safetensors(arrays: Arrays, notes: Mapping[str, str] | None = None) -> bytes:
-    # Memory is written as it lies: a transposed view would come back scrambled.
-    rows_first = {name: np.asarray(x, order="C") for name, x in arrays.items()}
-    metadata = None if notes is None else dict(notes)
-    return safetensors.numpy.save(rows_first, metadata=metadata)
+    def _remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Record:
-    """Returns the record of a file, which a copy under another name is not."""
-    record = read_record(path.read_bytes())
-    if record.key != path.stem:
-        raise ValueError(f"the file of the record {record.key} has another name")
-    return record
+def open_store(address: str | Path) -> AbstractStore:
+    """Returns the store of an address; nothing is made or asked for yet.
+
+    Raises:
+        StoreProblem: it is no folder and no storage that is known here.
+    """
+    if "://" not in str(address):
+        return DirectoryStore(address)
+    from .object_store import ObjectStore
+
+    return ObjectStore(str(address))

@@ -19,7 +19,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from ..core.problems import UserProblem
+from ..core.numbers import Count
+from ..core.problems import UserProblem, first_problem
 from ..core.registry import UnknownName
 
 
@@ -27,7 +28,10 @@ class SuiteProblem(UserProblem, ValueError):
     """A suite that cannot be run, in one sentence that names file, key and remedy."""
 
 
-Width = Annotated[int, Field(ge=1)]
+MOST_SEEDS = 10_000
+
+Width = Annotated[int, Field(ge=1, le=10**6)]
+Budget = Annotated[int, Field(ge=1, le=10**11)]
 
 
 class Choice(BaseModel):
@@ -60,8 +64,11 @@ def _as_choice(value: Any) -> Any:
 
 
 def _as_seeds(value: Any) -> Any:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return list(range(value)) if is_count else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value > MOST_SEEDS:
+        raise ValueError(f"a suite has at most {MOST_SEEDS:,} seeds")
+    return list(range(value))
 
 
 Models = Annotated[
@@ -71,7 +78,9 @@ Tasks = Annotated[
     list[Annotated[Choice, BeforeValidator(_as_choice)]], Field(min_length=1)
 ]
 Seeds = Annotated[
-    list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_seeds), Field(min_length=1)
+    list[Count],
+    BeforeValidator(_as_seeds),
+    Field(min_length=1, max_length=MOST_SEEDS),
 ]
 
 
@@ -85,7 +94,7 @@ class Suite(BaseModel):
     models: Models
     tasks: Tasks
     seeds: Seeds = [0, 1, 2, 3, 4]
-    parameters: Annotated[int, Field(ge=1)] | None = None
+    parameters: Budget | None = None
     width: Width | None = None
     trainer: dict[str, Any] = Field(default_factory=dict)
     deviations: list[str] = []
@@ -112,17 +121,17 @@ def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suit
     path = None
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)
-        if not path.is_file():
+        if "\0" in name_or_path or not path.is_file():
             raise SuiteProblem(f"there is no suite file {path}")
-        text, where = path.read_text(encoding="utf-8"), str(path)
+        text, where = path.read_bytes(), str(path)
     else:
         if name_or_path not in suite_names():
             raise UnknownName("suite", name_or_path, suite_names())
         source = resources.files("nnarena.suite") / "suites" / f"{name_or_path}.toml"
-        text, where = source.read_text(encoding="utf-8"), f"suite {name_or_path}"
+        text, where = source.read_bytes(), f"suite {name_or_path}"
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or too deep
         raise SuiteProblem(f"{where} is no valid TOML: {error}") from error
     if path is not None and isinstance(content.get("plugins"), list):
         content["plugins"] = [str(path.parent / str(p)) for p in content["plugins"]]
@@ -147,14 +156,13 @@ def parse_suite(content: dict[str, Any], where: str) -> Suite:
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
+        key, what = first_problem(error)
+        if error.errors()[0]["type"] == "extra_forbidden":
             allowed = ", ".join(sorted(Suite.model_fields))
             raise SuiteProblem(
                 f"{where}: there is no key {key!r}; the allowed ones are: {allowed}"
             ) from error
-        raise SuiteProblem(f"{where}: {key}: {problem['msg'].lower()}") from error
+        raise SuiteProblem(f"{where}: {key}: {what.lower()}") from error
     if suite.parameters is not None and suite.width is not None:
         raise SuiteProblem(
             f"{where}: give 'parameters' (a budget) or 'width', not both"

@@ -21,7 +21,7 @@ from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
 from . import provenance
 from .plan import Job, assemble
-from .runner import task_splits
+from .programs import task_splits
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def total_seconds(costs: Sequence[tuple[Estimate, int]], workers: int) -> float 
         if count
     ]
     longest = max(
-        (cost.run_seconds or 0.0 for cost, count in costs if count), default=0
+        (cost.run_seconds or 0.0 for cost, count in costs if count), default=0.0
     )
-    return max(longest, sum(seconds) / max(1, workers))
+    return max(longest, sum(seconds, 0.0) / max(1, workers))
 
 
 @functools.cache

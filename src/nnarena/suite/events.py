@@ -6,15 +6,35 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-Kind = Literal["started", "check", "done", "failed"]
+Kind = Literal[
+    "started",
+    "check",
+    "done",
+    "failed",
+    "stopped",
+    "elsewhere",
+    "note",
+    "unwritable",
+]
+
+ENDS: frozenset[Kind] = frozenset({"done", "failed", "stopped", "elsewhere"})
+"""The kinds that a job ends with: exactly one of them is told of every job begun."""
 
 
 class Event(BaseModel):
     """One fact about the run of a key.
 
-    `figures` by kind: started (step, compiled: seconds), check (step, train_loss,
-    validation_loss, validation_score; None where not finite), done (test_score).
-    `text` by kind: done (outcome), failed (reason).
+    started: the program is there. Figures: step, seconds (of the run so far), compiled
+        (seconds).
+    check: figures: step, seconds, train_loss, validation_loss, validation_score, ...;
+        None where not finite.
+    done: the record is kept. Figures: test_score; text: the outcome.
+    failed: text: the reason.
+    stopped: ended early because it was asked to; the checkpoint is kept.
+    elsewhere: another process has the run in hand; nothing was done.
+    note: a sentence for the user; the run goes on.
+    unwritable: text: why the store cannot be written. Said by workers to their
+        executor only, which raises `StoreProblem`.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -10,41 +10,77 @@ import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.store import DirectoryStore
+from ..runs.store import open_store
 from . import provenance
+from .config import SuiteProblem
 from .events import Event
-from .plan import Job
+from .limits import NO_LIMITS, Limits
+from .plan import Job, by_program
 from .runner import Runner
 
 
 class AbstractExecutor(abc.ABC):
-    """Does jobs and tells what happens; every job ends as `done` or `failed`."""
+    """Does jobs and tells what happens.
+
+    Every job that is begun ends with one event of `events.ENDS`. After `stop` no job
+    is begun, and those under way end at their next check.
+    """
+
+    workers: int
+    """How many jobs are done at a time, for estimates."""
 
     @abc.abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Yields the events of the jobs as they happen."""
 
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Asks for an early end; returns at once. Signal handlers may call it."""
 
-def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Returns the jobs in groups that share a compiled program, in their order."""
-    groups: dict[str, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault(job.program, []).append(job)
-    return list(groups.values())
+    @property
+    @abc.abstractmethod
+    def stopping(self) -> bool:
+        """Whether an early end was asked for."""
 
 
 class InProcess(AbstractExecutor):
-    """Does the jobs here, one after another; with `seeds_at_once` as an array axis."""
+    """Does the jobs here, one after another, or several seeds at once as an axis.
 
-    def __init__(self, results: Path, *, seeds_at_once: int = 1):
-        self.results = results
+    `seeds_at_once` is how many; None: as many as the device's memory holds. A time
+    limit acts between checks only: nobody is there to end a check that hangs. For a
+    memory limit take worker processes.
+    """
+
+    def __init__(
+        self,
+        results: str | Path,
+        *,
+        seeds_at_once: int | None = 1,
+        limits: Limits = NO_LIMITS,
+    ):
+        if limits.bytes is not None:
+            raise SuiteProblem(
+                "a memory limit needs worker processes, whose memory can be told "
+                "apart: give --workers 1 or more"
+            )
+        self.workers = 1
         self.seeds_at_once = seeds_at_once
+        alone = seeds_at_once == 1
+        name = "in process" if alone else "in process, seeds as an axis"
+        data = provenance.data_folder()
+        self.runner = Runner(open_store(results), data, name, limits)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        name = (
-            "in process" if self.seeds_at_once == 1 else "in process, seeds as an axis"
-        )
-        runner = Runner(DirectoryStore(self.results), provenance.data_folder(), name)
         for group in by_program(jobs):
-            for start in range(0, len(group), self.seeds_at_once):
-                yield from runner.run(group[start : start + self.seeds_at_once])
+            size = self.seeds_at_once or len(group)
+            for start in range(0, len(group), size):
+                if self.stopping:
+                    return
+                yield from self.runner.run(group[start : start + size])
+
+    def stop(self) -> None:
+        self.runner.stop()
+
+    @property
+    def stopping(self) -> bool:
+        return self.runner.stopping

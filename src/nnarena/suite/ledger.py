@@ -1,14 +1,15 @@
 """The account of one run while it goes on: curve, seconds, interruptions."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
+from pydantic import model_validator
 
-from ..runs.record import Cost, History, Outcome, Provenance, Record, Result
+from ..core.numbers import Count, Finite, Seconds
+from ..runs.record import Cost, History, Outcome, Part, Provenance, Record, Result
 from . import provenance
 from .plan import Job
 
@@ -31,6 +32,27 @@ def now() -> str:
 def finite(value: float) -> float | None:
     """Returns a number that JSON can hold, or None."""
     return float(value) if math.isfinite(value) else None
+
+
+class Kept(Part):
+    """What a checkpoint holds of a ledger; `last` may hold what JSON cannot, as text.
+
+    It may come from anybody's store: what is no ledger raises a ValueError.
+    """
+
+    started_at: str
+    compile_seconds: Seconds
+    run_seconds: Seconds
+    interruptions: Count
+    series: dict[str, list[Finite | None]]
+    last: dict[str, str]
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> "Kept":
+        lengths = {len(values) for values in self.series.values()}
+        if set(self.series) != set(SERIES) or len(lengths) > 1:
+            raise ValueError("the series are not those of a ledger")
+        return self
 
 
 @dataclass
@@ -68,17 +90,22 @@ class Ledger:
                 self.series[name].append(finite(float(metrics[name])))
         self.last = {name: float(value) for name, value in metrics.items()}
 
+    def figures(self) -> dict[str, float | None]:
+        """Returns what is told of the run so far: its seconds and its last check."""
+        told = {name: finite(self.last[name]) for name in SERIES if name in self.last}
+        return {"step": 0.0, **told, "seconds": self.run_seconds}
+
     def to_notes(self) -> dict[str, str]:
         """Returns what a checkpoint keeps beside the arrays."""
-        kept = {
-            "started_at": self.started_at,
-            "compile_seconds": self.compile_seconds,
-            "run_seconds": self.run_seconds,
-            "interruptions": self.interruptions,
-            "series": self.series,
-            "last": {name: repr(value) for name, value in self.last.items()},
-        }
-        return {"ledger": json.dumps(kept)}
+        kept = Kept(
+            started_at=self.started_at,
+            compile_seconds=self.compile_seconds,
+            run_seconds=self.run_seconds,
+            interruptions=self.interruptions,
+            series=self.series,
+            last={name: repr(value) for name, value in self.last.items()},
+        )
+        return {"ledger": kept.model_dump_json()}
 
     def take_up(self, notes: Mapping[str, str]) -> None:
         """Goes on where a checkpoint stopped.
@@ -86,13 +113,14 @@ class Ledger:
         Raises:
             ValueError: the notes are not those of a ledger.
         """
-        kept = json.loads(notes.get("ledger", ""))
-        self.started_at = kept["started_at"]
-        self.compile_seconds += kept["compile_seconds"]
-        self.run_seconds = kept["run_seconds"]
-        self.interruptions = kept["interruptions"] + 1
-        self.series = kept["series"]
-        self.last = {name: float(value) for name, value in kept["last"].items()}
+        kept = Kept.model_validate_json(notes.get("ledger", ""))
+        last = {name: float(value) for name, value in kept.last.items()}
+        self.started_at = kept.started_at
+        self.compile_seconds += kept.compile_seconds
+        self.run_seconds = kept.run_seconds
+        self.interruptions = kept.interruptions + 1
+        self.series = kept.series
+        self.last = last
 
     def result(self, test_loss: float, test_score: float) -> Result:
         """Returns the result of a run that went to its end."""
@@ -136,6 +164,7 @@ class Ledger:
         self,
         result: Result,
         *,
+        peak_bytes: int | None = None,
         program_bytes: int | None = None,
         matmul_flops_per_step: int | None = None,
         state_size: int | None = None,
@@ -150,7 +179,7 @@ class Ledger:
             cost=Cost(
                 compile_seconds=self.compile_seconds,
                 run_seconds=self.run_seconds,
-                peak_bytes=provenance.peak_memory(),
+                peak_bytes=peak_bytes,
                 program_bytes=program_bytes,
                 matmul_flops_per_step=matmul_flops_per_step,
                 state_size=state_size,

@@ -5,13 +5,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..core.problems import first_problem
 from ..core.registry import import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
+from ..runs.plans import Cell, Plan, make_plan
 from ..runs.record import Entrant, Identity
 from ..tasks import TASKS, AbstractTask
 from ..training.base import AbstractTrainer
@@ -100,6 +102,8 @@ def assemble(job: Job) -> Assembled:
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
     """Returns the jobs of a suite: seeds vary fastest, then tasks, then models.
 
+    What a suite names twice is one job.
+
     Raises:
         UnknownName: a model or task is not registered.
         SuiteProblem: numbers that an entrant does not have, or a budget that a
@@ -112,16 +116,42 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
             for field in dataclasses.fields(trainer)
         }
         recipe = _entrant("gradient_descent", "1", numbers)
-        return [
-            job
+        jobs = {
+            job.key: job
             for model in suite.models
             for task in suite.tasks
             for job in _cell_jobs(suite, model, task, recipe, tuple(plugins))
-        ]
-    except (ValueError, TypeError) as error:
+        }
+        return list(jobs.values())
+    except ValidationError as error:
+        place, what = first_problem(error)
+        raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
+    except (ValueError, TypeError, OverflowError) as error:
         if isinstance(error, SuiteProblem):
             raise
-        raise SuiteProblem(f"suite {suite.name}: {error}") from error
+        what = str(error).partition("\n")[0]
+        raise SuiteProblem(f"suite {suite.name}: {what}") from error
+
+
+def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Returns the jobs in groups that share a compiled program, in their order."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.program, []).append(job)
+    return list(groups.values())
+
+
+def plan_of(name: str, jobs: Sequence[Job], workers: int, asked_at: str) -> Plan:
+    """Returns what is kept of a request: its runs, and how many are to do them."""
+    cells = [
+        Cell(
+            identity=group[0].identity,
+            seeds=[job.identity.seed for job in group],
+            metric=group[0].scoring.metric,
+        )
+        for group in by_program(jobs)
+    ]
+    return make_plan(name, workers, asked_at, cells)
 
 
 def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:

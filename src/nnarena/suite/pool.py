@@ -1,37 +1,41 @@
-"""A pool of worker processes, each on a core of its own."""
+"""A pool of worker processes, each on a core of its own, watched by their parent.
 
-import contextlib
-import os
+A worker that dies costs the check in hand: another takes its place and goes on from
+the last checkpoint. A run at which workers die again and again is recorded as failed.
+"""
+
 import queue
-import subprocess
-import sys
-import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.store import DirectoryStore
-from .events import Event
-from .executors import AbstractExecutor, by_program
+from ..core.problems import StoreProblem
+from ..runs.store import AbstractStore, open_store
+from . import provenance
+from .checkpoints import load_checkpoint
+from .events import ENDS, Event
+from .executors import AbstractExecutor
+from .keeping import done_elsewhere, record_failure
 from .ledger import Ledger
-from .plan import Job
-from .runner import record_failure
+from .limits import NO_LIMITS, Limits
+from .plan import Job, by_program
+from .worker_process import Inbox, WorkerProcess
 
 
-BIRTH_SETTINGS = {
-    # One compute thread: steps this small do not use a second one.
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OMP_NUM_THREADS": "1",
-    # glibc gives the scan's buffers back to the kernel after every step and faults
-    # them in again; kept, they are there for the next step.
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "2147483647",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-"""What a worker's environment must hold before it starts."""
+DEATHS = 3
+"""How often a worker may die at a run before the run is recorded as failed."""
 
-Inbox = queue.SimpleQueue[tuple["Worker", Event | None]]
-"""Events of all workers; None says that a worker's output has ended."""
+WATCH_SECONDS = 0.25
+"""How often limits are looked at."""
+
+SLACK_SECONDS = 2.0
+"""How long after its limit a run may end itself, between checks, before it is ended."""
+
+PREPARE_SECONDS = 600.0
+"""How much longer than a run may take its data and program may take to be ready."""
+
+TAIL_LINES, TAIL_LETTERS = 5, 400
+"""How much of its log a failed record holds."""
 
 
 class Schedule:
@@ -56,95 +60,146 @@ class Schedule:
         return group.pop(0) if group else None
 
 
-class Worker:
-    """One worker process and the job that it has in hand."""
-
-    def __init__(self, slot: int, results: Path, inbox: Inbox):
-        self.slot, self.results, self.inbox = slot, results, inbox
-        self.job: Job | None = None
-        self.log = results / "logs" / f"worker-{slot}.txt"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        flags = [os.environ.get("XLA_FLAGS", ""), BIRTH_SETTINGS["XLA_FLAGS"]]
-        with self.log.open("ab") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "nnarena.suite.worker", str(slot), str(results)],
-                env={
-                    **os.environ,
-                    **BIRTH_SETTINGS,
-                    "XLA_FLAGS": " ".join(flags).strip(),
-                },
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl-C is for the parent, who tells the rest
-            )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        for line in self.process.stdout or ():
-            self.inbox.put((self, Event.model_validate_json(line)))
-        self.inbox.put((self, None))
-
-    def give(self, job: Job | None) -> None:
-        """Sends the next job, if there is one."""
-        self.job = job
-        if job is not None and self.process.stdin is not None:
-            # A broken pipe means that it is dying; the end of its output says so too.
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(job.model_dump_json().encode() + b"\n")
-                self.process.stdin.flush()
-
-    def epitaph(self) -> str:
-        """Says how the process ended."""
-        code = self.process.wait()
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        return f"the worker process ended {how}; see {self.log}"
-
-    def stop(self) -> None:
-        """Ends the process at once; its last checkpoint stays."""
-        self.process.kill()
-        self._listener.join()
-        with contextlib.suppress(BrokenPipeError), self.process:
-            pass  # closes the pipes and waits
-
-
 class WorkerPool(AbstractExecutor):
     """Does the jobs in `workers` processes, each pinned to a core of its own."""
 
-    def __init__(self, results: Path, workers: int):
-        self.results = results
-        self.workers = workers
+    def __init__(self, results: str | Path, workers: int, limits: Limits = NO_LIMITS):
+        self.results, self.workers, self.limits = results, workers, limits
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._stopping = False
+        self._deaths: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._inbox.put(None)  # wakes `run`
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        if self._stopping:
+            return
         schedule = Schedule(jobs)
-        inbox: Inbox = queue.SimpleQueue()
-        pool = [
-            Worker(slot, self.results, inbox)
-            for slot in range(min(self.workers, len(jobs)))
-        ]
+        slots = range(min(self.workers, len(jobs)))
+        pool: list[WorkerProcess] = []
         try:
-            for worker in pool:
-                worker.give(schedule.next(worker.slot))
+            for slot in slots:
+                pool.append(self._hire(slot))
+                pool[-1].give(schedule.next(slot))
             while any(worker.job is not None for worker in pool):
-                worker, event = inbox.get()
-                if event is not None:
+                heard = self._wait(pool)
+                if heard is None:
+                    continue
+                worker, event = heard
+                if event is None:
+                    yield from self._bury(worker, pool, schedule)
+                elif event.kind == "unwritable":
+                    raise StoreProblem(event.text)
+                elif event.kind == "stopped" and not self._stopping:
+                    continue  # somebody else ended it: that is a death like any other
+                else:
+                    worker.hear(event)
                     yield event
-                    if event.kind in ("done", "failed"):
-                        worker.give(schedule.next(worker.slot))
-                elif worker.job is not None:
-                    yield self._bury(worker)
-                    heir = Worker(worker.slot, self.results, inbox)
-                    pool[pool.index(worker)] = heir
-                    heir.give(schedule.next(heir.slot))
+                    if event.kind in ENDS:
+                        worker.give(self._next(worker, schedule))
         finally:
             for worker in pool:
-                worker.stop()
+                worker.end()
 
-    def _bury(self, worker: Worker) -> Event:
-        """Records the job of a worker that died as failed."""
-        assert worker.job is not None
-        reason = worker.epitaph()
-        worker.stop()
-        ledger = Ledger(worker.job, "worker process")
-        return record_failure(DirectoryStore(self.results), ledger, reason)
+    def _hire(self, slot: int) -> WorkerProcess:
+        return WorkerProcess(slot, self.results, self._inbox, self.limits.seconds)
+
+    def _next(self, worker: WorkerProcess, schedule: "Schedule") -> Job | None:
+        return None if self._stopping else schedule.next(worker.slot)
+
+    def _wait(
+        self, pool: Sequence[WorkerProcess]
+    ) -> tuple[WorkerProcess, Event | None] | None:
+        """Returns what a worker of the pool says next; None: look again."""
+        watched = self.limits != NO_LIMITS
+        try:
+            heard = self._inbox.get(timeout=WATCH_SECONDS if watched else None)
+        except queue.Empty:
+            heard = None
+        for worker in pool:
+            if self._stopping:
+                worker.ask_to_stop()
+            self._judge(worker)
+        return heard if heard is not None and heard[0] in pool else None
+
+    def _judge(self, worker: WorkerProcess) -> None:
+        """Ends a worker whose run is over a limit; its burial says why."""
+        if worker.job is None or worker.verdict is not None:
+            return
+        limits, quiet = self.limits, worker.quiet_seconds
+        if not worker.started and limits.is_late(quiet - PREPARE_SECONDS):
+            worker.sentence(f"its program was not ready after {quiet:,.0f} s")
+        elif worker.started and limits.is_late(worker.run_seconds - SLACK_SECONDS):
+            worker.sentence(f"{limits.late(worker.run_seconds)}, within a check")
+        elif limits.bytes is not None:
+            used = provenance.resident_memory(worker.process.pid)
+            if used > limits.bytes:
+                worker.sentence(limits.greedy(used))
+                worker.is_to_blame = worker.jobs == 1
+
+    def _bury(
+        self, dead: WorkerProcess, pool: list[WorkerProcess], schedule: "Schedule"
+    ) -> Iterator[Event]:
+        """Replaces a worker that has ended, and decides what becomes of its run."""
+        dead.settle()
+        dead.end()
+        job = dead.job
+        dead.job = None
+        if job is not None and self._stopping:
+            yield Event(kind="stopped", key=job.key)
+        if job is None or self._stopping:
+            return
+        event = self._judgment(dead, job)
+        yield event
+        heir = self._hire(dead.slot)
+        pool[pool.index(dead)] = heir
+        heir.give(job if event.kind == "note" else self._next(heir, schedule))
+
+    def _judgment(self, dead: WorkerProcess, job: Job) -> Event:
+        """Returns the end of a run whose worker died, or a note: it is tried again."""
+        store = open_store(self.results)
+        if job.key in store:  # it died between the record and the news
+            return done_elsewhere(job)
+        if dead.verdict is not None:
+            if dead.is_to_blame:
+                return self._fail(store, job, dead.verdict)
+            # What the runs before left was counted too: it gets a process of its own.
+            text = f"{job.identity.label}: {dead.verdict}; tried again in a new process"
+            return Event(kind="note", key=job.key, text=text)
+        self._deaths[job.key] += 1
+        times = self._deaths[job.key]
+        if times < DEATHS:
+            text = f"its worker {dead.epitaph()}; it goes on from its last checkpoint"
+            count = f"death {times} of at most {DEATHS}"
+            return Event(
+                kind="note", key=job.key, text=f"{job.identity.label}: {text} ({count})"
+            )
+        reason = f"its worker died {times} times, at last it {dead.epitaph()}"
+        log = provenance.log_folder(self.results) / f"{job.key}.txt"
+        said = log.read_text(errors="replace") if log.is_file() else ""
+        tail = log_tail(said)
+        return self._fail(store, job, f"{reason}; its log ends: {tail}")
+
+    def _fail(self, store: AbstractStore, job: Job, reason: str) -> Event:
+        """Records a run as failed, with its curve as far as it was kept."""
+        ledger = Ledger(job, "worker process")
+        checkpoint = load_checkpoint(store, job.key)
+        try:
+            if checkpoint is not None:
+                ledger.take_up(checkpoint[1])
+        except (ValueError, KeyError, TypeError):  # that of another version of this
+            ledger = Ledger(job, "worker process")
+        return record_failure(store, ledger, reason)
+
+
+def log_tail(log: str) -> str:
+    """Returns the last lines of a log as one, cut to what a sentence can bear."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    said = " | ".join(line for line in lines[-TAIL_LINES:] if line[:3] != "---")
+    return said[-TAIL_LETTERS:] if said else "it said nothing"

@@ -4,6 +4,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import jax
 import pooch
 
+from ..runs.store import DirectoryStore, open_store
 from ..tasks.files import DataFolder
 
 
@@ -97,9 +99,43 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def resident_memory(process: int) -> int:
+    """Returns the resident memory of a process in bytes; 0 where it is not told."""
+    try:
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        return 0  # it has ended
+    except OSError:
+        pass
+    try:  # no Linux
+        asked = ["ps", "-o", "rss=", "-p", str(process)]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=True)
+        return int(answer.stdout) * 1024
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return 0
+
+
+def device_bytes() -> int | None:
+    """Returns the memory of an accelerator that programs may use, if it tells."""
+    memory = jax.local_devices()[0].memory_stats()  # None on a CPU
+    return None if memory is None else memory.get("bytes_limit")
+
+
 def cache_folder() -> Path:
     """Returns the folder of the user's caches: downloads and compiled programs."""
     return Path(os.environ.get("NNARENA_CACHE") or pooch.os_cache("nnarena"))
+
+
+def log_folder(results: str | Path) -> Path:
+    """Returns where worker processes write what they say: a folder of this machine.
+
+    In the folder of results; for a store elsewhere, in the user's cache.
+    """
+    store = open_store(results)
+    if isinstance(store, DirectoryStore):
+        return store.root / "logs"
+    return cache_folder() / "logs" / re.sub(r"[^\w.-]+", "-", store.address)
 
 
 def data_folder(*, downloads: bool = True) -> DataFolder:

@@ -8,7 +8,7 @@ from ..tasks import TASKS, AbstractTask, Splits
 from ..training.base import tree_from_paths, weight_shapes, with_weights
 from . import provenance
 from .plan import Job, assemble
-from .runner import task_splits
+from .programs import task_splits
 
 
 def restore(record: Record, store: AbstractStore) -> tuple[AbstractModel, AbstractTask]:

@@ -1,128 +1,159 @@
 """Doing jobs in this process: compile, train check by check, keep, record."""
 
+import contextlib
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ..core.seeds import key_for
+from ..core.problems import StoreProblem
 from ..core.types import Key, Keys
-from ..models.contender import count_state
+from ..runs.claims import Claim
 from ..runs.store import AbstractStore
-from ..tasks.base import Splits
 from ..tasks.files import DataFolder
 from ..training.base import AbstractProgram, arrays_by_path, tree_from_paths
 from . import provenance
+from .checkpoints import load_checkpoint, save_checkpoint
 from .events import Event
-from .ledger import SERIES, Ledger, finite
-from .plan import Assembled, Job, assemble
+from .keeping import (
+    add_to_log,
+    done_elsewhere,
+    record_failure,
+    set_aside,
+    tell,
+    writing,
+)
+from .ledger import Ledger
+from .limits import NO_LIMITS, Limits
+from .plan import Job
+from .programs import Compiled, Programs, TooLarge, keys_of, of_seed, part_of, stacked
 
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written at the first check after so long; it decides no result."""
 
-
-def use_compilation_cache() -> None:
-    """Keeps compiled programs on disk, so that the next process need not compile."""
-    jax.config.update(
-        "jax_compilation_cache_dir", str(provenance.cache_folder() / "xla")
-    )
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+CHECKPOINT_SHARE = 0.02
+"""Of the time, at most, goes to checkpoints: a slow store gets fewer of them."""
 
 
-def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
-    """Returns a task's rows; they depend on the task alone.
+Listening = Callable[[str], contextlib.AbstractContextManager[None]]
+"""Turns what is printed while the run of a key is done into its log."""
 
-    Raises:
-        DataProblem: a file is missing or wrong.
-    """
-    return assembled.task.splits(data, key=key_for("data", name))
+
+def not_listening(key: str) -> contextlib.AbstractContextManager[None]:
+    """Lets what is printed go where it goes."""
+    return contextlib.nullcontext()
 
 
 class Runner:
     """Does jobs one after another, keeping the last compiled program for the next."""
 
-    def __init__(self, store: AbstractStore, data: DataFolder, executor: str):
-        self.store, self.data, self.executor = store, data, executor
-        self._compiled: tuple[tuple[str, int], AbstractProgram] | None = None
-        self._state_size: int | None = None
+    def __init__(
+        self,
+        store: AbstractStore,
+        data: DataFolder,
+        executor: str,
+        limits: Limits = NO_LIMITS,
+        listening: Listening = not_listening,
+    ):
+        self.store, self.executor, self.limits = store, executor, limits
+        self.listening = listening
+        self.stopping = False
+        self._programs = Programs(data)
+        self._told_unsaved = False
+
+    def stop(self) -> None:
+        """Asks for an end at the next check; signal handlers may call it."""
+        self.stopping = True
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Does one job, or several that differ in their seed as one array program.
 
-        Yields what happens, as it happens. A job that breaks is recorded as failed,
-        with its reason; nothing is raised.
+        Yields what happens, as it happens. Each job ends with one of `events.ENDS`: one
+        that breaks is recorded as failed, with its reason, and nothing is raised.
+
+        Raises:
+            StoreProblem: the store cannot be written.
         """
+        claims: list[Claim] = []
+        mine: list[Job] = []
+        try:
+            for job in jobs:
+                with writing():
+                    claim = self.store.claim(job.key)
+                if claim is None:
+                    yield Event(kind="elsewhere", key=job.key)
+                    continue
+                claims.append(claim)
+                if job.key in self.store:
+                    yield done_elsewhere(job)
+                else:
+                    mine.append(job)
+            if mine:
+                with self.listening(mine[0].key):
+                    yield from self._attempt(mine)
+        finally:
+            for claim in claims:
+                claim.release()
+
+    def _attempt(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Does claimed jobs at once, or in halves where memory does not hold them."""
         ledgers = [Ledger(job, self.executor) for job in jobs]
         provenance.reset_peak_memory()
         try:
             yield from self._train(jobs, ledgers)
+        except TooLarge:
+            middle = -(-len(jobs) // 2)
+            yield from self._attempt(jobs[:middle])
+            yield from self._attempt(jobs[middle:])
+        except StoreProblem:
+            raise
         except Exception as error:  # an entrant may raise anything; the matrix goes on
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             for ledger in ledgers:
-                self.store.put_log(ledger.job.key, traceback.format_exc())
-                yield record_failure(self.store, ledger, reason)
+                if ledger.job.key in self.store:
+                    continue  # recorded before its sibling broke
+                add_to_log(self.store, ledger.job.key, traceback.format_exc())
+                yield self._fail(ledger, reason)
 
     def _train(self, jobs: Sequence[Job], ledgers: list[Ledger]) -> Iterator[Event]:
-        program = self._program(jobs, ledgers)
-        init_key, data_key = self._keys(jobs)
-        state = self._take_up(program, init_key, jobs, ledgers)
         for ledger in ledgers:
-            told = {
-                "step": ledger.last.get("step", 0.0),
-                "compiled": ledger.compile_seconds,
-            }
+            tell(self.store, ledger)
+        compiled = self._programs.compiled(jobs)
+        ledgers[0].compile_seconds = self._programs.take_seconds()
+        program, (init_key, data_key) = compiled.program, keys_of(jobs)
+        state = yield from self._take_up(program, init_key, jobs, ledgers)
+        for ledger in ledgers:
+            told = {**ledger.figures(), "compiled": ledger.compile_seconds}
             yield Event(kind="started", key=ledger.job.key, figures=told)
-        saved_at = time.perf_counter()
+        saved_at, pause = time.perf_counter(), CHECKPOINT_SECONDS
         while not all(ledger.stopped for ledger in ledgers):
+            active = [ledger for ledger in ledgers if not ledger.stopped]
+            if self.stopping or all(map(self._is_late, active)):
+                yield from self._save(state, ledgers)
+                break
             begun = time.perf_counter()
-            state, metrics = program.advance(state, data_key)
-            figures = {name: np.asarray(value) for name, value in metrics.items()}
+            try:
+                state, metrics = program.advance(state, data_key)
+                figures = {name: np.asarray(value) for name, value in metrics.items()}
+            except jax.errors.JaxRuntimeError as error:
+                raise self._programs.refused(jobs, error) from error
             seconds = (time.perf_counter() - begun) / len(jobs)
             yield from self._note(ledgers, figures, seconds)
             over = all(ledger.stopped for ledger in ledgers)
-            if not over and time.perf_counter() - saved_at > CHECKPOINT_SECONDS:
-                self._save(state, ledgers)
-                saved_at = time.perf_counter()
-        yield from self._record(program, state, ledgers)
-
-    def _program(self, jobs: Sequence[Job], ledgers: list[Ledger]) -> AbstractProgram:
-        """Returns the compiled program of the jobs; the first ledger bears its cost."""
-        wanted = (jobs[0].program, len(jobs))
-        if self._compiled is None or self._compiled[0] != wanted:
             begun = time.perf_counter()
-            self._compiled = None  # frees the old program and its data first
-            assembled = assemble(jobs[0])
-            splits = task_splits(assembled, jobs[0].identity.task.name, self.data)
-            program = assembled.trainer.compile(
-                assembled.build,
-                assembled.task,
-                splits,
-                seeds=len(jobs) if len(jobs) > 1 else None,
-            )
-            self._compiled = (wanted, program)
-            self._state_size = _state_size(assembled)
-            ledgers[0].compile_seconds = time.perf_counter() - begun
-        return self._compiled[1]
+            if not over and begun - saved_at > pause:
+                yield from self._save(state, ledgers)
+                saved_at = time.perf_counter()
+                took = saved_at - begun
+                pause = CHECKPOINT_SECONDS * max(1.0, took / CHECKPOINT_SHARE)
+        yield from self._end(compiled, state, ledgers)
 
-    def _keys(self, jobs: Sequence[Job]) -> tuple[Key | Keys, Key | Keys]:
-        """Returns initialization and data keys; several jobs get an axis of them."""
-        init, data = [], []
-        for job in jobs:
-            model, task, seed = (
-                job.identity.model.name,
-                job.identity.task.name,
-                job.identity.seed,
-            )
-            init.append(key_for("init", seed, model, task))
-            data.append(key_for("order", seed, task))
-        if len(jobs) == 1:
-            return init[0], data[0]
-        return jax.numpy.stack(init), jax.numpy.stack(data)
+    def _is_late(self, ledger: Ledger) -> bool:
+        return not ledger.stopped and self.limits.is_late(ledger.run_seconds)
 
     def _take_up(
         self,
@@ -130,28 +161,33 @@ class Runner:
         init_key: Key | Keys,
         jobs: Sequence[Job],
         ledgers: list[Ledger],
-    ) -> PyTree:
+    ) -> Generator[Event, None, PyTree]:
         """Returns the state to go on from: the checkpoints', or a fresh one.
 
-        Checkpoints count only together: all of them there, fit and equally far.
+        Checkpoints count only together: all of them there, fit and equally far. One
+        that is damaged or of something else is set aside.
         """
         fresh = program.start(init_key)
-        found = [self.store.checkpoint(job.key) for job in jobs]
+        found = [load_checkpoint(self.store, job.key) for job in jobs]
+        for job, checkpoint in zip(jobs, found, strict=True):
+            if checkpoint is None:
+                yield from set_aside(self.store, "checkpoints", job)
         kept = [checkpoint for checkpoint in found if checkpoint is not None]
-        state = fresh
-        if len(kept) == len(jobs):
-            try:
-                resumed = [Ledger(job, self.executor) for job in jobs]
-                for ledger, old, (_, notes) in zip(resumed, ledgers, kept, strict=True):
-                    ledger.compile_seconds = old.compile_seconds
-                    ledger.take_up(notes)
-                if len({ledger.checks for ledger in resumed}) == 1:
-                    state = tree_from_paths(
-                        fresh, _stacked([arrays for arrays, _ in kept])
-                    )
-                    ledgers[:] = resumed
-            except (ValueError, KeyError, TypeError):
-                state = fresh  # a checkpoint of something else costs a fresh start
+        if len(kept) < len(jobs):
+            return fresh
+        try:
+            resumed = [Ledger(job, self.executor) for job in jobs]
+            for ledger, old, (_, notes) in zip(resumed, ledgers, kept, strict=True):
+                ledger.compile_seconds = old.compile_seconds
+                ledger.take_up(notes)
+            state = tree_from_paths(fresh, stacked([arrays for arrays, _ in kept]))
+        except (ValueError, KeyError, TypeError):
+            for job in jobs:
+                yield from set_aside(self.store, "checkpoints", job)
+            return fresh
+        if len({ledger.checks for ledger in resumed}) > 1:
+            return fresh
+        ledgers[:] = resumed
         return state
 
     def _note(
@@ -162,64 +198,67 @@ class Runner:
                 continue
             ledger.run_seconds += seconds
             ledger.note(
-                {name: _of_seed(value, index) for name, value in figures.items()}
+                {name: of_seed(value, index) for name, value in figures.items()}
             )
-            told = {name: finite(ledger.last[name]) for name in SERIES}
-            yield Event(kind="check", key=ledger.job.key, figures=told)
+            yield Event(kind="check", key=ledger.job.key, figures=ledger.figures())
 
-    def _save(self, state: PyTree, ledgers: list[Ledger]) -> None:
+    def _save(self, state: PyTree, ledgers: list[Ledger]) -> Iterator[Event]:
+        """Writes checkpoints; what cannot be written costs safety, not the run."""
+        if not ledgers[0].checks:
+            return
         arrays = arrays_by_path(state)
-        for index, ledger in enumerate(ledgers):
-            part = _part(arrays, index, len(ledgers))
-            self.store.put_checkpoint(ledger.job.key, part, ledger.to_notes())
+        try:
+            for index, ledger in enumerate(ledgers):
+                save_checkpoint(
+                    self.store, ledger, part_of(arrays, index, len(ledgers))
+                )
+        except OSError as error:
+            if not self._told_unsaved:
+                self._told_unsaved = True
+                text = f"no checkpoint could be written: {error}; the run goes on"
+                yield Event(kind="note", key=ledgers[0].job.key, text=text)
+        for ledger in ledgers:
+            tell(self.store, ledger)
+
+    def _fail(self, ledger: Ledger, reason: str) -> Event:
+        return record_failure(self.store, ledger, reason, provenance.peak_memory())
+
+    def _end(
+        self, compiled: Compiled, state: PyTree, ledgers: list[Ledger]
+    ) -> Iterator[Event]:
+        """Records the runs that are over or late; the others stop for now."""
+        if any(ledger.stopped for ledger in ledgers):
+            yield from self._record(compiled, state, ledgers)
+        for ledger in ledgers:
+            if self._is_late(ledger):
+                yield self._fail(ledger, self.limits.late(ledger.run_seconds))
+            elif not ledger.stopped:
+                yield Event(kind="stopped", key=ledger.job.key)
 
     def _record(
-        self, program: AbstractProgram, state: PyTree, ledgers: list[Ledger]
+        self, compiled: Compiled, state: PyTree, ledgers: list[Ledger]
     ) -> Iterator[Event]:
+        """Tests and records the runs that are over."""
+        program = compiled.program
         tested = program.test(state)
         loss, score = np.asarray(tested.mean_loss), np.asarray(tested.mean_score)
         weights = arrays_by_path(program.best(state))
         for index, ledger in enumerate(ledgers):
+            if not ledger.stopped:
+                continue
             result = ledger.result(
-                float(_of_seed(loss, index)), float(_of_seed(score, index))
+                float(of_seed(loss, index)), float(of_seed(score, index))
             )
             record = ledger.record(
                 result,
+                peak_bytes=provenance.peak_memory(),
                 program_bytes=program.bytes,
                 matmul_flops_per_step=program.matmul_flops_per_step,
-                state_size=self._state_size,
+                state_size=compiled.state_size,
             )
-            part = _part(weights, index, len(ledgers))
-            self.store.put(record, ledger.history(), part)
+            with writing():
+                self.store.put(
+                    record, ledger.history(), part_of(weights, index, len(ledgers))
+                )
             told = {"test_score": result.test_score}
             yield Event(kind="done", key=record.key, figures=told, text=result.outcome)
-
-
-def _state_size(assembled: Assembled) -> int | None:
-    """Returns how many numbers a contender carries from step to step."""
-    signature = assembled.task.signature
-    return count_state(assembled.contender.shapes(signature, assembled.width))
-
-
-def record_failure(store: AbstractStore, ledger: Ledger, reason: str) -> Event:
-    """Keeps the record of a run that broke, and returns the news."""
-    store.put(ledger.record(ledger.failure(reason)), ledger.history(), {})
-    return Event(kind="failed", key=ledger.job.key, text=reason)
-
-
-def _of_seed(value: np.ndarray, index: int) -> np.ndarray:
-    return value if value.ndim == 0 else np.asarray(value[index])
-
-
-def _part(
-    arrays: dict[str, np.ndarray], index: int, seeds: int
-) -> dict[str, np.ndarray]:
-    if seeds == 1:
-        return arrays
-    return {name: np.ascontiguousarray(value[index]) for name, value in arrays.items()}
-
-
-def _stacked(parts: Sequence[Any]) -> dict[str, np.ndarray]:
-    if len(parts) == 1:
-        return dict(parts[0])
-    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}

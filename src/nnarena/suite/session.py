@@ -6,6 +6,7 @@ for event in session.run(): ...
 leaderboard("results")
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,34 +17,44 @@ import jax
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.standing import Leaderboard
+from ..analysis.words import plural
 from ..core.registry import import_file
 from ..models import MODELS
-from ..runs.store import DirectoryStore
+from ..runs.plans import Plan, keep_plan
+from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
 from .events import Event
 from .executors import AbstractExecutor, InProcess
-from .plan import Job, assemble, make_jobs
+from .keeping import set_aside, writing
+from .ledger import now
+from .limits import NO_LIMITS, Limits
+from .plan import Job, assemble, make_jobs, plan_of
 from .pool import WorkerPool
-from .runner import task_splits, use_compilation_cache
+from .programs import task_splits, use_compilation_cache
+
+
+POLL_SECONDS = 1.0
+"""How often runs are looked at that another process has in hand."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """The jobs of a suite and the folder that keeps their records."""
+    """The jobs of a suite and the address of the store that keeps their records."""
 
     jobs: list[Job]
-    results: Path
+    results: str | Path
+    name: str = "python"
 
     @property
-    def store(self) -> DirectoryStore:
-        return DirectoryStore(self.results)
+    def store(self) -> AbstractStore:
+        return open_store(self.results)
 
     @property
     def pending(self) -> list[Job]:
         """The jobs without a final record; a failed run is tried again."""
-        store = self.store
-        return [job for job in self.jobs if job.key not in store]
+        done = self.store.finished(job.key for job in self.jobs)
+        return [job for job in self.jobs if job.key not in done]
 
     def require_data(self) -> None:
         """Reads the data of every pending task once, before any work starts.
@@ -55,26 +66,78 @@ class Session:
         for job in tasks.values():
             task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
 
-    def run(self, workers: int | None = None) -> Iterator[Event]:
+    def run(
+        self, workers: int | None = None, *, executor: AbstractExecutor | None = None
+    ) -> Iterator[Event]:
         """Does the pending jobs; what is finished stays finished if this is stopped.
 
-        `workers` processes, one per core by default; 0 does the work in this process.
+        `workers` processes, one per core by default; 0 does the work in this process;
+        or whatever `executor` is given. Runs that another process has in hand are
+        waited for, and done here if it gives them up.
+
+        Raises:
+            StoreProblem: the results folder cannot be written.
         """
+        executor = executor or choose_executor(self.results, workers)
         pending = self.pending
         if pending:
-            yield from choose_executor(self.results, workers).run(pending)
+            with writing():  # a folder that cannot be written is refused here
+                keep_plan(self.store, self.plan(executor.workers))
+        yield from self._clear(pending)
+        while pending and not executor.stopping:
+            elsewhere: set[str] = set()
+            for event in executor.run(pending):
+                if event.kind == "elsewhere":
+                    elsewhere.add(event.key)
+                else:
+                    yield event
+            pending = [job for job in pending if job.key in elsewhere]
+            if pending and not executor.stopping:
+                runs = plural(len(pending), "run")
+                text = f"waiting for {runs} that another process has in hand"
+                yield Event(kind="note", key=pending[0].key, text=text)
+                pending = self._await(pending, executor)
+
+    def plan(self, workers: int) -> Plan:
+        """Returns what is kept of the request; so many of its runs go on at once."""
+        return plan_of(self.name, self.jobs, workers, now())
+
+    def _clear(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Sets aside what lies in the place of records to come and is none."""
+        damaged = {Path(file).stem for file, _ in self.store.unreadable()}
+        for job in jobs:
+            if job.key in damaged:
+                yield from set_aside(self.store, "records", job)
+
+    def _await(self, jobs: list[Job], executor: AbstractExecutor) -> list[Job]:
+        """Returns the jobs as soon as another process lets go of one of them."""
+        store = self.store
+        while not executor.stopping:
+            for job in jobs:
+                claim = store.claim(job.key)
+                if claim is not None:
+                    claim.release()
+                    return jobs
+            time.sleep(POLL_SECONDS)
+        return jobs
 
 
-def choose_executor(results: Path, workers: int | None = None) -> AbstractExecutor:
-    """Returns the executor that suits this machine's device."""
+def choose_executor(
+    results: str | Path, workers: int | None = None, limits: Limits = NO_LIMITS
+) -> AbstractExecutor:
+    """Returns the executor that suits this machine's device.
+
+    Raises:
+        SuiteProblem: it cannot keep such limits.
+    """
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
-        return InProcess(results, seeds_at_once=64)
+        return InProcess(results, seeds_at_once=None, limits=limits)
     count = provenance.available_cores() if workers is None else workers
-    if count == 0:
+    if count == 0 or str(results).startswith("memory://"):  # known to this process only
         use_compilation_cache()
-        return InProcess(results)
-    return WorkerPool(results, count)
+        return InProcess(results, limits=limits)
+    return WorkerPool(results, count, limits)
 
 
 def open_session(
@@ -88,7 +151,7 @@ def open_session(
     """
     for plugin in plugins:
         import_file(plugin)
-    return Session(make_jobs(suite, plugins), Path(results))
+    return Session(make_jobs(suite, plugins), results, suite.name)
 
 
 def run(
@@ -131,22 +194,23 @@ def run(
     if failures:
         raise RuntimeError(
             f"{len(failures)} of {len(session.jobs)} runs failed, the first with: "
-            f"{failures[0].text}; see {session.results / 'logs'}"
+            f"{failures[0].text}; see {session.store.place('logs')}"
         )
     return leaderboard(results, keys={job.key for job in session.jobs})
 
 
 def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboard:
-    """Returns the leaderboard of a folder of results, or of some of its runs.
+    """Returns the leaderboard of a store of results, or of some of its runs.
 
     Raises:
         ValueError: there are no records.
     """
-    store = DirectoryStore(results)
+    store = open_store(results)
     records = [record for record in store if keys is None or record.key in keys]
     if not records:
         raise ValueError(f"there are no records of runs in {results}")
-    return rank(runs_frame(records, store.history))
+    histories = store.histories(record.key for record in records)
+    return rank(runs_frame(records, histories.get))
 
 
 def registered_by(plugin: str) -> list[str]:

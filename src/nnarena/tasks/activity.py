@@ -22,7 +22,8 @@ WHOLE, PART = 164_860, 16_486
 PUBLISHED = LocalFolder(
     "person",
     {"ConfLongDemo_JSI.txt": None},  # judged by its content: no digest is published
-    "unpack the archive of https://archive.ics.uci.edu/dataset/196 into it",
+    "unpack the archive of https://archive.ics.uci.edu/dataset/196 into it, or put it "
+    "beside it as person.zip",
 )
 FIRST_TENTH = LocalFolder(
     "person_partial",

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from ..core.problems import UserProblem
+from .archives import SUFFIXES, unpack
+from .download import download
 
 
 class DataProblem(UserProblem):
@@ -16,10 +16,14 @@ class DataProblem(UserProblem):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One published file: where it lies in a data folder, its digest and mirrors."""
+    """One published file: where it lies in a data folder, its digest and mirrors.
+
+    `size` is how many bytes it has; the mirrors are addresses of https.
+    """
 
     path: str
     sha256: str
+    size: int
     mirrors: tuple[str, ...]
 
 
@@ -27,6 +31,7 @@ class RemoteFile:
 class LocalFolder:
     """A folder of files that are not downloaded: no address serves them as they are.
 
+    An archive of its name (`PATH.zip`, `PATH.tar.gz`, ...) serves as well.
     `digests` are the SHA-256 sums of its files by name, of the copy that a task was
     measured on. None stands where no sum is known: the task's reader must then refuse
     what is not whole. `advice` says in a clause where the user gets the files.
@@ -76,6 +81,8 @@ class DataFolder:
         places = [p / wanted.path for p in (self.root, self.cache) if p is not None]
         found = next((place for place in places if place.is_dir()), None)
         if found is None:
+            found = self._unpacked(wanted, places)
+        if found is None:
             where = " and ".join(map(str, places)) or "NNARENA_DATA, which is not set"
             raise DataProblem(
                 f"the folder {wanted.path} ({_named(wanted)}) was looked for at "
@@ -87,6 +94,22 @@ class DataFolder:
             for name, digest in wanted.digests.items()
         ]
 
+    def _unpacked(self, wanted: LocalFolder, places: list[Path]) -> Path | None:
+        """Returns a folder in the cache with what an archive holds, if there is one."""
+        names = [f"{place}{suffix}" for place in places for suffix in SUFFIXES]
+        archive = next((Path(name) for name in names if Path(name).is_file()), None)
+        if archive is None or self.cache is None:
+            return None
+        folder = self.cache / wanted.path
+        try:
+            unpack(archive, wanted.digests, folder)
+        except ValueError as error:
+            raise DataProblem(
+                f"the archive {archive} cannot be unpacked: {error}; delete it and "
+                f"{wanted.advice}"
+            ) from error
+        return folder
+
     def _missing(self, file: RemoteFile) -> str:
         where = self.root / file.path if self.root else "NNARENA_DATA, which is not set"
         return f"the file {file.path} was looked for at {where}"
@@ -96,13 +119,7 @@ class DataFolder:
         reasons = []
         for mirror in file.mirrors:
             try:
-                # pooch writes to a temporary name, checks, and only then renames.
-                pooch.retrieve(
-                    mirror,
-                    known_hash=f"sha256:{file.sha256}",
-                    fname=target.name,
-                    path=target.parent,
-                )
+                download(mirror, target, sha256=file.sha256, size=file.size)
                 return target
             except Exception as error:  # whatever the network did, the next mirror may
                 reasons.append(f"{mirror} ({type(error).__name__})")

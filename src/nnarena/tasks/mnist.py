@@ -17,28 +17,33 @@ from .base import AbstractTask, Splits, shuffled_splits
 from .files import DataFolder, DataProblem, RemoteFile
 
 
-def _published(name: str, sha256: str) -> RemoteFile:
+def _published(name: str, size: int, sha256: str) -> RemoteFile:
     hosts = (
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     )
-    return RemoteFile(f"mnist/{name}", sha256, tuple(host + name for host in hosts))
+    mirrors = tuple(host + name for host in hosts)
+    return RemoteFile(f"mnist/{name}", sha256, size, mirrors)
 
 
 TRAIN_IMAGES = _published(
     "train-images-idx3-ubyte.gz",
+    9_912_422,
     "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
 )
 TRAIN_LABELS = _published(
     "train-labels-idx1-ubyte.gz",
+    28_881,
     "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
 )
 TEST_IMAGES = _published(
     "t10k-images-idx3-ubyte.gz",
+    1_648_877,
     "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
 )
 TEST_LABELS = _published(
     "t10k-labels-idx1-ubyte.gz",
+    4_542,
     "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 )
 

@@ -38,7 +38,8 @@ ROLLOUTS = LocalFolder(
     "walker",
     _read_sums("walker.sha256"),
     "unpack walker.zip, published with the ODE-LSTM at "
-    "https://pub.ist.ac.at/~mlechner/datasets/walker.zip, into it",
+    "https://pub.ist.ac.at/~mlechner/datasets/walker.zip, into it or put it beside "
+    "it",
 )
 
 

@@ -19,7 +19,10 @@ from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
 
 
-RUN_ONCE: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
+ONE_THREAD: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
+"""For all programs: products that threads share have other last bits on a CPU."""
+
+RUN_ONCE = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
 """For programs that run once: compiling them well would cost more than they do."""
 
 
@@ -244,16 +247,16 @@ class DescentProgram(AbstractProgram):
         count = jax.ShapeDtypeStruct((), jnp.int32)
         rows = self.splits.train, self.splits.validation
         start = jax.jit(batched(descent.start, 0))
-        begin = jax.jit(batched(descent.begin, (0, 0, 0)))
+        begin = jax.jit(batched(descent.begin, (0, 0, 0)), compiler_options=ONE_THREAD)
         check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
         self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
         self.begin = begin  # compiled only where several rates are tried
-        self._check = check.lower(state, count, count, *rows, keys).compile()
-        self._test = test.lower(
-            state.best_params, state.constants, self.splits.test
-        ).compile()
+        checked = check.lower(state, count, count, *rows, keys)
+        self._check = checked.compile(compiler_options=ONE_THREAD)
+        tested = test.lower(state.best_params, state.constants, self.splits.test)
+        self._test = tested.compile(compiler_options=ONE_THREAD)
         self.bytes = program_bytes(self._check)
         self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
 

@@ -48,7 +48,7 @@ def slugs(labels: Sequence[str]) -> list[str]:
     """Returns names fit for files, as many: "add (length=100)" is "add-length-100"."""
     found: list[str] = []
     for label in labels:
-        slug = re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-") or "task"
+        slug = re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-.")[:100] or "task"
         names = (f"{slug}-{count}" for count in itertools.count(2))
         free = (name for name in itertools.chain([slug], names) if name not in found)
         found.append(next(free))

@@ -1,0 +1,119 @@
+"""Plans: what was asked for, kept beside the records, so that what is left is known.
+
+A plan is named by its runs without the versions of their entrants: asked for again with
+a changed entrant it takes the place of the old one, whose records are then of another
+version.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from .base import AbstractStore
+from .record import SCHEMA, Entrant, Identity, Part, to_json
+
+
+LARGEST = 10**15
+"""What no count reaches that is meant: such a number comes from a damaged file."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that was asked for, and the metric that its task is scored by."""
+
+    identity: Identity
+    metric: str
+
+    @property
+    def key(self) -> str:
+        return self.identity.key
+
+    @property
+    def total_steps(self) -> float:
+        """The steps of the run if it goes to its end at each of its learning rates."""
+        numbers = self.identity.trainer.numbers
+        steps, rates = numbers.get("steps"), numbers.get("learning_rate")
+        trials = max(1, len(rates)) if isinstance(rates, list) else 1
+        if isinstance(steps, int | float) and 1 <= steps < LARGEST:
+            return float(trials * steps)
+        return 1.0
+
+
+class Cell(Part):
+    """Runs that differ in their seed; `identity` is that of any of them."""
+
+    identity: Identity
+    seeds: list[int]
+    metric: str
+
+
+class Plan(Part):
+    """The runs of one request; `workers` is how many processes were to do them."""
+
+    schema_version: int = SCHEMA
+    key: str
+    name: str
+    workers: Annotated[int, Field(ge=1, lt=LARGEST)]
+    asked_at: str
+    cells: list[Cell]
+
+    def runs(self) -> Iterator[PlannedRun]:
+        """Returns the runs, seed by seed."""
+        for cell in self.cells:
+            for seed in cell.seeds:
+                identity = cell.identity.model_copy(update={"seed": seed})
+                yield PlannedRun(identity, cell.metric)
+
+
+def make_plan(name: str, workers: int, asked_at: str, cells: list[Cell]) -> Plan:
+    """Returns the plan of some cells, under its key."""
+    texts = sorted(
+        json.dumps([unversioned(cell.identity, seed) for seed in sorted(cell.seeds)])
+        for cell in cells
+    )
+    key = hashlib.sha256("\n".join([name, *texts]).encode()).hexdigest()[:20]
+    return Plan(key=key, name=name, workers=workers, asked_at=asked_at, cells=cells)
+
+
+def unversioned(identity: Identity, seed: int | None = None) -> str:
+    """Returns what tells a run from others whatever the versions of its entrants."""
+
+    def bare(entrant: Entrant) -> Entrant:
+        return entrant.model_copy(update={"version": ""})
+
+    changes = {
+        "model": bare(identity.model),
+        "task": bare(identity.task),
+        "trainer": bare(identity.trainer),
+        "seed": identity.seed if seed is None else seed,
+    }
+    return identity.model_copy(update=changes).key
+
+
+def keep_plan(store: AbstractStore, plan: Plan) -> None:
+    """Keeps a plan, in the place of an older one of the same runs.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    store.put_text("plans", plan.key, to_json(plan))
+
+
+def read_plans(store: AbstractStore) -> list[Plan]:
+    """Returns the plans of a store, the latest asked for last; damaged ones left out.
+
+    A plan that cannot be read costs its overview only: give the command again.
+    """
+    found = []
+    for key in store.keys("plans"):
+        try:
+            plan = Plan.model_validate_json(store.text("plans", key) or "")
+        except (ValidationError, ValueError):
+            continue
+        if plan.key == key:
+            found.append(plan)
+    return sorted(found, key=lambda plan: (plan.asked_at, plan.name))

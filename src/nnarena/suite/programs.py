@@ -1,0 +1,146 @@
+"""Programs of runs: compiled once for all seeds, for as many at once as memory holds.
+
+With several jobs every array of a program leads with the axis of their seeds.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from ..core.seeds import key_for
+from ..core.types import Key, Keys
+from ..models.contender import count_state
+from ..tasks.base import Splits
+from ..tasks.files import DataFolder
+from ..training.base import AbstractProgram
+from . import provenance
+from .plan import Assembled, Job, assemble
+
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class TooLarge(Exception):
+    """So many seeds at once do not fit into the device's memory."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program, how many numbers its contender carries from step to step."""
+
+    program: AbstractProgram
+    state_size: int | None
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs on disk, so that the next process need not compile."""
+    jax.config.update(
+        "jax_compilation_cache_dir", str(provenance.cache_folder() / "xla")
+    )
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
+    """Returns a task's rows; they depend on the task alone.
+
+    Raises:
+        DataProblem: a file is missing or wrong.
+    """
+    return assembled.task.splits(data, key=key_for("data", name))
+
+
+class Programs:
+    """Compiles the programs of jobs and keeps the last one for the next.
+
+    `seconds` is what compiling took since they were last taken.
+    """
+
+    def __init__(self, data: DataFolder):
+        self.data = data
+        self._kept: tuple[tuple[str, int], Compiled] | None = None
+        self._too_many: tuple[str, int] | None = None
+        self._seconds = 0.0
+
+    def take_seconds(self) -> float:
+        """Returns the seconds of compiling and reading data since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+    def compiled(self, jobs: Sequence[Job]) -> Compiled:
+        """Returns the program of jobs that differ in nothing but their seeds.
+
+        Raises:
+            TooLarge: it asks for more memory than its device has.
+        """
+        wanted = (jobs[0].program, len(jobs))
+        program, most = self._too_many or ("", 0)
+        if program == jobs[0].program and len(jobs) >= most:
+            raise TooLarge
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = None  # frees the old program and its data first
+            begun = time.perf_counter()
+            made = self._compile(jobs)
+            self._seconds += time.perf_counter() - begun
+            self._require_room(jobs, made.program)
+            self._kept = (wanted, made)
+        return self._kept[1]
+
+    def _compile(self, jobs: Sequence[Job]) -> Compiled:
+        assembled = assemble(jobs[0])
+        splits = task_splits(assembled, jobs[0].identity.task.name, self.data)
+        program = assembled.trainer.compile(
+            assembled.build,
+            assembled.task,
+            splits,
+            seeds=len(jobs) if len(jobs) > 1 else None,
+        )
+        shapes = assembled.contender.shapes(assembled.task.signature, assembled.width)
+        return Compiled(program, count_state(shapes))
+
+    def _require_room(self, jobs: Sequence[Job], program: AbstractProgram) -> None:
+        """Refuses what a device cannot hold; one seed alone is always tried."""
+        room = provenance.device_bytes()
+        if len(jobs) > 1 and room is not None and (program.bytes or 0) > room:
+            self._too_many = (jobs[0].program, len(jobs))
+            raise TooLarge
+
+    def refused(self, jobs: Sequence[Job], error: Exception) -> Exception:
+        """Returns what an error of a running program means: `TooLarge`, or itself."""
+        if len(jobs) == 1 or "RESOURCE_EXHAUSTED" not in str(error):
+            return error
+        self._too_many, self._kept = (jobs[0].program, len(jobs)), None
+        return TooLarge()
+
+
+def keys_of(jobs: Sequence[Job]) -> tuple[Key | Keys, Key | Keys]:
+    """Returns initialization and data keys; several jobs get an axis of them."""
+    init, data = [], []
+    for job in jobs:
+        model, task = job.identity.model.name, job.identity.task.name
+        init.append(key_for("init", job.identity.seed, model, task))
+        data.append(key_for("order", job.identity.seed, task))
+    if len(jobs) == 1:
+        return init[0], data[0]
+    return jax.numpy.stack(init), jax.numpy.stack(data)
+
+
+def of_seed(value: np.ndarray, index: int) -> np.ndarray:
+    """Returns one seed's figure; a figure without an axis is everybody's."""
+    return value if value.ndim == 0 else np.asarray(value[index])
+
+
+def part_of(arrays: Arrays, index: int, seeds: int) -> Arrays:
+    """Returns one seed's arrays."""
+    if seeds == 1:
+        return arrays
+    return {name: np.ascontiguousarray(value[index]) for name, value in arrays.items()}
+
+
+def stacked(parts: Sequence[Arrays]) -> Arrays:
+    """Returns the arrays of several seeds with their axis."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
