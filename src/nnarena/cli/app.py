@@ -1,10 +1,11 @@
 """The commands and their help; what they do is imported only when they do it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .measuring import measuring
+from .on_results import on_results
 from .options import (
     AsJson,
     Cores,
@@ -14,7 +15,6 @@ from .options import (
     On,
     Parameters,
     Results,
-    ResultsArgument,
     Seeds,
     ShardOption,
     Steps,
@@ -81,20 +81,6 @@ def run(
 
 
 @app.command()
-def status(
-    results: ResultsArgument = "results",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Show what is done, running, failed and left in a folder of results."""
-    from .status import show_status
-
-    show_status(results, as_json=json, live=follow)
-
-
-@app.command()
 def plan(
     suite: SuiteArgument = "quick",
     models: Models = None,
@@ -113,31 +99,6 @@ def plan(
 
     request = Request(suite, models, tasks, seeds, parameters, steps, shard)
     show_plan(request, results, workers, as_json=json)
-
-
-@app.command()
-def merge(
-    stores: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FROM... INTO",
-            help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
-        ),
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Merge stores, as those of shards, into one; prove that what overlaps agrees.
-
-    A run that both have with the same result, history and weights is identical: the
-    cost and provenance that are there stay. One with other bits is refused, both are
-    kept, and the exit code is 1.
-    """
-    from .merge import merge_stores
-
-    merge_stores(stores, dry=dry_run, as_json=json)
 
 
 @app.command("list")
@@ -175,80 +136,5 @@ def check(
     check_entrant(name, as_json=json)
 
 
-@app.command()
-def compare(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[FOLDER | A B]",
-            help="Folder of results [results], or two contenders of --results.",
-            show_default=False,
-        ),
-    ] = None,
-    results: Annotated[
-        str | None,
-        typer.Option("--results", "-r", help="Folder of results [results]."),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(help="published: runs beside the figures of the literature."),
-    ] = None,
-    study: Annotated[
-        str | None, typer.Option(help="One study of the published ones, as thesis.")
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Print the leaderboard; or say whether A beats B; or compare with the literature.
-
-    A B: in one sentence and a table whether contender A beats contender B, on which
-    tasks and how surely. The answer may be that the runs cannot tell.
-
-    --against published: every published figure that the runs have a model and task
-    for, with a verdict: within, above, below, cannot tell, or not comparable and why.
-    """
-    from .compare import show_comparison
-
-    show_comparison(names or [], results, against, study, as_json=json)
-
-
-@app.command()
-def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
-    """Print BibTeX of the contenders and tasks that a folder of results used."""
-    from .cite import show_citations
-
-    show_citations(results, as_json=json)
-
-
-@app.command()
-def report(
-    results: ResultsArgument = "results",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
-    ] = None,
-) -> None:
-    """Write the results as one self-contained HTML page."""
-    from .results import write_page
-
-    write_page(results, output)
-
-
-@app.command()
-def export(
-    results: ResultsArgument = "results",
-    to: Annotated[
-        Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
-    ] = Path("export"),
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="Format of figures, to be repeated: pdf, png, svg, json (Vega-Lite) "
-            "[pdf, png, svg]",
-        ),
-    ] = None,
-) -> None:
-    """Write tables (LaTeX, Markdown, CSV), figures and BibTeX for a paper."""
-    from .results import export_results
-
-    export_results(results, to, formats or ["pdf", "png", "svg"])
+for group in (on_results, measuring):
+    app.add_typer(group)

@@ -1,15 +1,17 @@
-"""The commands that measure or record something new, beside `app`'s that run suites."""
+"""The commands that measure or record something new; imported when they do it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .app import app
-from .options import AsJson, ResultsArgument
+from .options import AsJson
 
 
-@app.command()
+measuring = typer.Typer()
+
+
+@measuring.command()
 def record(
     what: Annotated[str, typer.Argument(help="walker.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder to record in.")],
@@ -34,19 +36,7 @@ def record(
     record_data(what, out, rollouts=rollouts, seed=seed, updates=updates, stages=stages)
 
 
-@app.command()
-def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
-    """Measure how far back trained models feel their input, by the gradient.
-
-    For every contender and task, the median over seeds of the memory horizon in steps
-    and of the gradient at the first step over that at the last.
-    """
-    from .diagnose import show_diagnosis
-
-    show_diagnosis(results, as_json=json)
-
-
-@app.command()
+@measuring.command()
 def bench(
     models: Annotated[
         list[str] | None,
