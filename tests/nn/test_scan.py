@@ -1,3 +1,5 @@
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -55,9 +57,8 @@ def test_every_way_is_plain_autodiff(name, time):
     xs, dts = data(4, time, 6)
     hs, gradient = outputs_and_gradient(plain, made, xs, dts)
     for way in WAYS:
-        found, other = outputs_and_gradient(
-            lambda c, x, dt, way=way: scan(c, x, dt, checkpoint=way), made, xs, dts
-        )
+        loop = partial(scan, checkpoint=way)
+        found, other = outputs_and_gradient(loop, made, xs, dts)
         np.testing.assert_allclose(found, hs, atol=1e-6)
         for one, two in zip(
             jax.tree.leaves(gradient), jax.tree.leaves(other), strict=True
@@ -82,12 +83,7 @@ def program_size(loop, cell, time) -> int:
 def test_each_way_keeps_less_than_the_one_before():
     made, time = cell("lstm", 32), 900
     kept = [program_size(plain, made, time)]
-    for way in WAYS:
-        kept.append(
-            program_size(
-                lambda c, x, dt, way=way: scan(c, x, dt, checkpoint=way), made, time
-            )
-        )
+    kept += [program_size(partial(scan, checkpoint=way), made, time) for way in WAYS]
     # Autodiff keeps 13 vectors per step; dear ones are 7; the state and outputs fewer.
     assert kept[0] > 1.2 * kept[1]
     assert kept[1] > 1.3 * kept[2]
