@@ -84,8 +84,8 @@ class CTGRU(AbstractCell):
         retrieve, store = jnp.exp(nearness - nearest)
         recalled = jnp.sum(retrieve * state, axis=0) / jnp.sum(retrieve, axis=0)
         content = jnp.concatenate([x, recalled]) @ self.content_weight
-        q = jnp.tanh(content + self.content_bias)
-        stored = store / jnp.sum(store, axis=0)
+        q = jnp.tanh(content + self.content_bias)[None]
+        stored = store / jnp.sum(store, axis=0, keepdims=True)
         decay = jnp.exp(-dt / jnp.exp(log_tau))
         state = (state + stored * (q - state)) * decay
         return state, jnp.sum(state, axis=0)

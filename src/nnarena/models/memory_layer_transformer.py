@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
 from ..nn.attention import glorot_linear
+from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
 from ..nn.scan import scan
 from . import MODELS
@@ -68,7 +69,7 @@ class MemoryAttention(eqx.Module):
             read = jax.vmap(self._recall, in_axes=(0, 0, None, None))(
                 jnp.arange(xs.shape[0]), xs, xs, dts
             )
-        return jax.vmap(self.merge)(read)
+        return affine(self.merge, read)
 
     def _recall(
         self, place: Any, query: Float[Array, " width"], values: Sequence, dts: Times
@@ -184,7 +185,7 @@ class MemoryLayerTransformer(AbstractLayer):
     def __call__(self, xs, dts, *, key=None):
         del key  # no dropout
         if self.enter is not None:
-            xs = jax.vmap(self.enter)(xs)
+            xs = affine(self.enter, xs)
         xs = self.position(xs, self.position.places(dts))
         for block in self.blocks:
             xs = block(xs, dts)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from ..core.types import Key, Signature
 from ..nn.attention import AbstractAttention, glorot_linear
 from ..nn.encoder_decoder import EncoderDecoder
+from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import read
 from . import MODELS
@@ -59,7 +60,7 @@ class RecurrentAttention(AbstractAttention):
             return jax.vmap(one)(queries)
 
         parts = [head(cell) for cell in self.cells]
-        return jax.vmap(self.merge)(jnp.concatenate(parts, axis=-1))
+        return affine(self.merge, jnp.concatenate(parts, axis=-1))
 
 
 @MODELS.register(

@@ -14,6 +14,7 @@ from ..nn.attention import (
     similarities,
 )
 from ..nn.encoder_decoder import EncoderDecoder
+from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import read
 from . import MODELS
@@ -59,7 +60,7 @@ class AugmentedAttention(AbstractAttention):
             return jax.vmap(one)(jax.nn.softmax(scores[index], axis=-1))
 
         parts = [head(index, cell) for index, cell in enumerate(self.cells)]
-        return jax.vmap(self.merge)(jnp.concatenate(parts, axis=-1))
+        return affine(self.merge, jnp.concatenate(parts, axis=-1))
 
 
 @MODELS.register(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
+from ..nn.linear import affine
 from ..nn.scan import Checkpoint, scan
 from .base import AbstractCell, AbstractLayer, AbstractModel
 
@@ -73,12 +74,14 @@ class SequenceModel(AbstractModel):
     def __call__(self, xs: Inputs, dts: Times, *, key: Key | None = None):
         hs = self.hidden(xs, dts, key=key)
         if self.signature.answers == "every step":
-            return hs if self.head is None else jax.vmap(self.head)(hs)
+            return hs if self.head is None else affine(self.head, hs)
         h = hs[-1] if self.readout == "last" else jnp.mean(hs, axis=0)
         return h if self.head is None else self.head(h)
 
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads."""
+        if isinstance(self.embed, eqx.nn.Linear):
+            return affine(self.embed, xs)
         return xs if self.embed is None else jax.vmap(self.embed)(xs)
 
     def hidden(

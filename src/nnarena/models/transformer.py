@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
 from ..nn.attention import SelfAttention, glorot_linear
+from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
 from . import MODELS
 from .base import AbstractLayer
@@ -48,7 +49,7 @@ class EncoderBlock(eqx.Module):
     ) -> Float[Array, "time width"]:
         xs = xs + self.attention(jax.vmap(self.attention_norm)(xs), ts)
         normed = jax.vmap(self.feed_norm)(xs)
-        return xs + jax.vmap(self.narrow)(jax.nn.gelu(jax.vmap(self.widen)(normed)))
+        return xs + affine(self.narrow, jax.nn.gelu(affine(self.widen, normed)))
 
 
 @MODELS.register("transformer", family="attention", source="vaswani2017attention")
@@ -115,7 +116,7 @@ class Transformer(AbstractLayer):
         del key  # no dropout
         ts = self.position.places(dts)
         if self.enter is not None:
-            xs = jax.vmap(self.enter)(xs)
+            xs = affine(self.enter, xs)
         xs = self.position(xs, ts)
         for block in self.blocks:
             xs = block(xs, ts)

@@ -1,6 +1,8 @@
 """Multi-head scaled dot-product attention, over one sequence or between two."""
 
 import abc
+import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -9,6 +11,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
 from . import initializers, positions
+from .linear import affine
 
 
 Queries = Float[Array, "queries heads size"]
@@ -56,13 +59,13 @@ class SelfAttention(eqx.Module):
     def __call__(
         self, xs: Float[Array, "time width"], ts: Times
     ) -> Float[Array, "time width"]:
-        projected = jax.vmap(self.project)(xs).reshape(xs.shape[0], 3, self.heads, -1)
+        projected = affine(self.project, xs).reshape(xs.shape[0], 3, self.heads, -1)
         queries, keys, values = projected[:, 0], projected[:, 1], projected[:, 2]
         if self.rotary:
             queries = positions.rotate(queries, ts)
             keys = positions.rotate(keys, ts)
         mixed = attend(queries, keys, values, causal=self.causal)
-        return jax.vmap(self.merge)(mixed.reshape(xs.shape[0], -1))
+        return affine(self.merge, mixed.reshape(xs.shape[0], -1))
 
 
 class Projections(eqx.Module):
@@ -107,8 +110,8 @@ class Projections(eqx.Module):
         memory_ts: Float[Array, " memory"],
     ) -> tuple[Queries, Memory, Memory]:
         """Returns the queries of the first sequence, keys and values of the second."""
-        asked = jax.vmap(self.query)(queries).reshape(len(queries), self.heads, -1)
-        kept = jax.vmap(self.key_value)(memory).reshape(len(memory), 2, self.heads, -1)
+        asked = affine(self.query, queries).reshape(len(queries), self.heads, -1)
+        kept = affine(self.key_value, memory).reshape(len(memory), 2, self.heads, -1)
         keys, values = kept[:, 0], kept[:, 1]
         if self.rotary:
             asked = positions.rotate(asked, query_ts)
@@ -144,7 +147,7 @@ class Attention(AbstractAttention):
     def __call__(self, queries, memory, query_ts, memory_ts):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
         mixed = attend(asked, keys, values, causal=self.causal)
-        return jax.vmap(self.merge)(mixed.reshape(len(queries), -1))
+        return affine(self.merge, mixed.reshape(len(queries), -1))
 
 
 def similarities(
@@ -160,15 +163,70 @@ def similarities(
 def attend(queries: Queries, keys: Memory, values: Memory, *, causal: bool) -> Queries:
     """Returns softmax(Q K^T / sqrt(size)) V for every head.
 
-    The weights are normalized after the product with the values, on (time, size)
-    numbers instead of (time, time): 1.5 to 2.3 times as fast on a CPU as
-    `jax.nn.dot_product_attention` (`benchmarks/attention.py`).
+    An accelerator gets `jax.nn.dot_product_attention`, and with it whatever kernel JAX
+    has there. On a CPU the weights are normalized after the product with the values,
+    on (time, size) numbers instead of (time, time), and where those are many, examples
+    are taken one at a time: see `attend_apart` (`benchmarks/attention.py`).
     """
+    if jax.default_backend() != "cpu":
+        return jax.nn.dot_product_attention(queries, keys, values, is_causal=causal)
+    pairs = queries.shape[0] * keys.shape[0] * queries.shape[1]
+    if pairs < MANY_PAIRS:
+        return _weighed(queries, keys, values, causal=causal)[0]
+    return attend_apart(causal)(queries, keys, values)
+
+
+MANY_PAIRS = 2**16
+"""Weights of one example that are a third of a core's second cache."""
+
+
+def _weighed(
+    queries: Queries, keys: Memory, values: Memory, *, causal: bool
+) -> tuple[Queries, Array, Array]:
+    """Returns what attention gathers, and per head and query highest score and sum."""
     scores = similarities(queries, keys, causal=causal)
     highest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     weights = jnp.exp(scores - highest)
     totals = jnp.sum(weights, axis=-1)
-    return jnp.einsum("hqk,khd->qhd", weights, values) / totals.T[..., None]
+    gathered = jnp.einsum("hqk,khd->qhd", weights, values) / totals.T[..., None]
+    return gathered, highest, totals
+
+
+@functools.cache
+def attend_apart(causal: bool) -> Callable[[Queries, Memory, Memory], Queries]:
+    """Returns attention that a batch does example by example, each within the caches.
+
+    The gradient forms the weights again from the scores' maxima and sums (Dao et al.
+    2022), so that no array of (time, time) is kept.
+    """
+
+    @jax.custom_batching.sequential_vmap
+    def forward(queries, keys, values):
+        return _weighed(queries, keys, values, causal=causal)
+
+    @jax.custom_batching.sequential_vmap
+    def backward(queries, keys, values, gathered, highest, totals, cotangent):
+        weights = jnp.exp(similarities(queries, keys, causal=causal) - highest)
+        shared = cotangent / totals.T[..., None]
+        along = jnp.sum(shared * gathered, axis=-1).T[..., None]
+        moved = weights * (jnp.einsum("qhd,khd->hqk", shared, values) - along)
+        moved = moved * queries.shape[-1] ** -0.5
+        return (
+            jnp.einsum("hqk,khd->qhd", moved, keys),
+            jnp.einsum("hqk,qhd->khd", moved, queries),
+            jnp.einsum("hqk,qhd->khd", weights, shared),
+        )
+
+    @jax.custom_vjp
+    def attention(queries, keys, values):
+        return forward(queries, keys, values)[0]
+
+    def keep(queries, keys, values):
+        gathered, *sums = forward(queries, keys, values)
+        return gathered, (queries, keys, values, gathered, *sums)
+
+    attention.defvjp(keep, lambda kept, cotangent: backward(*kept, cotangent))
+    return attention
 
 
 def glorot_linear(

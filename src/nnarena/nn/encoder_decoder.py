@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
 from .attention import AbstractAttention, glorot_linear
+from .linear import affine
 from .positions import PositionCode, Positions
 
 
@@ -183,7 +184,7 @@ class EncoderDecoder(eqx.Module):
         ys = self._scaled(jnp.tile(token, (places.shape[0], 1)), places)
         for layer in self.decoder:
             ys = layer(ys, places, encoded, ts)
-        return jax.vmap(self.head)(ys)
+        return affine(self.head, ys)
 
     def _scaled(self, embedded: Sequence, ts: Times) -> Sequence:
         return self.position(math.sqrt(embedded.shape[1]) * embedded, ts)

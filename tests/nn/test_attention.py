@@ -1,0 +1,71 @@
+"""The forms of attention: one function, whatever its size and its axes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nnarena.nn import attention
+from nnarena.nn.attention import attend, attend_apart
+
+
+def operands(*, batch=3, queries=12, memory=12, heads=2, size=6):
+    keys = jax.random.split(jax.random.key(0), 3)
+    counts = queries, memory, memory
+    return [
+        2.0 * jax.random.normal(key, (batch, count, heads, size))
+        for key, count in zip(keys, counts, strict=True)
+    ]
+
+
+def answer_and_gradients(form, parts):
+    def loss(*parts):
+        return jnp.sum(jnp.sin(jax.vmap(form)(*parts)))
+
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))(*parts)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("memory", [12, 7])
+def test_every_form_is_that_of_jax(causal, memory):
+    if causal and memory != 12:
+        pytest.skip("causal attention is within one sequence")
+    parts = operands(memory=memory)
+
+    def theirs(q, k, v):
+        return jax.nn.dot_product_attention(q, k, v, is_causal=causal)
+
+    wanted, gradients = answer_and_gradients(theirs, parts)
+    forms = attend_apart(causal), lambda q, k, v: attend(q, k, v, causal=causal)
+    for form in forms:
+        found, others = answer_and_gradients(form, parts)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        for one, two in zip(others, gradients, strict=True):
+            np.testing.assert_allclose(one, two, atol=2e-5)
+
+
+def test_long_sequences_are_taken_one_by_one(monkeypatch):
+    """The weights of a whole batch are never there at once."""
+    parts = operands(batch=16, queries=128, memory=128)
+
+    def scratch(pairs):
+        monkeypatch.setattr(attention, "MANY_PAIRS", pairs)
+        compiled = jax.jit(
+            jax.grad(lambda *p: jnp.sum(jax.vmap(whole)(*p) ** 2), argnums=(0, 1, 2))
+        )
+        return compiled.lower(*parts).compile().memory_analysis().temp_size_in_bytes
+
+    def whole(q, k, v):
+        return attend(q, k, v, causal=False)
+
+    together, apart = scratch(2**30), scratch(1)
+    assert together > 4 * 16 * 2 * 128 * 128  # bytes of one array of weights
+    assert apart < together / 2
+
+
+def test_seeds_are_an_axis_too():
+    parts = [jnp.stack([p, 0.5 * p]) for p in operands()]
+    form = attend_apart(False)
+    both = jax.vmap(jax.vmap(form))(*parts)
+    one = jax.vmap(form)(*(p[1] for p in parts))
+    np.testing.assert_allclose(both[1], one, atol=1e-6)
