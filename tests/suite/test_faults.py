@@ -312,6 +312,21 @@ def test_after_a_stop_nothing_is_begun(session):
     assert list(session.run(executor=executor)) == []
 
 
+def test_what_a_kill_left_of_a_run_that_is_done_is_removed(session, monkeypatch):
+    """Between the record and the removal of its checkpoint."""
+    with monkeypatch.context() as killed:
+        killed.setattr(DirectoryStore, "forget", lambda self, key: None)
+        list(session.run(workers=0))
+    store = session.store
+    assert len(store.keys("checkpoints")) == len(store.keys("progress")) == 2
+    first = session.jobs[0]
+    (event,) = InProcess(session.results).run([first])
+    assert event.text == "finished by another process"
+    assert first.key not in store.keys("checkpoints")
+    assert list(session.run(workers=0)) == []
+    assert store.keys("checkpoints") == store.keys("progress") == []
+
+
 def test_a_failure_keeps_the_checkpoint_and_success_removes_it(session, make_failure):
     run_until(session, checks=3)
     (checkpoint,) = (folder_of(session) / "checkpoints").iterdir()

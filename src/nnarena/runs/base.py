@@ -102,9 +102,15 @@ class AbstractStore(abc.ABC):
             self._write(name_of(kind, record.key), content)
         # The record is the sign that all of the run is there, so it comes last.
         self._write(name_of("records", record.key), to_json(record).encode())
-        self._remove(name_of("progress", record.key))
-        if record.result.outcome != "failed":
-            self._remove(name_of("checkpoints", record.key))
+        if record.result.outcome == "failed":
+            self._remove(name_of("progress", record.key))
+        else:
+            self.forget(record.key)
+
+    def forget(self, key: str) -> None:
+        """Removes what is kept of a run under way: it is done."""
+        for kind in ("progress", "checkpoints"):
+            self._remove(name_of(kind, key))
 
     def __contains__(self, key: str) -> bool:
         """Whether a run has a final record here."""

@@ -43,8 +43,13 @@ def record_failure(
     return Event(kind="failed", key=ledger.job.key, text=reason)
 
 
-def done_elsewhere(job: Job) -> Event:
-    """Returns the news of a run that another process finished in the meantime."""
+def done_elsewhere(store: AbstractStore, job: Job) -> Event:
+    """Returns the news of a run that another process finished in the meantime.
+
+    Killed right after the record was there, it left its checkpoint behind.
+    """
+    with contextlib.suppress(OSError):
+        store.forget(job.key)
     return Event(kind="done", key=job.key, text="finished by another process")
 
 

@@ -230,7 +230,7 @@ class Crew:
                 slot.answer = slot.actor.begin.remote(job, self.left_of(job))
                 return
             self.close(slot)
-            yield done_elsewhere(job)
+            yield done_elsewhere(self.store, job)
         self.dismiss(slot)
 
     def left_of(self, job: Job) -> dict[str, bytes]:

@@ -165,7 +165,7 @@ class WorkerPool(AbstractExecutor):
         """Returns the end of a run whose worker died, or a note: it is tried again."""
         store = open_store(self.results)
         if job.key in store:  # it died between the record and the news
-            return done_elsewhere(job)
+            return done_elsewhere(store, job)
         if dead.verdict is not None:
             if dead.is_to_blame:
                 return self._fail(store, job, dead.verdict)

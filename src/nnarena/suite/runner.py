@@ -89,7 +89,7 @@ class Runner:
                     continue
                 claims.append(claim)
                 if job.key in self.store:
-                    yield done_elsewhere(job)
+                    yield done_elsewhere(self.store, job)
                 else:
                     mine.append(job)
             if mine:

@@ -6,6 +6,7 @@ for event in session.run(): ...
 leaderboard("results")
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -102,12 +103,20 @@ class Session:
         """Returns what is kept of the request; so many of its runs go on at once."""
         return plan_of(self.name, self.jobs, workers, now())
 
-    def _clear(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Sets aside what lies in the place of records to come and is none."""
-        damaged = {Path(file).stem for file, _ in self.store.unreadable()}
-        for job in jobs:
+    def _clear(self, pending: Sequence[Job]) -> Iterator[Event]:
+        """Sets aside what lies in the place of records to come and is none.
+
+        What a kill left behind of a run that is done is removed.
+        """
+        store = self.store
+        damaged = {Path(file).stem for file, _ in store.unreadable()}
+        for job in pending:
             if job.key in damaged:
-                yield from set_aside(self.store, "records", job)
+                yield from set_aside(store, "records", job)
+        done = {job.key for job in self.jobs} - {job.key for job in pending}
+        for key in done & {*store.keys("checkpoints"), *store.keys("progress")}:
+            with contextlib.suppress(OSError):
+                store.forget(key)
 
     def _await(self, jobs: list[Job], executor: AbstractExecutor) -> list[Job]:
         """Returns the jobs as soon as another process lets go of one of them."""
