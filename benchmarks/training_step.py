@@ -1,7 +1,8 @@
 """Training steps of contenders and of peers in other frameworks, in turns.
 
     benchmarks/training_step.py --torch PYTHON [--keras PYTHON] [NAME ...]
-        [--size T,BATCH,HIDDEN]... [--rounds N] [--json FILE] [--baseline FILE]
+        [--size T,BATCH,HIDDEN]... [--rounds N] [--raw] [--json FILE]
+        [--baseline FILE]
 
 `--torch` and `--keras` name the Python of an environment with
 `benchmarks/peers/requirements.txt`. Each network has a process of its own, and all take
@@ -12,9 +13,10 @@ ours, median and quartiles of pairs:
     all cores   the peer as it is installed; ours with a thread per core
     one core    both pinned to one core with one thread, the allocator keeping memory
 
-Compile time is not in any of them; ours is printed beside. With `--baseline` the
-ratios are held to a file of ratios: any below half of its own is named, and the exit
-code is 1.
+Eight inputs are brought to the layer's width by a linear map first, as contenders are
+entered; with `--raw` (PyTorch's recurrent layers) they go in as they are. Compile time
+is not in any of them; ours is printed beside. With `--baseline` the ratios are held to
+a file of ratios: any below half of its own is named, and the exit code is 1.
 """
 
 import argparse
@@ -77,14 +79,21 @@ PIN = (
 
 
 def compare(
-    name: str, peer: str, python: str, size: tuple[int, int, int], rounds: int
+    name: str,
+    peer: str,
+    python: str,
+    size: tuple[int, int, int],
+    rounds: int,
+    raw: bool,
 ) -> Row:
     """Returns the ratios of one contender and one peer."""
     words = [python, str(PEERS / SCRIPTS[peer]), name, *map(str, size)]
+    words += ["--raw"] if raw else []
+    numbers = {"embed": "none"} if raw else {}
     opened: list[Turns] = []
     try:
         for cores in ("one", "all"):
-            order = Order(contender=name, size=size, cores=cores)
+            order = Order(contender=name, numbers=numbers, size=size, cores=cores)
             opened.append(order_turns(order))
         opened.append(Turns(words))
         opened.append(Turns(pinned(words), birth_environment()))
@@ -95,7 +104,7 @@ def compare(
     pairs = {"installed": (2, 0), "all cores": (2, 1), "one core": (3, 0)}
     one, _, installed, _ = (1e3 * timing.quartiles(i)[1] for i in range(4))
     return Row(
-        name=name,
+        name=f"{name} raw" if raw else name,
         peer=peer,
         size=size,
         ours_ms=one,
@@ -151,8 +160,10 @@ def main() -> None:
                 units = WIRED.get(name, size[2])
                 try:
                     shape = (size[0], size[1], units)
-                    rows.append(compare(name, peer, python, shape, given.rounds))
-                    show(rows[-1])
+                    rows.append(
+                        compare(name, peer, python, shape, given.rounds, given.raw)
+                    )
+                    show(row)
                 except (TurnsProblem, subprocess.SubprocessError) as problem:
                     print(f"{name} {peer} {size}: {problem}", flush=True)
     if given.json:
@@ -170,6 +181,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--keras", help="Python of one with tensorflow, keras, ncps")
     parser.add_argument("--size", action="append", help="T,BATCH,HIDDEN")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--raw", action="store_true", help="no linear map first")
     parser.add_argument("--json", help="file to write the ratios to")
     parser.add_argument("--baseline", help="file of ratios to hold these to")
     return parser.parse_args()

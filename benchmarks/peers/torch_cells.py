@@ -29,9 +29,9 @@ class CTRNN(nn.Module):
 
     time_first = True
 
-    def __init__(self, hidden: int, *, unfolds: int = 6):
+    def __init__(self, inputs: int, hidden: int, *, unfolds: int = 6):
         super().__init__()
-        self.input = nn.Linear(hidden, hidden)
+        self.input = nn.Linear(inputs, hidden)
         self.recurrent = glorot(hidden, hidden)
         self.gain = nn.Parameter(torch.ones(hidden))
         self.output_size, self.unfolds = hidden, unfolds
@@ -62,9 +62,9 @@ class ODELSTM(nn.Module):
 
     time_first = True
 
-    def __init__(self, hidden: int, *, unfolds: int = 4):
+    def __init__(self, inputs: int, hidden: int, *, unfolds: int = 4):
         super().__init__()
-        self.input = nn.Linear(hidden, 4 * hidden)
+        self.input = nn.Linear(inputs, 4 * hidden)
         self.recurrent = glorot(hidden, 4 * hidden)
         self.drive = nn.Linear(hidden, hidden)
         self.flow_recurrent = glorot(hidden, hidden)
@@ -91,11 +91,11 @@ class CTGRU(nn.Module):
 
     time_first = True
 
-    def __init__(self, hidden: int, *, scales: int = 8):
+    def __init__(self, inputs: int, hidden: int, *, scales: int = 8):
         super().__init__()
-        self.scale_input = nn.Linear(hidden, 2 * scales * hidden)
+        self.scale_input = nn.Linear(inputs, 2 * scales * hidden)
         self.scale_recurrent = glorot(hidden, 2 * scales * hidden)
-        self.content_input = nn.Linear(hidden, hidden)
+        self.content_input = nn.Linear(inputs, hidden)
         self.content_recurrent = glorot(hidden, hidden)
         self.output_size, self.scales = hidden, scales
         log_tau = torch.arange(scales).float() * math.log(10.0) / 2.0
@@ -128,10 +128,10 @@ class ExpUnitary(nn.Module):
 
     time_first = True
 
-    def __init__(self, hidden: int):
+    def __init__(self, inputs: int, hidden: int):
         super().__init__()
         self.generator = nn.Parameter(0.1 * torch.randn(hidden, hidden))
-        self.input = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.input = nn.Linear(inputs, 2 * hidden, bias=False)
         self.bias = zeros(hidden)
         self.output_size = 2 * hidden
 
@@ -147,7 +147,7 @@ class UnitaryRNN(nn.Module):
 
     time_first = True
 
-    def __init__(self, hidden: int, *, capacity: int = 16):
+    def __init__(self, inputs: int, hidden: int, *, capacity: int = 16):
         super().__init__()
         self.capacity = min(capacity, hidden)
         odd = 2, -(-self.capacity // 2), hidden // 2
@@ -156,7 +156,7 @@ class UnitaryRNN(nn.Module):
             nn.Parameter(2.0 * math.pi * torch.rand(shape))
             for shape in (odd, even, (hidden,))
         )
-        self.input = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.input = nn.Linear(inputs, 2 * hidden, bias=False)
         self.bias = zeros(hidden)
         self.output_size = hidden
 

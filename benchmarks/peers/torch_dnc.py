@@ -20,6 +20,7 @@ class DNC(nn.Module):
 
     def __init__(
         self,
+        inputs: int,
         hidden: int,
         *,
         slots: int = 16,
@@ -28,7 +29,7 @@ class DNC(nn.Module):
     ):
         super().__init__()
         self.hidden, self.slots, self.word, self.heads = hidden, slots, word, heads
-        self.input = nn.Linear(hidden, 4 * hidden)
+        self.input = nn.Linear(inputs, 4 * hidden)
         self.recurrent = glorot(hidden + heads * word, 4 * hidden)
         # Keys and strengths of all lookups, erase and write vectors, gates, read modes.
         self.sizes = [(heads + 1) * word, heads + 1, word + heads + 2, word, 3 * heads]

@@ -33,10 +33,10 @@ class Own(nn.Module):
 
     time_first = True
 
-    def __init__(self, make: Callable[..., nn.Module], hidden: int):
+    def __init__(self, make: Callable[..., nn.Module], sizes: Sizes):
         super().__init__()
-        self.layer = make(hidden, hidden)
-        self.output_size = hidden
+        self.layer = make(sizes.inputs, sizes.hidden)
+        self.output_size = sizes.hidden
 
     def forward(self, xs: Tensor) -> Tensor:
         """Returns the last state."""
@@ -48,10 +48,12 @@ class OfPackage(nn.Module):
 
     time_first = True
 
-    def __init__(self, make: Callable[..., nn.Module], hidden: int, **numbers: object):
+    def __init__(self, make: Callable[..., nn.Module], sizes: Sizes, **numbers: object):
         super().__init__()
-        self.layer = make(hidden, batch_first=False, return_sequences=False, **numbers)
-        self.output_size = hidden
+        self.layer = make(
+            sizes.inputs, batch_first=False, return_sequences=False, **numbers
+        )
+        self.output_size = sizes.hidden
 
     def forward(self, xs: Tensor) -> Tensor:
         """Returns the last output."""
@@ -91,9 +93,9 @@ class Transformer(nn.Module):
 class Network(nn.Module):
     """A linear map of the inputs, a layer, and a linear head on its last output."""
 
-    def __init__(self, layer: nn.Module, hidden: int):
+    def __init__(self, layer: nn.Module, sizes: Sizes):
         super().__init__()
-        self.embed = nn.Linear(FEATURES, hidden)
+        self.embed = nn.Identity() if sizes.raw else nn.Linear(FEATURES, sizes.hidden)
         self.layer = layer
         self.head = nn.Linear(layer.output_size, OUTPUTS)
 
@@ -104,21 +106,19 @@ class Network(nn.Module):
 
 
 LAYERS: dict[str, Callable[[Sizes], nn.Module]] = {
-    "elman": lambda sizes: Own(nn.RNN, sizes.hidden),
-    "lstm": lambda sizes: Own(nn.LSTM, sizes.hidden),
-    "gru": lambda sizes: Own(nn.GRU, sizes.hidden),
-    "ct_rnn": lambda sizes: CTRNN(sizes.hidden),
-    "ct_gru": lambda sizes: CTGRU(sizes.hidden),
-    "ode_lstm": lambda sizes: ODELSTM(sizes.hidden),
-    "exp_unitary": lambda sizes: ExpUnitary(sizes.hidden),
-    "unitary_rnn": lambda sizes: UnitaryRNN(sizes.hidden),
-    "dnc": lambda sizes: DNC(sizes.hidden),
+    "elman": lambda sizes: Own(nn.RNN, sizes),
+    "lstm": lambda sizes: Own(nn.LSTM, sizes),
+    "gru": lambda sizes: Own(nn.GRU, sizes),
+    "ct_rnn": lambda sizes: CTRNN(sizes.inputs, sizes.hidden),
+    "ct_gru": lambda sizes: CTGRU(sizes.inputs, sizes.hidden),
+    "ode_lstm": lambda sizes: ODELSTM(sizes.inputs, sizes.hidden),
+    "exp_unitary": lambda sizes: ExpUnitary(sizes.inputs, sizes.hidden),
+    "unitary_rnn": lambda sizes: UnitaryRNN(sizes.inputs, sizes.hidden),
+    "dnc": lambda sizes: DNC(sizes.inputs, sizes.hidden),
     "cfc": lambda sizes: OfPackage(
-        CfC, sizes.hidden, units=sizes.hidden, backbone_units=sizes.hidden
+        CfC, sizes, units=sizes.hidden, backbone_units=sizes.hidden
     ),
-    "ncp": lambda sizes: OfPackage(
-        LTC, sizes.hidden, units=NCP(**circuit(sizes.hidden))
-    ),
+    "ncp": lambda sizes: OfPackage(LTC, sizes, units=NCP(**circuit(sizes.hidden))),
     "transformer": lambda sizes: Transformer(sizes.hidden, time=sizes.time),
 }
 
@@ -126,7 +126,7 @@ LAYERS: dict[str, Callable[[Sizes], nn.Module]] = {
 def build(name: str, sizes: Sizes, device: str) -> Peer:
     """Returns a network with its data and optimizer, on the device."""
     torch.manual_seed(0)
-    network = Network(LAYERS[name](sizes), sizes.hidden).to(device)
+    network = Network(LAYERS[name](sizes), sizes).to(device)
     xs = torch.randn(sizes.batch, sizes.time, FEATURES, device=device)
     targets = torch.randn(sizes.batch, OUTPUTS, device=device)
     trained = [p for p in network.parameters() if p.requires_grad]

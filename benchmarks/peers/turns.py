@@ -31,6 +31,12 @@ class Sizes:
     time: int
     batch: int
     hidden: int
+    raw: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """What the layer reads: the features, or what a linear map made of them."""
+        return FEATURES if self.raw else self.hidden
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def serve(names: list[str], build: Callable[[str, Sizes, str], Peer]) -> None:
     """Builds what the arguments ask for and takes turns until the input ends."""
     arguments = _arguments(names)
     say = _only_voice()
-    sizes = Sizes(arguments.time, arguments.batch, arguments.hidden)
+    sizes = Sizes(arguments.time, arguments.batch, arguments.hidden, arguments.raw)
     peer = build(arguments.name, sizes, arguments.device)
     first = _seconds(peer, 1)
     peer.steps(WARM_UP)
@@ -63,6 +69,7 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("batch", type=int, help="sequences of a batch")
     parser.add_argument("hidden", type=int, help="units of the layer")
     parser.add_argument("--device", default="cpu", help="as the framework names it")
+    parser.add_argument("--raw", action="store_true", help="no linear map first")
     return parser.parse_args()
 
 
