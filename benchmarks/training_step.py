@@ -160,9 +160,8 @@ def main() -> None:
                 units = WIRED.get(name, size[2])
                 try:
                     shape = (size[0], size[1], units)
-                    rows.append(
-                        compare(name, peer, python, shape, given.rounds, given.raw)
-                    )
+                    row = compare(name, peer, python, shape, given.rounds, given.raw)
+                    rows.append(row)
                     show(row)
                 except (TurnsProblem, subprocess.SubprocessError) as problem:
                     print(f"{name} {peer} {size}: {problem}", flush=True)
