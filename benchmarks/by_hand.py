@@ -11,12 +11,13 @@ median and quartiles of pairs; with `--limit` a median above it exits with 1.
 
 import argparse
 import os
+import sys
+
+from nnarena.suite.birth import birth_environment
 
 
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-)
+if "MALLOC_ARENA_MAX" not in os.environ:  # to be born as a suite's worker is
+    os.execve(sys.executable, [sys.executable, *sys.argv], birth_environment())
 
 import time
 from collections.abc import Callable

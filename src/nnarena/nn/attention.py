@@ -166,7 +166,8 @@ def attend(queries: Queries, keys: Memory, values: Memory, *, causal: bool) -> Q
     An accelerator gets `jax.nn.dot_product_attention`, and with it whatever kernel JAX
     has there. On a CPU the weights are normalized after the product with the values,
     on (time, size) numbers instead of (time, time), and where those are many, examples
-    are taken one at a time: see `attend_apart` (`benchmarks/attention.py`).
+    are taken one at a time: see `attend_apart` (`benchmarks/attention.py`,
+    `benchmarks/transformer.py`).
     """
     if jax.default_backend() != "cpu":
         return jax.nn.dot_product_attention(queries, keys, values, is_causal=causal)
@@ -176,8 +177,9 @@ def attend(queries: Queries, keys: Memory, values: Memory, *, causal: bool) -> Q
     return attend_apart(causal)(queries, keys, values)
 
 
-MANY_PAIRS = 2**16
-"""Weights of one example that are a third of a core's second cache."""
+MANY_PAIRS = 2**18
+"""Weights of one example that fill a megabyte, a core's second cache where this was
+measured: below, all examples at once are faster (`benchmarks/transformer.py`)."""
 
 
 def _weighed(

@@ -11,7 +11,7 @@ def affine(
 
     The vectors stand on the left of the matrix. `jax.vmap(linear)` has them on the
     right, which leaves every product transposed: a transformer's training step took
-    1.2 times as long (`benchmarks/attention.py`).
+    1.2 times as long (`benchmarks/transformer.py`).
     """
     ys = xs @ linear.weight.T
     return ys if linear.bias is None else ys + linear.bias[None]
