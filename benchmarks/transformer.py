@@ -3,8 +3,9 @@
     benchmarks/transformer.py [T BATCH HIDDEN]
 
 The step as it is, in turns with the same step whose maps are `jax.vmap(linear)`,
-vectors on the right, and with both forms of its attention. Prints CPU milliseconds, the ratio to the step as it is (median and quartiles of
-pairs) and the megabytes that the program asks for.
+vectors on the right, and with both forms of its attention. Prints CPU milliseconds, the
+ratio to the step as it is (median and quartiles of pairs) and the megabytes that the
+program asks for.
 """
 
 import os
