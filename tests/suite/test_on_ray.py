@@ -110,7 +110,7 @@ def matrix(results: Path, steps: int) -> Session:
 
 def test_a_node_is_killed_and_nothing_is_lost(two_nodes, tmp_path):
     nodes, second = two_nodes
-    session = matrix(tmp_path / "wild", steps=6_000)
+    session = matrix(tmp_path / "wild", steps=20_000)
     store = session.store
     executor = RayCluster(store, Cluster(nodes.address))
     kinds: Counter[str] = Counter()
@@ -129,7 +129,7 @@ def test_a_node_is_killed_and_nothing_is_lost(two_nodes, tmp_path):
     assert lost < killed_with
     assert store.keys("checkpoints") == []
 
-    calm = matrix(tmp_path / "calm", steps=6_000)
+    calm = matrix(tmp_path / "calm", steps=20_000)
     list(calm.run(workers=0))
     assert len(bits_of(calm.store)) == 4
     assert bits_of(session.store) == bits_of(calm.store)
