@@ -19,7 +19,6 @@ from nnarena.suite.birth import birth_environment
 if "MALLOC_ARENA_MAX" not in os.environ:  # to be born as a suite's worker is
     os.execve(sys.executable, [sys.executable, *sys.argv], birth_environment())
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +28,7 @@ import numpy as np
 import optax
 
 from nnarena.models.contender import Contender
-from nnarena.suite.training_step import FEATURES, Size, TrainingStep
+from nnarena.suite.training_step import FEATURES, Size, TrainingStep, cpu_seconds
 
 
 Weights = dict[str, Any]
@@ -171,13 +170,6 @@ def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
         jax.block_until_ready(repeat(weights, moments, jnp.int32(count)))
 
     return run, sum(w.size for w in weights.values())
-
-
-def cpu_seconds(run: Callable[[int], None], count: int) -> float:
-    """Returns the processor's time of one of so many steps."""
-    begun = time.process_time()
-    run(count)
-    return (time.process_time() - begun) / count
 
 
 def main() -> None:

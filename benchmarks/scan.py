@@ -16,7 +16,6 @@ from nnarena.suite.birth import birth_environment
 if "MALLOC_ARENA_MAX" not in os.environ:  # to be born as a suite's worker is
     os.execve(sys.executable, [sys.executable, *sys.argv], birth_environment())
 
-import time
 from typing import Any
 from unittest import mock
 
@@ -26,7 +25,7 @@ import numpy as np
 from nnarena.models import sequence
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
-from nnarena.suite.training_step import Size, TrainingStep
+from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
 
 
 CONTENDERS = ["lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "exp_unitary", "dnc"]
@@ -53,13 +52,6 @@ def ways(name: str, size: Size) -> dict[str, TrainingStep]:
     return made
 
 
-def cpu_seconds(step: TrainingStep, count: int) -> float:
-    """Returns the processor's time for so many steps."""
-    begun = time.process_time()
-    step.run(count)
-    return (time.process_time() - begun) / count
-
-
 def main(words: list[str]) -> None:
     """Prints a line per contender and way."""
     numbers = [int(word) for word in words if word.isdigit()] or [200, 32, 64]
@@ -68,9 +60,9 @@ def main(words: list[str]) -> None:
     print(f"{'contender':14s} kept       ms   to plain            MB  {size}")
     for name in names:
         steps = ways(name, size)
-        count = max(1, round(0.1 / cpu_seconds(steps["plain"], 1)))
+        count = max(1, round(0.1 / cpu_seconds(steps["plain"].run, 1)))
         rounds = [
-            {way: cpu_seconds(step, count) for way, step in steps.items()}
+            {way: cpu_seconds(step.run, count) for way, step in steps.items()}
             for _ in range(ROUNDS)
         ]
         for way, step in steps.items():

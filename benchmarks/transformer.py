@@ -18,7 +18,6 @@ if "MALLOC_ARENA_MAX" not in os.environ:  # to be born as a suite's worker is
     os.execve(sys.executable, [sys.executable, *sys.argv], birth_environment())
 
 import contextlib
-import time
 from unittest import mock
 
 import jax
@@ -27,7 +26,7 @@ import numpy as np
 from nnarena.models import sequence, transformer
 from nnarena.models.contender import Contender
 from nnarena.nn import attention
-from nnarena.suite.training_step import Size, TrainingStep
+from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
 
 
 ROUNDS = 7
@@ -53,20 +52,13 @@ def steps(size: Size) -> dict[str, TrainingStep]:
     return made
 
 
-def cpu_seconds(step: TrainingStep, count: int) -> float:
-    """Returns the processor's time of one of so many steps."""
-    begun = time.process_time()
-    step.run(count)
-    return (time.process_time() - begun) / count
-
-
 def main() -> None:
     """Prints a line per form."""
     size = Size(*(int(word) for word in sys.argv[1:4] or (200, 32, 64)))
     made = steps(size)
-    count = max(1, round(0.2 / max(cpu_seconds(step, 1) for step in made.values())))
+    count = max(1, round(0.2 / max(cpu_seconds(step.run, 1) for step in made.values())))
     rounds = [
-        {form: cpu_seconds(step, count) for form, step in made.items()}
+        {form: cpu_seconds(step.run, count) for form, step in made.items()}
         for _ in range(ROUNDS)
     ]
     print(f"form                        ms   to as it is          MB   {size}")

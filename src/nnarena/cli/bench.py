@@ -57,6 +57,9 @@ def bench_contenders(
             except TurnsProblem as problem:
                 broken += 1
                 news.print(f"{contender.name} {size}: {problem}", style="red")
+    for line in lines:
+        if line.trace:
+            news.print(f"{line.contender}: open {line.trace} at ui.perfetto.dev")
     if as_json:
         print_json([{**asdict(line), "share": line.share} for line in lines])
     else:
@@ -135,9 +138,6 @@ def table(lines: Sequence[Line]) -> Table:
         )
     shown.caption = CAPTION
     shown.caption_justify = "left"
-    for line in lines:
-        if line.trace:
-            news.print(f"{line.contender}: open {line.trace} at ui.perfetto.dev")
     return shown
 
 

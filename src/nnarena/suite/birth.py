@@ -28,5 +28,12 @@ def birth_environment(
     XLA's flags that are given stay, before ours.
     """
     ours = KEPT_MEMORY if threads else {**ONE_THREAD, **KEPT_MEMORY}
-    flags = [given.get("XLA_FLAGS", ""), ours.get("XLA_FLAGS", "")]
-    return {**given, **ours, "XLA_FLAGS": " ".join(flags).strip()}
+    return {**given, **with_flags_of(given, ours)}
+
+
+def with_flags_of(
+    given: Mapping[str, str], settings: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns settings with XLA's flags of an environment before their own."""
+    flags = [given.get("XLA_FLAGS", ""), settings.get("XLA_FLAGS", "")]
+    return {**settings, "XLA_FLAGS": " ".join(flags).strip()}

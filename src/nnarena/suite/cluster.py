@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.problems import UserProblem
 from . import provenance
-from .birth import KEPT_MEMORY, ONE_THREAD
+from .birth import KEPT_MEMORY, ONE_THREAD, with_flags_of
 
 
 LOCAL = "local"
@@ -90,8 +90,7 @@ class Cluster:
             settings["JAX_PLATFORMS"] = "cpu"
         elif self.gpus < 1:  # jax would take three quarters of the memory for itself
             settings["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * self.gpus:.2f}"
-        flags = [os.environ.get("XLA_FLAGS", ""), settings["XLA_FLAGS"]]
-        return {**settings, "XLA_FLAGS": " ".join(flags).strip()}
+        return with_flags_of(os.environ, settings)
 
     def require_same(self, versions: Mapping[str, str], device: str) -> None:
         """Checks that a node has what this machine has, and jax there what is asked.
