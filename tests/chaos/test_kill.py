@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.bits import bits_of
 
 from nnarena.runs.progress import read_progress
 from nnarena.runs.store import DirectoryStore
@@ -151,7 +151,7 @@ def test_a_matrix_killed_again_and_again_ends_with_the_same_bits(tmp_path):
             break
     assert reaper.kills >= KILLS, "the matrix was done too soon"
     assert len(done) == 60
-    assert bits(wild) == bits(calm)
+    assert bits_of(DirectoryStore(wild)) == bits_of(DirectoryStore(calm))
     assert max(record.provenance.interruptions for record in reaper.store) >= 1
     assert not reaper.store.claimed()
     for kind in ("checkpoints", "progress"):

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.bits import bits_of
 
-from nnarena.runs.store import DirectoryStore
+from nnarena.runs.store import DirectoryStore, open_store
 
 
 pytestmark = pytest.mark.slow
@@ -100,5 +100,5 @@ def test_two_at_once_share_the_runs(folder):
     assert [process.returncode for process in both] == [0, 0], said
     finished = sum(text.count(": finished, test ") for text in said)
     assert finished == 12, "a run was done twice, or not at all"
-    assert bits(folder / "out") == bits(folder / "calm")
+    assert bits_of(open_store(folder / "out")) == bits_of(open_store(folder / "calm"))
     assert DirectoryStore(folder / "out").claimed() == set()

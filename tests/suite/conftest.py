@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.bits import bits_of
 
+from nnarena.runs.store import open_store
 from nnarena.suite.config import Suite, parse_suite
 from nnarena.suite.executors import InProcess
 from nnarena.suite.session import open_session
@@ -42,4 +43,4 @@ def undisturbed(tiny_suite, tmp_path_factory) -> Path:
 @pytest.fixture
 def calm(undisturbed) -> dict:
     """The bits of its runs, done in peace."""
-    return bits(undisturbed)
+    return bits_of(open_store(undisturbed))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.suite.test_same_bits import bits_of
+from tests.suite.bits import bits_of
 
 from nnarena.core.problems import StoreProblem
 from nnarena.suite import cluster, on_ray, provenance, remote_worker, runner

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.suite.bits import bits
+from tests.suite.bits import bits_of
 
 import nnarena
 from nnarena.core.problems import StoreProblem
 from nnarena.models import MODELS
 from nnarena.runs.record import to_json
-from nnarena.runs.store import DirectoryStore
+from nnarena.runs.store import DirectoryStore, open_store
 from nnarena.runs.survey import survey
 from nnarena.suite import ledger, provenance, runner, session as sessions
 from nnarena.suite.config import SuiteProblem
@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_anew(
     (aside,) = (folder_of(session) / "set-aside").iterdir()
     assert str(aside) in note
     assert aside.read_bytes() == damaged
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
     assert all(record.provenance.interruptions == 0 for record in session.store)
 
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_run_is_set_aside(session, calm):
     # The first is its own, the second fits in shape: told apart by nothing but its key.
     events = list(session.run(workers=0))
     assert kinds(events, "note", "done") == ["done", "note", "done"]
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 def test_a_cut_record_is_set_aside_and_done_again(session, calm):
@@ -113,7 +113,7 @@ def test_a_cut_record_is_set_aside_and_done_again(session, calm):
     assert kinds(events, "note", "done") == ["note", "done"]
     (aside,) = (folder_of(session) / "set-aside").iterdir()
     assert aside.read_bytes() == damaged
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 def failing(monkeypatch, kinds_of_file: tuple[str, ...], number: int) -> None:
@@ -133,7 +133,7 @@ def test_no_room_for_checkpoints_costs_safety_not_the_run(session, calm, monkeyp
     events = list(session.run(workers=0))
     (note,) = [event.text for event in events if event.kind == "note"]
     assert "no checkpoint could be written" in note
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 @pytest.mark.parametrize("kind", ["weights", "history", "records"])
@@ -149,7 +149,7 @@ def test_no_room_for_a_record_ends_all_and_loses_nothing(
     assert [record.key for record in session.store] == [first.key]
     assert not list(folder_of(session).rglob("*.part"))
     list(session.run(workers=0))
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
     second = next(record for record in session.store if record.key != first.key)
     assert second.provenance.interruptions == 1, "the checkpoint was lost"
 
@@ -195,7 +195,7 @@ def test_what_another_process_gives_up_is_done_in_the_end(session, calm, monkeyp
     claim = session.store.claim(session.jobs[0].key)
     events = list(waiting(session, claim))
     assert kinds(events, "note", "done") == ["done", "note", "done"]
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 def test_what_another_process_finishes_is_not_done_twice(session, calm, undisturbed):
@@ -212,7 +212,7 @@ def test_what_another_process_finishes_is_not_done_twice(session, calm, undistur
             claim.release()
     assert events[-1].text == "finished by another process"
     assert kinds(events, "started") == ["started"]
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 def test_a_clock_that_goes_backwards_decides_nothing(session, calm, monkeypatch):
@@ -220,7 +220,7 @@ def test_a_clock_that_goes_backwards_decides_nothing(session, calm, monkeypatch)
     monkeypatch.setattr(ledger, "now", lambda: f"2026-03-01T{next(hours) % 24:02d}:00")
     run_until(session, checks=3)
     list(session.run(workers=0))
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
     for record in session.store:
         assert record.cost.run_seconds > 0
         assert record.provenance.finished_at < record.provenance.started_at
@@ -239,7 +239,7 @@ def test_a_changed_entrant_is_another_run_and_old_records_stay(
     (found,) = survey(changed.store)
     assert [len(found.of(state)) for state in ("done", "interrupted")] == [1, 1]
     assert {r.key for r in found.other_versions} == {job.key for job in session.jobs}
-    assert calm.items() <= bits(folder_of(session)).items()
+    assert calm.items() <= bits_of(session.store).items()
     board = nnarena.leaderboard(session.results)
     names = {standing.contender for standing in board.standings}
     assert names == {"elman (version=1)", "elman (version=2)"}
@@ -260,13 +260,13 @@ def test_a_run_over_its_time_fails_and_goes_on_when_it_is_given_more(session, ca
     again = list(InProcess(session.results, limits=short).run([job]))
     assert kinds(again, "check", "failed") == ["failed"]
     list(session.run(workers=0))
-    assert bits(folder_of(session)) == {job.key: calm[job.key]}
+    assert bits_of(session.store) == {job.key: calm[job.key]}
     assert next(iter(session.store)).cost.run_seconds > record.cost.run_seconds
 
 
 def test_a_limit_that_is_kept_changes_no_bit(session, calm):
     list(InProcess(session.results, limits=Limits(seconds=3_600.0)).run(session.jobs))
-    assert bits(folder_of(session)) == calm
+    assert bits_of(session.store) == calm
 
 
 def test_of_several_seeds_at_once_all_are_late_together(session):
@@ -303,7 +303,7 @@ def test_a_stop_ends_at_the_next_check_with_a_checkpoint(
     kept = len(list((folder_of(session)).glob("checkpoints/*")))
     assert kept == (seeds_at_once if after else 0)
     list(InProcess(session.results, seeds_at_once=seeds_at_once).run(session.jobs))
-    assert bits(folder_of(session)) == bits(calm)
+    assert bits_of(session.store) == bits_of(open_store(calm))
 
 
 def test_after_a_stop_nothing_is_begun(session):

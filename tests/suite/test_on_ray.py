@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.test_same_bits import SUITE as SAME, bits_of, in_process
+from tests.suite.bits import bits_of
+from tests.suite.test_same_bits import SUITE as SAME, in_process
 
 from nnarena.runs.store import open_store
 from nnarena.suite.cluster import LOCAL, Cluster

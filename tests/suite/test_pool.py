@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
-from tests.suite.bits import bits
+from tests.suite.bits import bits_of
 
 from nnarena.suite import pool, runner
 from nnarena.suite.config import Suite
@@ -119,7 +119,7 @@ def test_a_killed_worker_costs_a_check_and_not_a_bit(acting, calm):
     starts = [e.figures["step"] for e in events if e.kind == "started"]
     assert starts == [0, 4, 12, 0]  # of four steps a check; the last is its sibling
     assert texts(events, "done") == ["finished", "finished"]
-    assert bits(Path(session.results)) == calm
+    assert bits_of(session.store) == calm
     counts = {r.identity.seed: r.provenance.interruptions for r in session.store}
     assert counts == {0: 2, 1: 0}
 
@@ -214,7 +214,7 @@ def test_a_stop_lets_the_check_in_hand_come_to_its_end(acting, calm):
     assert kept.stem == session.jobs[0].key
     after = list(InProcess(session.results).run(session.jobs))
     assert after[0].figures["step"] == 8, "a check was lost"
-    assert bits(Path(session.results)) == calm
+    assert bits_of(session.store) == calm
 
 
 def test_a_worker_that_somebody_else_ends_is_replaced(acting, calm):
@@ -223,7 +223,7 @@ def test_a_worker_that_somebody_else_ends_is_replaced(acting, calm):
     (note,) = texts(events, "note")
     assert "ended with exit code 0" in note
     assert "stopped" not in {event.kind for event in events}
-    assert bits(Path(session.results)) == calm
+    assert bits_of(session.store) == calm
 
 
 DRIVER = """
@@ -253,7 +253,7 @@ def test_a_worker_whose_parent_was_killed_ends_too(acting, calm):
     # The claim is the worker's: what it still does is not done by another meanwhile.
     list(session.run(executor=InProcess(session.results)))
     assert session.store.claimed() == set()
-    assert bits(Path(session.results)) == calm
+    assert bits_of(session.store) == calm
 
 
 @given(st.text(max_size=2_000))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.suite.test_same_bits import bits_of
+from tests.suite.bits import bits_of
 from tests.synthetic import make_record
 
 from nnarena.runs.base import AbstractStore
@@ -89,10 +89,15 @@ class Layer(AbstractLayer):
 """
 
 
+def plugin_modules() -> set[str]:
+    return {name for name in sys.modules if name.startswith("nnarena_plugin_mine_")}
+
+
 def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
     """On the worker's machine there is no such file."""
     plugin = tmp_path / "mine.py"
     plugin.write_text(PLUGIN.format(body="return jnp.tanh(xs @ self.weight)"))
+    loaded = plugin_modules()
     registered_by(str(plugin))
     model = tiny_suite.models[0].model_copy(update={"name": "far_layer"})
     suite = tiny_suite.model_copy(update={"models": [model], "seeds": [0]})
@@ -104,8 +109,7 @@ def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
     (record,) = session.store
     assert record.result.outcome == "finished"
     assert record.identity == job.identity
-    loaded = [name for name in sys.modules if name.startswith("nnarena_plugin_mine_")]
-    assert len(loaded) == 2  # the driver's, and the one from the text
+    assert len(plugin_modules() - loaded) == 2  # the driver's, and that of the text
 
 
 def test_plugins_of_one_name_stay_apart():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.suite.bits import Bits, bits_of
 
 from nnarena.runs.merge import merge
 from nnarena.runs.store import AbstractStore, open_store
@@ -28,21 +29,6 @@ SUITE = {
     "width": 4,
     "trainer": {"steps": 12, "batch": 4, "checks": 3},
 }
-
-Bits = dict[str, tuple]
-
-
-def bits_of(store: AbstractStore) -> Bits:
-    """Returns all that must be equal between two ways of doing the same runs."""
-    return {
-        record.key: (
-            record.identity,
-            record.result,
-            store.content("history", record.key),
-            store.content("weights", record.key),
-        )
-        for record in store
-    }
 
 
 def in_process(session: Session, folder: Path) -> AbstractStore:

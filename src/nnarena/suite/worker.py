@@ -22,7 +22,7 @@ from typing import TextIO
 from ..core.problems import StoreProblem
 from ..runs.store import open_store
 from . import provenance
-from .events import Event
+from .events import ENDS, Event
 from .keeping import writing
 from .ledger import now
 from .limits import Limits
@@ -52,11 +52,17 @@ class Worker:
         for line in lines:
             self.idle = False
             job = Job.model_validate_json(line)
+            end: list[Event] = []
             try:
                 for event in self.runner.run([job]):
-                    self.tell(event)
+                    if event.kind in ENDS:
+                        end.append(event)  # told when log and claim are let go, too
+                    else:
+                        self.tell(event)
             except StoreProblem as problem:
                 self.tell(Event(kind="unwritable", key=job.key, text=str(problem)))
+            for event in end:
+                self.tell(event)
             self.idle = True
             if self.runner.stopping:
                 return
