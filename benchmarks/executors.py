@@ -32,7 +32,7 @@ WAYS = {
     "one process, all threads": "InProcess(results)",
     "a pool of pinned processes": "WorkerPool(results, available_cores())",
 }
-AXIS = {"one process, 10 seeds as an axis": "InProcess(results, seeds_at_once=10)"}
+AXIS = {"one process, 10 seeds as an axis": "InProcess(results, axes=True)"}
 PROGRAM = """
 import sys
 from pathlib import Path

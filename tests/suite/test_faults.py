@@ -174,7 +174,7 @@ def test_a_run_in_another_hand_is_left_alone(session):
 
 def test_beside_others_a_seed_in_another_hand_is_left_alone(session):
     claim = session.store.claim(session.jobs[0].key)
-    executor = InProcess(session.results, seeds_at_once=None)
+    executor = InProcess(session.results, axes=True)
     assert kinds(list(executor.run(session.jobs)), "done", "elsewhere") == [
         "elsewhere",
         "done",
@@ -270,9 +270,7 @@ def test_a_limit_that_is_kept_changes_no_bit(session, calm):
 
 
 def test_of_several_seeds_at_once_all_are_late_together(session):
-    executor = InProcess(
-        session.results, seeds_at_once=None, limits=Limits(seconds=1e-9)
-    )
+    executor = InProcess(session.results, axes=True, limits=Limits(seconds=1e-9))
     events = list(executor.run(session.jobs))
     assert kinds(events, "done", "failed", "stopped") == ["failed", "failed"]
 
@@ -282,14 +280,14 @@ def test_a_memory_limit_needs_processes(session):
         InProcess(session.results, limits=Limits(bytes=2**30))
 
 
-@pytest.mark.parametrize("seeds_at_once", [1, 2])
+@pytest.mark.parametrize("axes", [False, True])
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_stop_ends_at_the_next_check_with_a_checkpoint(
-    session, tmp_path, seeds_at_once, after
+    session, tmp_path, axes, after
 ):
     calm = tmp_path / "calm"
-    list(InProcess(calm, seeds_at_once=seeds_at_once).run(session.jobs))
-    executor = InProcess(session.results, seeds_at_once=seeds_at_once)
+    list(InProcess(calm, axes=axes).run(session.jobs))
+    executor = InProcess(session.results, axes=axes)
     seen = []
     for event in executor.run(session.jobs):
         seen.append(event)
@@ -297,13 +295,13 @@ def test_a_stop_ends_at_the_next_check_with_a_checkpoint(
         if len(steps) == after:
             executor.stop()
     assert executor.stopping
-    assert [event.kind for event in seen[-seeds_at_once:]] == [
-        "stopped"
-    ] * seeds_at_once
+    at_once = 2 if axes else 1
+    assert [event.kind for event in seen[-at_once:]] == ["stopped"] * at_once
     kept = len(list((folder_of(session)).glob("checkpoints/*")))
-    assert kept == (seeds_at_once if after else 0)
-    list(InProcess(session.results, seeds_at_once=seeds_at_once).run(session.jobs))
+    assert kept == (at_once if after else 0)
+    list(InProcess(session.results, axes=axes).run(session.jobs))
     assert bits_of(session.store) == bits_of(open_store(calm))
+    assert max(r.provenance.interruptions for r in session.store) == min(after, 1)
 
 
 def test_after_a_stop_nothing_is_begun(session):

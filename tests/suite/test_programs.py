@@ -1,8 +1,10 @@
-"""As many seeds at once as the memory holds: the compiled program is asked."""
+"""As many seeds and rates at once as memory holds: the compiled program is asked."""
 
 import jax
 import pytest
+from tests.suite.bits import bits_of
 
+from nnarena.runs.store import open_store
 from nnarena.suite import programs, provenance, runner
 from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import Job, make_jobs
@@ -17,6 +19,16 @@ def jobs(tiny_suite) -> list[Job]:
 
 
 @pytest.fixture(scope="module")
+def searching(tiny_suite) -> list[Job]:
+    """Three runs that choose one of two rates, and stop at checks of their own."""
+    numbers = {"learning_rate": [0.3, 0.03], "schedule": "constant", "patience": 1}
+    trainer = {**tiny_suite.trainer, **numbers}
+    return make_jobs(
+        tiny_suite.model_copy(update={"seeds": [0, 1, 2], "trainer": trainer})
+    )
+
+
+@pytest.fixture(scope="module")
 def sizes(jobs) -> dict[int, int]:
     """What the program asks for, by its count of seeds."""
     compiled = Programs(provenance.data_folder())
@@ -25,13 +37,13 @@ def sizes(jobs) -> dict[int, int]:
 
 
 @pytest.fixture
-def compiled(monkeypatch) -> list[int]:
-    """How many seeds each program was compiled for that the test needed."""
+def compiled(monkeypatch) -> list[tuple[int, bool]]:
+    """How many seeds each program was compiled for, and whether all rates at once."""
     counts, compile_them = [], Programs._compile
 
-    def count(self, jobs):
-        counts.append(len(jobs))
-        return compile_them(self, jobs)
+    def count(self, jobs, trials_at_once):
+        counts.append((len(jobs), trials_at_once))
+        return compile_them(self, jobs, trials_at_once)
 
     monkeypatch.setattr(Programs, "_compile", count)
     return counts
@@ -47,24 +59,24 @@ def test_more_seeds_ask_for_more(sizes):
 
 def test_without_a_limit_all_seeds_go_at_once(jobs, tmp_path, compiled):
     assert provenance.device_bytes() is None  # as on every CPU
-    assert outcomes(InProcess(tmp_path, seeds_at_once=None), jobs) == ["done"] * 5
-    assert compiled == [5]
+    assert outcomes(InProcess(tmp_path, axes=True), jobs) == ["done"] * 5
+    assert compiled == [(5, True)]
 
 
 def test_seeds_are_halved_until_their_program_fits(
     jobs, sizes, tmp_path, compiled, monkeypatch
 ):
     monkeypatch.setattr(provenance, "device_bytes", lambda: sizes[3] - 1)
-    executor = InProcess(tmp_path, seeds_at_once=None)
+    executor = InProcess(tmp_path, axes=True)
     assert outcomes(executor, jobs) == ["done"] * 5
-    assert compiled == [5, 3, 2, 1, 2]  # 5 = 3 + 2, 3 = 2 + 1
+    assert [seeds for seeds, _ in compiled] == [5, 3, 2, 1, 2]  # 5 = 3 + 2, 3 = 2 + 1
     asked = [record.cost.program_bytes for record in executor.runner.store]
     assert set(asked) == {sizes[1], sizes[2]}
 
 
 def test_one_seed_is_tried_whatever_it_asks_for(jobs, tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "device_bytes", lambda: 1)
-    executor = InProcess(tmp_path, seeds_at_once=None)
+    executor = InProcess(tmp_path, axes=True)
     assert outcomes(executor, jobs[:2]) == ["done"] * 2
 
 
@@ -74,7 +86,7 @@ def test_what_was_too_large_is_not_compiled_again(jobs, compiled, monkeypatch):
     for _ in range(3):
         with pytest.raises(TooLarge):
             tried.compiled(jobs[:2])
-    assert compiled == [2]
+    assert compiled == [(2, False)]
 
 
 def test_a_device_that_runs_out_of_memory_all_the_same_gets_fewer_seeds(
@@ -89,7 +101,7 @@ def test_a_device_that_runs_out_of_memory_all_the_same_gets_fewer_seeds(
         return advance(self, state, data_key)
 
     monkeypatch.setattr(DescentProgram, "advance", refuse)
-    executor = InProcess(tmp_path, seeds_at_once=None)
+    executor = InProcess(tmp_path, axes=True)
     assert outcomes(executor, jobs[:2]) == ["done"] * 2
 
 
@@ -98,7 +110,7 @@ def test_another_error_of_the_device_is_a_failure(jobs, tmp_path, monkeypatch):
         raise jax.errors.JaxRuntimeError("INTERNAL: no")
 
     monkeypatch.setattr(DescentProgram, "advance", refuse)
-    executor = InProcess(tmp_path, seeds_at_once=None)
+    executor = InProcess(tmp_path, axes=True)
     assert outcomes(executor, jobs[:2]) == ["failed"] * 2
 
 
@@ -108,7 +120,59 @@ def test_compiling_is_paid_for_once(jobs, sizes, tmp_path, monkeypatch):
     clock = iter(range(1_000))
     monkeypatch.setattr(programs.time, "perf_counter", lambda: float(next(clock)))
     monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 1e9)
-    executor = InProcess(tmp_path, seeds_at_once=None)
+    executor = InProcess(tmp_path, axes=True)
     outcomes(executor, jobs[:2])
     paid = [record.cost.compile_seconds for record in executor.runner.store]
     assert sorted(paid) == [0.0, 2.0]  # of two programs, by a clock that counts looks
+
+
+def test_rates_on_trial_are_an_axis_too(searching, tmp_path, compiled):
+    list(InProcess(tmp_path / "turns").run(searching))
+    assert compiled == [(1, False)]
+    list(InProcess(tmp_path / "axes", axes=True).run(searching))
+    assert compiled[1:] == [(3, True)]
+    turns, together = (open_store(tmp_path / way) for way in ("turns", "axes"))
+    twins = {record.key: record for record in together}
+    for record in turns:
+        left, right = record.result, twins[record.key].result
+        assert (left.steps, left.best_step) == (right.steps, right.best_step)
+        assert left.learning_rate == right.learning_rate
+        assert right.test_loss == pytest.approx(left.test_loss, rel=1e-3)
+        curve, other = (store.history(record.key) for store in (turns, together))
+        assert curve is not None
+        assert other is not None
+        for name in ("step", "validation_loss", "gradient_norm"):
+            assert other.series[name] == pytest.approx(curve.series[name], rel=1e-3)
+
+
+def test_where_the_rates_of_a_seed_do_not_fit_they_are_tried_in_turn(
+    searching, tmp_path, compiled, monkeypatch
+):
+    list(InProcess(tmp_path / "turns").run(searching))
+    monkeypatch.setattr(provenance, "device_bytes", lambda: 1)
+    list(InProcess(tmp_path / "axes", axes=True).run(searching))
+    assert compiled[1:] == [(3, True), (2, True), (1, True), (1, False)]
+    assert bits_of(open_store(tmp_path / "axes")) == bits_of(
+        open_store(tmp_path / "turns")
+    )
+
+
+def test_seeds_of_which_some_are_over_are_taken_up_together(
+    searching, tmp_path, monkeypatch
+):
+    """Broken off again and again, at every third check of the program."""
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    list(InProcess(tmp_path / "calm", axes=True).run(searching))
+    steps = {record.result.steps for record in open_store(tmp_path / "calm")}
+    assert len(steps) > 1, "they were all over at once"
+    store, times = open_store(tmp_path / "wild"), 0
+    while len(store.keys("records")) < len(searching):
+        executor, checks = InProcess(tmp_path / "wild", axes=True), 0
+        times += 1
+        assert times < 20, "it never gets further"
+        for event in executor.run(searching):
+            checks += event.kind == "check" and event.key == searching[0].key
+            if checks == 3:
+                break
+    assert bits_of(store) == bits_of(open_store(tmp_path / "calm"))
+    assert {record.provenance.interruptions for record in store} == {times - 1}

@@ -114,7 +114,7 @@ def test_worker_processes_give_the_same_bits(session, tmp_path):
 
 def test_seeds_as_an_axis_agree_with_seeds_alone(session, tmp_path):
     list(session.run(workers=0))
-    list(InProcess(tmp_path / "axis", seeds_at_once=2).run(session.jobs))
+    list(InProcess(tmp_path / "axis", axes=True).run(session.jobs))
     together = DirectoryStore(tmp_path / "axis")
     for record in session.store:
         twin = next(other for other in together if other.key == record.key)

@@ -111,7 +111,7 @@ class Compiled(AbstractTrainer):
 
     program: AbstractProgram = eqx.field(static=True)
 
-    def compile(self, build, task, splits, *, seeds=None):
+    def compile(self, build, task, splits, *, seeds=None, trials_at_once=False):
         return self.program
 
     def work(self, build, task, splits):
@@ -123,9 +123,13 @@ SPLITS = TASK.splits(DataFolder(), key=jax.random.key(11))
 
 
 @cache
-def program_of(trainer: GradientDescent, seeds: int | None = None) -> AbstractProgram:
+def program_of(
+    trainer: GradientDescent, seeds: int | None = None, *, trials_at_once: bool = False
+) -> AbstractProgram:
     """Returns a program, compiled once for all tests of this file."""
-    return trainer.compile(build, TASK, SPLITS, seeds=seeds)
+    return trainer.compile(
+        build, TASK, SPLITS, seeds=seeds, trials_at_once=trials_at_once
+    )
 
 
 def fit_one(trainer: GradientDescent, seed: int = 1, data: int = 0) -> Fitted:

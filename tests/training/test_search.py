@@ -11,6 +11,7 @@ from tests.training.test_gradient_descent import (
     program_of,
 )
 
+from nnarena.suite.ledger import SERIES
 from nnarena.training.base import arrays_by_path, tree_from_paths
 from nnarena.training.gradient_descent import GradientDescent
 
@@ -20,7 +21,7 @@ RATES = (0.003, 0.3, 0.03)
 
 def trainer(rates, **numbers) -> GradientDescent:
     common = {"steps": 20, "batch": 4, "checks": 4, "clip": 0, "weight_decay": 0.1}
-    return GradientDescent(**{**common, **numbers, "learning_rate": rates})
+    return GradientDescent(**{**common, "learning_rate": rates, **numbers})
 
 
 def test_the_rate_with_the_lowest_validation_loss_is_chosen():
@@ -86,6 +87,83 @@ def test_a_search_written_down_goes_on_bit_for_bit():
         )
     assert_same_bits(state, taken_up)
     assert_same_bits(program.best(state), program.best(taken_up))
+
+
+def run_to_its_end(program, init, data):
+    """Returns the last state and the told figures, those of waiting seeds too."""
+    state, told = program.start(init), []
+    for _ in range(program.checks):
+        state, metrics = program.advance(state, data)
+        told.append({name: np.asarray(value) for name, value in metrics.items()})
+        if told[-1]["stopped"].all():
+            return state, told
+    raise AssertionError("it never said that it was over")
+
+
+def curve(told, seed=None) -> dict[str, list]:
+    """Returns what a run enters: figures at new steps, of one of several seeds."""
+    one = [{n: v if seed is None else v[seed] for n, v in t.items()} for t in told]
+    new = [
+        t
+        for t, last in zip(one, [{}, *one[:-1]], strict=True)
+        if t["step"] != last.get("step")
+    ]
+    return {name: [figures[name] for figures in new] for name in SERIES}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "numbers"),
+    [
+        (None, {}),
+        (None, {"patience": 2, "schedule": "plateau", "checks": 10}),
+        (None, {"learning_rate": (1e30, 0.3, 1e25), "schedule": "constant"}),
+        (3, {"patience": 1, "schedule": "constant"}),
+        (3, {"learning_rate": (1e30, 1e29), "schedule": "constant"}),
+    ],
+    ids=["all go on", "plateau", "two diverge", "seeds stop", "seeds diverge"],
+)
+def test_rates_at_once_say_what_rates_in_turn_say(seeds, numbers):
+    recipe = trainer(**{"rates": RATES, **numbers})
+    keys = (INIT_KEYS, DATA_KEYS) if seeds else (INIT_KEYS[1], DATA_KEYS[0])
+    turns, together = (
+        program_of(recipe, seeds, trials_at_once=at_once) for at_once in (False, True)
+    )
+    assert (turns.trials_at_once, together.trials_at_once) == (1, len(recipe.rates))
+    (one, said), (other, repeated) = (
+        run_to_its_end(program, *keys) for program in (turns, together)
+    )
+    for seed in range(seeds) if seeds else [None]:
+        left, right = curve(said, seed), curve(repeated, seed)
+        assert left["step"] == right["step"]
+        for name in SERIES:
+            np.testing.assert_allclose(right[name], left[name], rtol=1e-4, atol=1e-6)
+    for name in ("best_step", "best_rate", "diverged"):
+        np.testing.assert_allclose(repeated[-1][name], said[-1][name], rtol=1e-6)
+    for program, state in ((turns, one), (together, other)):
+        assert program.best(state).matrix.shape == (*([seeds] if seeds else []), 2, 1)
+    np.testing.assert_allclose(
+        together.best(other).matrix, turns.best(one).matrix, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        together.test(other).mean_loss, turns.test(one).mean_loss, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("written_after", [2, 4, 7])
+def test_rates_at_once_written_down_go_on_bit_for_bit(written_after):
+    """While they are computed, when the first is over, and while they are told of."""
+    program = program_of(trainer(RATES), trials_at_once=True)
+    state = program.start(INIT_KEYS[0])
+    for _ in range(written_after):
+        state, _ = program.advance(state, DATA_KEYS[0])
+    taken_up = tree_from_paths(program.start(INIT_KEYS[0]), arrays_by_path(state))
+    for _ in range(program.checks - written_after):
+        (state, told), (taken_up, told_again) = (
+            program.advance(one, DATA_KEYS[0]) for one in (state, taken_up)
+        )
+        assert_same_bits(told, told_again)
+    assert int(state.told) == program.checks
+    assert_same_bits(state, taken_up)
 
 
 @pytest.mark.parametrize("rates", [(), (0.1, 0.0), -1.0])

@@ -1,8 +1,8 @@
 """Who does the jobs: this process, or a pool of worker processes.
 
 Steps this small do not use a second core, so that a CPU gets one pinned process per
-core with one compute thread each; on an accelerator the seeds of a program become an
-axis of arrays in this process. A session chooses by the device, and
+core with one compute thread each; on an accelerator seeds and learning rates become
+axes of arrays in this process. A session chooses by the device, and
 `benchmarks/executors.py` compares the three ways on yours.
 """
 
@@ -44,18 +44,18 @@ class AbstractExecutor(abc.ABC):
 
 
 class InProcess(AbstractExecutor):
-    """Does the jobs here, one after another, or several seeds at once as an axis.
+    """Does the jobs here, one after another, or with axes several at once.
 
-    `seeds_at_once` is how many; None: as many as the device's memory holds. A time
-    limit acts between checks only: nobody is there to end a check that hangs. For a
-    memory limit take worker processes.
+    With `axes` the seeds of a program and the learning rates on trial are axes of its
+    arrays, as many as the device's memory holds. A time limit acts between checks only:
+    nobody is there to end a check that hangs. For a memory limit take worker processes.
     """
 
     def __init__(
         self,
         results: str | Path,
         *,
-        seeds_at_once: int | None = 1,
+        axes: bool = False,
         limits: Limits = NO_LIMITS,
     ):
         if limits.bytes is not None:
@@ -64,15 +64,14 @@ class InProcess(AbstractExecutor):
                 "apart: give --workers 1 or more"
             )
         self.workers = 1
-        self.seeds_at_once = seeds_at_once
-        alone = seeds_at_once == 1
-        name = "in process" if alone else "in process, seeds as an axis"
+        self.axes = axes
+        name = "in process, seeds and rates as axes" if axes else "in process"
         data = provenance.data_folder()
-        self.runner = Runner(open_store(results), data, name, limits)
+        self.runner = Runner(open_store(results), data, name, limits, axes=axes)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Event]:
         for group in by_program(jobs):
-            size = self.seeds_at_once or len(group)
+            size = len(group) if self.axes else 1
             for start in range(0, len(group), size):
                 if self.stopping:
                     return

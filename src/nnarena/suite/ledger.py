@@ -44,6 +44,7 @@ class Kept(Part):
     compile_seconds: Seconds
     run_seconds: Seconds
     interruptions: Count
+    advances: Count
     series: dict[str, list[Finite | None]]
     last: dict[str, str]
 
@@ -57,7 +58,11 @@ class Kept(Part):
 
 @dataclass
 class Ledger:
-    """What has been measured of one run so far; survives in its checkpoint."""
+    """What has been measured of one run so far; survives in its checkpoint.
+
+    `advances` counts the checks of its program, those too in which the run was over
+    or waited for other seeds beside it.
+    """
 
     job: Job
     executor: str
@@ -65,15 +70,11 @@ class Ledger:
     compile_seconds: float = 0.0
     run_seconds: float = 0.0
     interruptions: int = 0
+    advances: int = 0
     series: dict[str, list[float | None]] = field(
         default_factory=lambda: {name: [] for name in SERIES}
     )
     last: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def checks(self) -> int:
-        """How many checks have been done."""
-        return len(self.series["step"])
 
     @property
     def stopped(self) -> bool:
@@ -102,6 +103,7 @@ class Ledger:
             compile_seconds=self.compile_seconds,
             run_seconds=self.run_seconds,
             interruptions=self.interruptions,
+            advances=self.advances,
             series=self.series,
             last={name: repr(value) for name, value in self.last.items()},
         )
@@ -119,6 +121,7 @@ class Ledger:
         self.compile_seconds += kept.compile_seconds
         self.run_seconds = kept.run_seconds
         self.interruptions = kept.interruptions + 1
+        self.advances = kept.advances
         self.series = kept.series
         self.last = last
 

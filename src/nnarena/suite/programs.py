@@ -1,6 +1,7 @@
 """Programs of runs: compiled once for all seeds, for as many at once as memory holds.
 
-With several jobs every array of a program leads with the axis of their seeds.
+With several jobs every array of a program leads with the axis of their seeds; what each
+of them tries, such as learning rates, is tried in turn or is an axis too.
 """
 
 import time
@@ -24,7 +25,24 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class TooLarge(Exception):
-    """So many seeds at once do not fit into the device's memory."""
+    """So many seeds and trials at once do not fit into the device's memory."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which program, for how many seeds, and whether their trials are an axis."""
+
+    program: str
+    seeds: int
+    trials_at_once: bool
+
+    def holds(self, other: "Form") -> bool:
+        """Whether this form of the same program asks for no less memory."""
+        return (
+            self.program == other.program
+            and self.seeds >= other.seeds
+            and self.trials_at_once >= other.trials_at_once
+        )
 
 
 @dataclass(frozen=True)
@@ -60,8 +78,8 @@ class Programs:
 
     def __init__(self, data: DataFolder):
         self.data = data
-        self._kept: tuple[tuple[str, int], Compiled] | None = None
-        self._too_many: tuple[str, int] | None = None
+        self._kept: tuple[Form, Compiled] | None = None
+        self._too_large: Form | None = None
         self._seconds = 0.0
 
     def take_seconds(self) -> float:
@@ -69,26 +87,25 @@ class Programs:
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
-    def compiled(self, jobs: Sequence[Job]) -> Compiled:
+    def compiled(self, jobs: Sequence[Job], trials_at_once: bool = False) -> Compiled:
         """Returns the program of jobs that differ in nothing but their seeds.
 
         Raises:
             TooLarge: it asks for more memory than its device has.
         """
-        wanted = (jobs[0].program, len(jobs))
-        program, most = self._too_many or ("", 0)
-        if program == jobs[0].program and len(jobs) >= most:
+        wanted = Form(jobs[0].program, len(jobs), trials_at_once)
+        if self._too_large is not None and wanted.holds(self._too_large):
             raise TooLarge
         if self._kept is None or self._kept[0] != wanted:
             self._kept = None  # frees the old program and its data first
             begun = time.perf_counter()
-            made = self._compile(jobs)
+            made = self._compile(jobs, trials_at_once)
             self._seconds += time.perf_counter() - begun
-            self._require_room(jobs, made.program)
+            self._require_room(wanted, made.program)
             self._kept = (wanted, made)
         return self._kept[1]
 
-    def _compile(self, jobs: Sequence[Job]) -> Compiled:
+    def _compile(self, jobs: Sequence[Job], trials_at_once: bool) -> Compiled:
         assembled = assemble(jobs[0])
         splits = task_splits(assembled, jobs[0].identity.task.name, self.data)
         program = assembled.trainer.compile(
@@ -96,22 +113,27 @@ class Programs:
             assembled.task,
             splits,
             seeds=len(jobs) if len(jobs) > 1 else None,
+            trials_at_once=trials_at_once,
         )
         shapes = assembled.contender.shapes(assembled.task.signature, assembled.width)
         return Compiled(program, count_state(shapes))
 
-    def _require_room(self, jobs: Sequence[Job], program: AbstractProgram) -> None:
-        """Refuses what a device cannot hold; one seed alone is always tried."""
+    def _require_room(self, form: Form, program: AbstractProgram) -> None:
+        """Refuses what a device cannot hold; one descent alone is always tried."""
         room = provenance.device_bytes()
-        if len(jobs) > 1 and room is not None and (program.bytes or 0) > room:
-            self._too_many = (jobs[0].program, len(jobs))
+        many = form.seeds * program.trials_at_once > 1
+        if many and room is not None and (program.bytes or 0) > room:
+            self._too_large = form
             raise TooLarge
 
-    def refused(self, jobs: Sequence[Job], error: Exception) -> Exception:
-        """Returns what an error of a running program means: `TooLarge`, or itself."""
-        if len(jobs) == 1 or "RESOURCE_EXHAUSTED" not in str(error):
+    def refused(self, error: Exception) -> Exception:
+        """Returns what an error of the running program means: `TooLarge`, or itself."""
+        if self._kept is None or "RESOURCE_EXHAUSTED" not in str(error):
             return error
-        self._too_many, self._kept = (jobs[0].program, len(jobs)), None
+        form, compiled = self._kept
+        if form.seeds * compiled.program.trials_at_once == 1:
+            return error
+        self._too_large, self._kept = form, None
         return TooLarge()
 
 
@@ -136,7 +158,7 @@ def part_of(arrays: Arrays, index: int, seeds: int) -> Arrays:
     """Returns one seed's arrays."""
     if seeds == 1:
         return arrays
-    return {name: np.ascontiguousarray(value[index]) for name, value in arrays.items()}
+    return {name: np.array(value[index], order="C") for name, value in arrays.items()}
 
 
 def stacked(parts: Sequence[Arrays]) -> Arrays:

@@ -49,7 +49,11 @@ def not_listening(key: str) -> contextlib.AbstractContextManager[None]:
 
 
 class Runner:
-    """Does jobs one after another, keeping the last compiled program for the next."""
+    """Does jobs one after another, keeping the last compiled program for the next.
+
+    With `axes` the learning rates that a job tries are computed at once, if the device
+    has room for that.
+    """
 
     def __init__(
         self,
@@ -58,9 +62,11 @@ class Runner:
         executor: str,
         limits: Limits = NO_LIMITS,
         listening: Listening = not_listening,
+        *,
+        axes: bool = False,
     ):
         self.store, self.executor, self.limits = store, executor, limits
-        self.listening = listening
+        self.listening, self.axes = listening, axes
         self.stopping = False
         self._programs = Programs(data)
         self._told_unsaved = False
@@ -94,21 +100,27 @@ class Runner:
                     mine.append(job)
             if mine:
                 with self.listening(mine[0].key):
-                    yield from self._attempt(mine)
+                    yield from self._attempt(mine, self.axes)
         finally:
             for claim in claims:
                 claim.release()
 
-    def _attempt(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Does claimed jobs at once, or in halves where memory does not hold them."""
+    def _attempt(self, jobs: Sequence[Job], trials_at_once: bool) -> Iterator[Event]:
+        """Does claimed jobs at once, or in parts where memory does not hold them.
+
+        Fewer seeds at once are tried first, then the trials of one seed in turn.
+        """
         ledgers = [Ledger(job, self.executor) for job in jobs]
         provenance.reset_peak_memory()
         try:
-            yield from self._train(jobs, ledgers)
+            yield from self._train(jobs, ledgers, trials_at_once)
         except TooLarge:
+            if len(jobs) == 1:
+                yield from self._attempt(jobs, trials_at_once=False)
+                return
             middle = -(-len(jobs) // 2)
-            yield from self._attempt(jobs[:middle])
-            yield from self._attempt(jobs[middle:])
+            yield from self._attempt(jobs[:middle], trials_at_once)
+            yield from self._attempt(jobs[middle:], trials_at_once)
         except StoreProblem:
             raise
         except Exception as error:  # an entrant may raise anything; the matrix goes on
@@ -119,10 +131,12 @@ class Runner:
                 add_to_log(self.store, ledger.job.key, traceback.format_exc())
                 yield self._fail(ledger, reason)
 
-    def _train(self, jobs: Sequence[Job], ledgers: list[Ledger]) -> Iterator[Event]:
+    def _train(
+        self, jobs: Sequence[Job], ledgers: list[Ledger], trials_at_once: bool
+    ) -> Iterator[Event]:
         for ledger in ledgers:
             tell(self.store, ledger)
-        compiled = self._programs.compiled(jobs)
+        compiled = self._programs.compiled(jobs, trials_at_once)
         ledgers[0].compile_seconds = self._programs.take_seconds()
         program, (init_key, data_key) = compiled.program, keys_of(jobs)
         state = yield from self._take_up(program, init_key, jobs, ledgers)
@@ -140,7 +154,7 @@ class Runner:
                 state, metrics = program.advance(state, data_key)
                 figures = {name: np.asarray(value) for name, value in metrics.items()}
             except jax.errors.JaxRuntimeError as error:
-                raise self._programs.refused(jobs, error) from error
+                raise self._programs.refused(error) from error
             seconds = (time.perf_counter() - begun) / len(jobs)
             yield from self._note(ledgers, figures, seconds)
             over = all(ledger.stopped for ledger in ledgers)
@@ -185,7 +199,7 @@ class Runner:
             for job in jobs:
                 yield from set_aside(self.store, "checkpoints", job)
             return fresh
-        if len({ledger.checks for ledger in resumed}) > 1:
+        if len({ledger.advances for ledger in resumed}) > 1:
             return fresh
         ledgers[:] = resumed
         return state
@@ -194,6 +208,7 @@ class Runner:
         self, ledgers: list[Ledger], figures: dict[str, np.ndarray], seconds: float
     ) -> Iterator[Event]:
         for index, ledger in enumerate(ledgers):
+            ledger.advances += 1
             if ledger.stopped:
                 continue
             ledger.run_seconds += seconds
@@ -204,7 +219,7 @@ class Runner:
 
     def _save(self, state: PyTree, ledgers: list[Ledger]) -> Iterator[Event]:
         """Writes checkpoints; what cannot be written costs safety, not the run."""
-        if not ledgers[0].checks:
+        if not ledgers[0].advances:
             return
         arrays = arrays_by_path(state)
         try:

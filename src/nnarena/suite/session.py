@@ -141,7 +141,7 @@ def choose_executor(
     """
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
-        return InProcess(results, seeds_at_once=None, limits=limits)
+        return InProcess(results, axes=True, limits=limits)
     count = provenance.available_cores() if workers is None else workers
     if count == 0 or str(results).startswith("memory://"):  # known to this process only
         use_compilation_cache()

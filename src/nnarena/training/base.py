@@ -35,6 +35,8 @@ class AbstractProgram(abc.ABC):
     checks: int
     bytes: int | None
     matmul_flops_per_step: int | None
+    trials_at_once: int = 1
+    """How many trials of a seed, such as learning rates, an update computes."""
 
     @abc.abstractmethod
     def start(self, init_key: Key | Keys) -> PyTree:
@@ -81,8 +83,13 @@ class AbstractTrainer(eqx.Module):
         splits: Splits,
         *,
         seeds: int | None = None,
+        trials_at_once: bool = False,
     ) -> AbstractProgram:
-        """Returns the compiled run of one seed, or of `seeds` at once as an axis."""
+        """Returns the compiled run of one seed, or of `seeds` at once as an axis.
+
+        What a seed tries in turn, such as learning rates, becomes an axis too with
+        `trials_at_once`; a recipe that tries nothing need not care.
+        """
 
     @abc.abstractmethod
     def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:

@@ -85,9 +85,16 @@ class Descent:
 
     def start(self, init_key: Key) -> Progress:
         """Returns the state before the first update, at the first rate."""
+        return self.begin(*self._initial(init_key), jnp.array(self.scales[0]))
+
+    def start_all(self, init_key: Key) -> Progress:
+        """Returns that state at every rate, as the leading axis, of the same start."""
+        begin = jax.vmap(self.begin, in_axes=(None, None, 0))
+        return begin(*self._initial(init_key), jnp.array(self.scales))
+
+    def _initial(self, init_key: Key) -> tuple[PyTree, PyTree]:
         arrays = eqx.filter(self.build(init_key), eqx.is_array)
-        params, constants = eqx.partition(arrays, eqx.is_inexact_array)
-        return self.begin(params, constants, jnp.array(self.scales[0]))
+        return eqx.partition(arrays, eqx.is_inexact_array)
 
     def begin(self, params: PyTree, constants: PyTree, scale: Scalar) -> Progress:
         """Returns the state before the first update of these weights."""
@@ -232,12 +239,24 @@ class Descent:
 class DescentProgram(AbstractProgram):
     """The three compiled parts of a run: start, check, test.
 
-    `begin` starts anew from given weights, at another rate.
+    `begin` starts anew from given weights, at another rate. With `side_by_side` the
+    rates on trial are an axis of every array of the state, after that of the seeds;
+    what is tested has no such axis.
     """
 
-    def __init__(self, descent: Descent, splits: Splits, seeds: int | None):
+    def __init__(
+        self,
+        descent: Descent,
+        splits: Splits,
+        seeds: int | None,
+        *,
+        side_by_side: bool = False,
+    ):
         def batched(function, axes):
             return function if seeds is None else jax.vmap(function, in_axes=axes)
+
+        def tried(function, axes):
+            return jax.vmap(function, in_axes=axes) if side_by_side else function
 
         self.descent = descent
         self.splits = _drawn(descent.task, jax.tree.map(jnp.asarray, splits))
@@ -246,16 +265,20 @@ class DescentProgram(AbstractProgram):
         keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
         count = jax.ShapeDtypeStruct((), jnp.int32)
         rows = self.splits.train, self.splits.validation
-        start = jax.jit(batched(descent.start, 0))
+        first = descent.start_all if side_by_side else descent.start
+        start = jax.jit(batched(first, 0))
         begin = jax.jit(batched(descent.begin, (0, 0, 0)), compiler_options=ONE_THREAD)
-        check = jax.jit(batched(descent.check, (0, None, None, None, None, 0)))
+        one = tried(descent.check, (0, None, None, None, None, None))
+        check = jax.jit(batched(one, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
         state = jax.eval_shape(start, keys)
+        alone = jax.eval_shape(batched(descent.start, 0), keys)
         self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
         self.begin = begin  # compiled only where several rates are tried
         checked = check.lower(state, count, count, *rows, keys)
+        _, self.figures = checked.out_info  # the shapes and types of a check's metrics
         self._check = checked.compile(compiler_options=ONE_THREAD)
-        tested = test.lower(state.best_params, state.constants, self.splits.test)
+        tested = test.lower(alone.best_params, alone.constants, self.splits.test)
         self._test = tested.compile(compiler_options=ONE_THREAD)
         self.bytes = program_bytes(self._check)
         self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
@@ -264,7 +287,7 @@ class DescentProgram(AbstractProgram):
         return self._start(init_key)
 
     def advance(self, state, data_key):
-        first = int(jnp.max(state.step))
+        first = count_of(state.step)
         count = min(self.descent.steps_per_check, self.descent.steps - first)
         return self._check(
             state,
@@ -298,3 +321,11 @@ def choose(condition: Bool[Array, "*seeds"], yes: PyTree, no: PyTree) -> PyTree:
         return jnp.where(condition.reshape(condition.shape + (1,) * extra), a, b)
 
     return jax.tree.map(of, yes, no)
+
+
+def count_of(steps: Int[Array, "..."]) -> int:
+    """Returns a count; of several seeds that of those that went furthest.
+
+    A state that is cut into its seeds' checkpoints has such a count for each of them.
+    """
+    return int(jnp.max(steps))

@@ -14,6 +14,7 @@ from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, AbstractTrainer, Build
 from .descent import Descent, DescentProgram, Plateau
 from .flops import Work
+from .lockstep import LockstepProgram
 from .search import SearchProgram
 
 
@@ -42,9 +43,10 @@ class GradientDescent(AbstractTrainer):
     than `min_gain` below that of the last gain. A run whose loss is no longer finite
     stops as "diverged".
 
-    Of several rates each is tried in turn, from the same start and on the same batches,
-    and the weights with the lowest validation loss of all are tested: what a seed says
-    includes the choice that it made. Such a run diverges if all rates do.
+    Of several rates each is tried, from the same start and on the same batches, and the
+    weights with the lowest validation loss of all are tested: what a seed says includes
+    the choice that it made. Such a run diverges if all rates do. They are tried in turn
+    or, as an axis of arrays, at once; the curve shows them in turn in both cases.
     """
 
     steps: int = eqx.field(static=True, default=1_000)
@@ -144,9 +146,16 @@ class GradientDescent(AbstractTrainer):
         splits: Splits,
         *,
         seeds: int | None = None,
+        trials_at_once: bool = False,
     ) -> AbstractProgram:
-        program = DescentProgram(self.descent(build, task), splits, seeds)
-        return SearchProgram(program) if len(self.rates) > 1 else program
+        descent = self.descent(build, task)
+        if len(self.rates) == 1:
+            return DescentProgram(descent, splits, seeds)
+        if trials_at_once:
+            return LockstepProgram(
+                DescentProgram(descent, splits, seeds, side_by_side=True)
+            )
+        return SearchProgram(DescentProgram(descent, splits, seeds))
 
     def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:
         step = self.descent(build, task).step_work(splits.train)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .base import AbstractProgram
-from .descent import DescentProgram, Progress, choose
+from .descent import DescentProgram, Progress, choose, count_of
 
 
 class Winner(eqx.Module):
@@ -35,7 +35,7 @@ class Trials(eqx.Module):
 
     progress: Progress
     initial: PyTree
-    trial: Int[Array, ""]
+    trial: Int[Array, "*seeds"]
     earlier: Int[Array, "*seeds"]
     winner: Winner
 
@@ -55,7 +55,7 @@ class SearchProgram(AbstractProgram):
         return Trials(
             progress=progress,
             initial=progress.params,
-            trial=jnp.array(0),
+            trial=jnp.zeros_like(progress.step),
             earlier=jnp.zeros_like(progress.step),
             winner=Winner(progress, progress.rate_scale, jnp.zeros_like(progress.step)),
         )
@@ -64,7 +64,7 @@ class SearchProgram(AbstractProgram):
         progress, metrics = self.program.advance(state.progress, data_key)
         state = eqx.tree_at(lambda s: s.progress, state, progress)
         over = bool(jnp.all(progress.stopped))
-        last = int(state.trial) == len(self.scales) - 1
+        last = count_of(state.trial) == len(self.scales) - 1
         if over:
             state = self._judge(state)
         winner = state.winner
@@ -85,14 +85,14 @@ class SearchProgram(AbstractProgram):
         """
         found, best = state.progress, state.winner.progress
         wins = ~found.diverged & (found.best_loss < best.best_loss)
-        scale = jnp.full_like(state.winner.scale, self.scales[int(state.trial)])
+        scale = jnp.full_like(state.winner.scale, self.scales[count_of(state.trial)])
         winner = choose(wins, Winner(found, scale, state.earlier), state.winner)
         return eqx.tree_at(lambda s: s.winner, state, winner)
 
     def _next(self, state: Trials) -> Trials:
         """Returns the state before the first update at the next rate."""
         trial = state.trial + 1
-        scale = jnp.full_like(state.winner.scale, self.scales[int(trial)])
+        scale = jnp.full_like(state.winner.scale, self.scales[count_of(trial)])
         return Trials(
             progress=self.program.begin(state.initial, state.progress.constants, scale),
             initial=state.initial,
