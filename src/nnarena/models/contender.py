@@ -1,5 +1,7 @@
 """A contender: a registered model with its numbers, ready to be built for a task."""
 
+import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,19 +156,20 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
             is enough, because the size does not grow with them.
     """
 
+    @functools.cache
     def size(width: int) -> int:
         return count_parameters(contender.shapes(signature, width))
 
-    low, high = 1, 2
+    low, high = 1, 16
     while size(high) < parameters:
         if high > parameters:  # a unit without a weight: it would never be reached
             raise ValueError(
                 f"{contender.name} has only {size(high):,} parameters at width "
                 f"{high:,}: a budget of {parameters:,} cannot be met"
             )
-        low, high = high, 2 * high
+        low, high = high, 4 * high
     while high - low > 1:
-        middle = (low + high) // 2
+        middle = _between(low, size(low), high, size(high), parameters)
         low, high = (middle, high) if size(middle) < parameters else (low, middle)
     best = min((low, high), key=lambda width: (abs(size(width) - parameters), width))
     if size(best) > 2 * parameters:
@@ -175,3 +178,10 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
             f"a budget of {parameters:,} cannot be met"
         )
     return best
+
+
+def _between(low: int, small: int, high: int, large: int, wanted: int) -> int:
+    """Returns where to look for a size: sizes grow about as the square of a width."""
+    roots = [math.sqrt(size) for size in (small, large, wanted)]
+    part = (roots[2] - roots[0]) / (roots[1] - roots[0]) if large > small else 0.5
+    return min(max(low + round(part * (high - low)), low + 1), high - 1)
