@@ -1,7 +1,7 @@
 """Training steps of contenders and of peers in other frameworks, in turns.
 
     benchmarks/training_step.py --torch PYTHON [--keras PYTHON] [NAME ...]
-        [--size T,BATCH,HIDDEN]... [--rounds N] [--raw] [--json FILE]
+        [--size T,BATCH,HIDDEN]... [--rounds N] [--raw] [--plain] [--json FILE]
         [--baseline FILE]
 
 `--torch` and `--keras` name the Python of an environment with
@@ -14,7 +14,9 @@ ours, median and quartiles of pairs:
     one core    both pinned to one core with one thread, the allocator keeping memory
 
 Eight inputs are brought to the layer's width by a linear map first, as contenders are
-entered; with `--raw` (PyTorch's recurrent layers) they go in as they are. Compile time
+entered; with `--raw` (PyTorch's recurrent layers) they go in as they are. Layers that
+PyTorch does not have are cells made fast, or with `--plain` as one reads them; neither
+rescales gradients, and only the plain ones know of elapsed time. Compile time
 is not in any of them; ours is printed beside. With `--baseline` the ratios are held to
 a file of ratios: any below half of its own is named, and the exit code is 1.
 """
@@ -42,6 +44,9 @@ NAMES = {
     ],
     "keras": ["lstm", "gru", "ct_rnn", "cfc", "ncp"],
 }
+PLAIN = {"torch": ["ct_rnn", "ct_gru", "ode_lstm", "exp_unitary"], "keras": []}
+"""Layers of which there is a plain cell, too."""
+
 WIRED = {"ncp": 18}
 """Units at which a wiring has 63 neurons; a peer's masked matrices fit no more."""
 
@@ -85,9 +90,11 @@ def compare(
     size: tuple[int, int, int],
     rounds: int,
     raw: bool,
+    plain: bool,
 ) -> Row:
     """Returns the ratios of one contender and one peer."""
-    words = [python, str(PEERS / SCRIPTS[peer]), name, *map(str, size)]
+    theirs = f"{name}_plain" if plain else name
+    words = [python, str(PEERS / SCRIPTS[peer]), theirs, *map(str, size)]
     words += ["--raw"] if raw else []
     numbers = {"embed": "none"} if raw else {}
     opened: list[Turns] = []
@@ -104,7 +111,7 @@ def compare(
     pairs = {"installed": (2, 0), "all cores": (2, 1), "one core": (3, 0)}
     one, _, installed, _ = (1e3 * timing.quartiles(i)[1] for i in range(4))
     return Row(
-        name=f"{name} raw" if raw else name,
+        name=name + " plain" * plain + " raw" * raw,
         peer=peer,
         size=size,
         ours_ms=one,
@@ -125,7 +132,7 @@ def show(row: Row) -> None:
     )
     size = ", ".join(map(str, row.size))
     print(
-        f"{row.name:12s} {row.peer:6s} {size:13s} {row.ours_ms:9.1f} "
+        f"{row.name:21s} {row.peer:6s} {size:13s} {row.ours_ms:9.1f} "
         f"{row.theirs_ms:9.1f}   {ratios}   {row.compile_seconds:5.1f}",
         flush=True,
     )
@@ -148,19 +155,21 @@ def main() -> None:
     given = arguments()
     sizes = [tuple(map(int, text.split(","))) for text in given.size or SIZES]
     print(
-        "contender    peer   T, B, H         ours ms   peer ms   peer / ours: installed"
-        "   all cores            one core   compile s"
+        "contender             peer   T, B, H         ours ms   peer ms"
+        "   peer / ours: installed   all cores            one core   compile s"
     )
     rows = []
     for size in sizes:
         for peer, python in (("torch", given.torch), ("keras", given.keras)):
             for name in given.names or NAMES[peer]:
-                if python is None or name not in NAMES[peer]:
+                names = PLAIN if given.plain else NAMES
+                if python is None or name not in names[peer]:
                     continue
                 units = WIRED.get(name, size[2])
                 try:
                     shape = (size[0], size[1], units)
-                    row = compare(name, peer, python, shape, given.rounds, given.raw)
+                    form = given.rounds, given.raw, given.plain
+                    row = compare(name, peer, python, shape, *form)
                     rows.append(row)
                     show(row)
                 except (TurnsProblem, subprocess.SubprocessError) as problem:
@@ -181,6 +190,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", action="append", help="T,BATCH,HIDDEN")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--raw", action="store_true", help="no linear map first")
+    parser.add_argument("--plain", action="store_true", help="peers' cells as read")
     parser.add_argument("--json", help="file to write the ratios to")
     parser.add_argument("--baseline", help="file of ratios to hold these to")
     return parser.parse_args()

@@ -4,7 +4,7 @@
 
 The network is that of our contenders: a linear map of the inputs to the layer's width,
 the layer, a linear head on its last output; mean squared error, AdamW. See `turns.py`
-for how steps are asked for.
+for how steps are asked for. A name that ends in `_plain` is a cell of `torch_plain.py`.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_cells import CTGRU, CTRNN, ODELSTM, ExpUnitary, UnitaryRNN
 from torch_dnc import DNC
+from torch_plain import CTGRUCell, CTRNNCell, ExpUnitaryCell, Loop, ODELSTMCell
 from turns import (
     FEATURES,
     LEARNING_RATE,
@@ -120,6 +121,20 @@ LAYERS: dict[str, Callable[[Sizes], nn.Module]] = {
     ),
     "ncp": lambda sizes: OfPackage(LTC, sizes, units=NCP(**circuit(sizes.hidden))),
     "transformer": lambda sizes: Transformer(sizes.hidden, time=sizes.time),
+}
+
+
+PLAIN = {
+    "ct_rnn": CTRNNCell,
+    "ct_gru": CTGRUCell,
+    "ode_lstm": ODELSTMCell,
+    "exp_unitary": ExpUnitaryCell,
+}
+LAYERS |= {
+    f"{name}_plain": lambda sizes, cell=cell: Loop(
+        cell(sizes.inputs, sizes.hidden), sizes.time
+    )
+    for name, cell in PLAIN.items()
 }
 
 
