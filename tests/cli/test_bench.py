@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nnarena.cli import app
+from nnarena.suite.profile import KINDS
 
 
 run = CliRunner().invoke
@@ -40,9 +41,8 @@ class Sum(AbstractCell):
 def test_a_model_of_ones_own_is_timed_beside_others(tmp_path):
     (tmp_path / "mine.py").write_text(MODEL)
     words = [str(tmp_path / "mine.py"), "elman(depth=2)", "--size", "6,2,4"]
-    done = run(
-        app, ["bench", *words, "--rounds", "2", "--trace", str(tmp_path), "--json"]
-    )
+    words += ["--rounds", "2", "--trace", str(tmp_path), "--profile", "--json"]
+    done = run(app, ["bench", *words])
     assert done.exit_code == 0, done.output
     lines = json.loads(done.stdout)
     assert [line["contender"] for line in lines] == ["bench_sum", "elman"]
@@ -52,6 +52,9 @@ def test_a_model_of_ones_own_is_timed_beside_others(tmp_path):
         assert line["size"] == [6, 2, 4]
         assert line["share"] > 0
         assert line["trace"].endswith("perfetto_trace.json.gz")
+        assert list(line["profile"]) == list(KINDS)
+        assert sum(line["profile"].values()) == pytest.approx(1.0)
+        assert all(0 < part < 1 for part in line["profile"].values())
 
 
 @pytest.mark.parametrize("size", ["5,6", "a,b,c", "0,1,1", "1,2,3,4"])
@@ -70,7 +73,9 @@ def test_a_wrong_name_or_number_is_refused_before_anything_is_timed():
 
 def test_what_cannot_run_is_named_and_the_others_are_timed():
     words = ["gru(checkpoint=all)", "elman", "--size", "4,2,3", "--rounds", "1"]
+    words.append("--profile")
     done = run(app, ["bench", *words])
     assert done.exit_code == 1
     assert "'all' is none of none, step, chunk" in done.output
     assert "elman" in done.stdout
+    assert "products %" in done.stdout

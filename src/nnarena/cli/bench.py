@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from ..models import MODELS
-from ..models.contender import Contender
 from ..suite.bench import Order, TurnsProblem, order_turns, time_in_turns
+from ..suite.profile import KINDS, Kind
 from .console import guarded, news, out, print_json, refuse
 from .request import chosen_contenders
 
@@ -27,6 +27,7 @@ class Line:
     matmul_gflops: float | None
     product_gflops: float
     trace: str | None
+    profile: dict[Kind, float] | None
 
     @property
     def share(self) -> float | None:
@@ -42,6 +43,7 @@ def bench_contenders(
     rounds: int,
     trace: Path | None,
     *,
+    profile: bool,
     as_json: bool,
 ) -> None:
     """Times a training step of each contender at each size, one after another."""
@@ -53,7 +55,15 @@ def bench_contenders(
         for contender in chosen:
             news.print(f"{contender.name} {size} ...", markup=False)
             try:
-                lines.append(measure(contender, size, plugins, rounds, trace))
+                order = Order(
+                    contender=contender.name,
+                    numbers=contender.numbers,
+                    size=size,
+                    plugins=tuple(plugins),
+                    trace=None if trace is None else str(trace / contender.name),
+                    profile=profile,
+                )
+                lines.append(measure(order, rounds))
             except TurnsProblem as problem:
                 broken += 1
                 news.print(f"{contender.name} {size}: {problem}", style="red")
@@ -64,6 +74,8 @@ def bench_contenders(
         print_json([{**asdict(line), "share": line.share} for line in lines])
     else:
         out.print(table(lines))
+        if profile:
+            out.print(profile_table(lines))
     if broken:
         raise typer.Exit(1)
 
@@ -79,21 +91,8 @@ def parse_size(text: str) -> tuple[int, int, int]:
     return length, batch, hidden
 
 
-def measure(
-    contender: Contender,
-    size: tuple[int, int, int],
-    plugins: Sequence[str],
-    rounds: int,
-    trace: Path | None,
-) -> Line:
+def measure(order: Order, rounds: int) -> Line:
     """Returns what one contender's training step takes."""
-    order = Order(
-        contender=contender.name,
-        numbers=contender.numbers,
-        size=size,
-        plugins=tuple(plugins),
-        trace=None if trace is None else str(trace / contender.name),
-    )
     turns = order_turns(order)
     try:
         timing, about = time_in_turns([turns], rounds=rounds), turns.about
@@ -102,8 +101,8 @@ def measure(
     low, middle, high = (float(s) for s in timing.quartiles(0))
     flops = about["matmul_flops"]
     return Line(
-        contender=contender.name,
-        size=size,
+        contender=order.contender,
+        size=order.size,
         parameters=about["parameters"],
         compile_seconds=about["compile_seconds"],
         step_seconds=(low, middle, high),
@@ -111,6 +110,7 @@ def measure(
         matmul_gflops=None if flops is None else flops / middle / 1e9,
         product_gflops=about["product_gflops"],
         trace=about.get("trace"),
+        profile=about.get("profile"),
     )
 
 
@@ -140,6 +140,28 @@ def table(lines: Sequence[Line]) -> Table:
     shown.caption_justify = "left"
     return shown
 
+
+def profile_table(lines: Sequence[Line]) -> Table:
+    """Returns where the time of the measured steps went."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("model")
+    shown.add_column("T, batch, hidden")
+    for kind in KINDS:
+        shown.add_column(f"{kind} %", justify="right")
+    for line in lines:
+        size = ", ".join(str(number) for number in line.size)
+        parts = (line.profile or {}).values()
+        shown.add_row(line.contender, size, *(f"{100 * part:.0f}" for part in parts))
+    shown.caption = PROFILE_CAPTION
+    shown.caption_justify = "left"
+    return shown
+
+
+PROFILE_CAPTION = (
+    "Of the time of a traced step: matrix products; arithmetic, functions and sums of "
+    "elements; writing what each time step leaves into the arrays of all; moving and "
+    "filling with zeros; the way from one operation to the next."
+)
 
 CAPTION = (
     "A training step: loss, gradient, clipping, AdamW; one core and one thread, as a "

@@ -57,8 +57,12 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Timed turns of each.")] = 9,
     trace: Annotated[
         Path | None,
-        typer.Option(help="Folder for a profile of two steps, for ui.perfetto.dev."),
+        typer.Option(help="Folder for a trace of two steps, for ui.perfetto.dev."),
     ] = None,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Say where the time of a step goes, too."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Time a training step of contenders, a model of your own among them.
@@ -68,4 +72,11 @@ def bench(
     """
     from .bench import bench_contenders
 
-    bench_contenders(models or [], size or ["200,32,64"], rounds, trace, as_json=json)
+    bench_contenders(
+        models or [],
+        size or ["200,32,64"],
+        rounds,
+        trace,
+        profile=profile,
+        as_json=json,
+    )

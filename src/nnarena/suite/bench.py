@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ class Order(BaseModel):
     """What a child is to time: a contender with its numbers, at a size.
 
     `cores` is "one" for how a suite's worker runs, pinned and with one thread, or
-    "all" for a process by itself. With `trace` the child leaves a profile of two
-    steps in that folder.
+    "all" for a process by itself. With `trace` the child leaves a trace of two steps
+    in that folder, and with `profile` it says where their time went.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class Order(BaseModel):
     cores: Cores = "one"
     plugins: tuple[str, ...] = ()
     trace: str | None = None
+    profile: bool = False
 
 
 class TurnsProblem(RuntimeError):
@@ -164,8 +166,8 @@ def main(order: Order) -> None:
         "matmul_flops": step.matmul_flops,
         "product_gflops": product_gflops(size.batch, size.hidden),
     }
-    if order.trace is not None:
-        about["trace"] = str(trace(step, Path(order.trace)))
+    if order.trace is not None or order.profile:
+        about |= profiled(step, order)
     print(json.dumps(about), file=voice)
     for line in sys.stdin:
         begun = time.perf_counter()
@@ -173,14 +175,14 @@ def main(order: Order) -> None:
         print(json.dumps({"seconds": time.perf_counter() - begun}), file=voice)
 
 
-def trace(step: Any, folder: Path) -> Path:
-    """Profiles two steps; returns the file for ui.perfetto.dev."""
-    import jax
+def profiled(step: Any, order: Order) -> dict[str, Any]:
+    """Returns the trace's file, if it was asked for, and what took its time."""
+    from .profile import shares, trace
 
-    with jax.profiler.trace(str(folder), create_perfetto_trace=True):
-        step.run(2)
-    files = folder.glob("plugins/profile/*/perfetto_trace.json.gz")
-    return max(files, key=lambda path: path.stat().st_mtime)
+    with tempfile.TemporaryDirectory() as folder:
+        file = trace(step, Path(order.trace or folder))
+        found = {"profile": shares(step.program_text, file)} if order.profile else {}
+    return {**found, "trace": str(file)} if order.trace else found
 
 
 if __name__ == "__main__":

@@ -95,6 +95,11 @@ class TrainingStep:
         self.bytes = program_bytes(self._repeat)
         self.matmul_flops = descent.step_work(self._rows).exact_matmul_flops
 
+    @property
+    def program_text(self) -> str:
+        """The compiled program, as XLA prints it."""
+        return self._repeat.as_text() or ""
+
     def run(self, count: int) -> None:
         """Does so many steps from the start, and waits for them."""
         jax.block_until_ready(self._repeat(self._state, self._rows, jnp.int32(count)))
