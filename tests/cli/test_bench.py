@@ -54,7 +54,8 @@ def test_a_model_of_ones_own_is_timed_beside_others(tmp_path):
         assert line["trace"].endswith("perfetto_trace.json.gz")
         assert list(line["profile"]) == list(KINDS)
         assert sum(line["profile"].values()) == pytest.approx(1.0)
-        assert all(0 < part < 1 for part in line["profile"].values())
+        assert min(line["profile"].values()) >= 0  # what is this small has no products
+        assert line["profile"]["elementwise"] > 0
 
 
 @pytest.mark.parametrize("size", ["5,6", "a,b,c", "0,1,1", "1,2,3,4"])

@@ -9,7 +9,7 @@ from nnarena.suite import programs, provenance, runner
 from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import Job, make_jobs
 from nnarena.suite.programs import Programs, TooLarge
-from nnarena.training.descent import DescentProgram
+from nnarena.training.descent_program import DescentProgram
 
 
 @pytest.fixture(scope="module")

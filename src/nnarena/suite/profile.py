@@ -14,7 +14,6 @@ parts of a traced step are not exactly those of one that is not.
 import gzip
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -56,7 +55,7 @@ def shares(program: str, file: Path) -> dict[Kind, float]:
 
     `program` is the text of the compiled program, `file` a trace of it.
     """
-    kinds, spent = operation_kinds(program), Counter[Kind]()
+    kinds, spent = operation_kinds(program), dict.fromkeys(KINDS, 0.0)
     for name, microseconds in own_times(_events(file)):
         if "wait for completion" not in name:
             spent[kinds.get(name, "between")] += microseconds

@@ -1,4 +1,4 @@
-"""The mathematics of a run by gradient descent, and its compiled form."""
+"""The mathematics of a run by gradient descent, of one seed at one rate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,18 +12,11 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
-from ..tasks.base import AbstractTask, Rows, Splits
-from .base import AbstractProgram, Build, Metrics, program_bytes, with_weights
+from ..tasks.base import AbstractTask, Rows
+from .base import Build, Metrics, with_weights
 from .batches import Order
 from .flops import Work, work
 from .objective import Tally, evaluate, tally_batch
-
-
-ONE_THREAD: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
-"""For all programs: products that threads share have other last bits on a CPU."""
-
-RUN_ONCE = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
-"""For programs that run once: compiling them well would cost more than they do."""
 
 
 class Progress(eqx.Module):
@@ -234,83 +227,6 @@ class Descent:
             shapes.params, shapes.optimizer, shapes, rows
         )
         return work(step)
-
-
-class DescentProgram(AbstractProgram):
-    """The three compiled parts of a run: start, check, test.
-
-    `begin` starts anew from given weights, at another rate. With `side_by_side` the
-    rates on trial are an axis of every array of the state, after that of the seeds;
-    what is tested has no such axis.
-    """
-
-    def __init__(
-        self,
-        descent: Descent,
-        splits: Splits,
-        seeds: int | None,
-        *,
-        side_by_side: bool = False,
-    ):
-        def batched(function, axes):
-            return function if seeds is None else jax.vmap(function, in_axes=axes)
-
-        def tried(function, axes):
-            return jax.vmap(function, in_axes=axes) if side_by_side else function
-
-        self.descent = descent
-        self.splits = _drawn(descent.task, jax.tree.map(jnp.asarray, splits))
-        self.checks = -(-descent.steps // descent.steps_per_check)
-        shape = () if seeds is None else (seeds,)
-        keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
-        count = jax.ShapeDtypeStruct((), jnp.int32)
-        rows = self.splits.train, self.splits.validation
-        first = descent.start_all if side_by_side else descent.start
-        start = jax.jit(batched(first, 0))
-        begin = jax.jit(batched(descent.begin, (0, 0, 0)), compiler_options=ONE_THREAD)
-        one = tried(descent.check, (0, None, None, None, None, None))
-        check = jax.jit(batched(one, (0, None, None, None, None, 0)))
-        test = jax.jit(batched(descent.evaluate, (0, 0, None)))
-        state = jax.eval_shape(start, keys)
-        alone = jax.eval_shape(batched(descent.start, 0), keys)
-        self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
-        self.begin = begin  # compiled only where several rates are tried
-        checked = check.lower(state, count, count, *rows, keys)
-        _, self.figures = checked.out_info  # the shapes and types of a check's metrics
-        self._check = checked.compile(compiler_options=ONE_THREAD)
-        tested = test.lower(alone.best_params, alone.constants, self.splits.test)
-        self._test = tested.compile(compiler_options=ONE_THREAD)
-        self.bytes = program_bytes(self._check)
-        self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
-
-    def start(self, init_key):
-        return self._start(init_key)
-
-    def advance(self, state, data_key):
-        first = count_of(state.step)
-        count = min(self.descent.steps_per_check, self.descent.steps - first)
-        return self._check(
-            state,
-            jnp.int32(first),
-            jnp.int32(count),
-            self.splits.train,
-            self.splits.validation,
-            data_key,
-        )
-
-    def test(self, state):
-        return self._test(state.best_params, state.constants, self.splits.test)
-
-    def best(self, state):
-        return eqx.combine(state.best_params, state.constants)
-
-
-def _drawn(task: AbstractTask, splits: Splits) -> Splits:
-    """Returns the splits with held-out rows of a synthetic task turned to examples."""
-    if splits.train is not None:
-        return splits
-    draw = jax.jit(jax.vmap(task.example), compiler_options=RUN_ONCE)
-    return Splits(None, draw(splits.validation), draw(splits.test))
 
 
 def choose(condition: Bool[Array, "*seeds"], yes: PyTree, no: PyTree) -> PyTree:

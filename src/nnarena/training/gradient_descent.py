@@ -12,7 +12,8 @@ from jaxtyping import Array, Int
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, AbstractTrainer, Build
-from .descent import Descent, DescentProgram, Plateau
+from .descent import Descent, Plateau
+from .descent_program import DescentProgram
 from .flops import Work
 from .lockstep import LockstepProgram
 from .search import SearchProgram

@@ -16,7 +16,8 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.types import Key, Keys
 from .base import AbstractProgram, Metrics
-from .descent import DescentProgram, Progress, choose, count_of
+from .descent import Progress, choose, count_of
+from .descent_program import DescentProgram
 
 
 class Rehearsal(eqx.Module):

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .base import AbstractProgram
-from .descent import DescentProgram, Progress, choose, count_of
+from .descent import Progress, choose, count_of
+from .descent_program import DescentProgram
 
 
 class Winner(eqx.Module):
