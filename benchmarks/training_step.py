@@ -14,7 +14,7 @@ ours, median and quartiles of pairs:
     one core    both pinned to one core with one thread, the allocator keeping memory
 
 Eight inputs are brought to the layer's width by a linear map first, as contenders are
-entered; with `--raw` (PyTorch's recurrent layers) they go in as they are. Layers that
+entered; with `--raw` (recurrent layers) they go in as they are. Layers that
 PyTorch does not have are cells made fast, or with `--plain` as one reads them; neither
 rescales gradients, and only the plain ones know of elapsed time. Compile time
 is not in any of them; ours is printed beside. With `--baseline` the ratios are held to

@@ -75,10 +75,11 @@ def build(name: str, sizes: Sizes, device: str) -> Peer:
     """Returns a compiled model with its data, on the device."""
     with tf.device(device):
         keras.utils.set_random_seed(0)
+        mapped = [] if sizes.raw else [keras.layers.Dense(sizes.hidden)]
         model = keras.Sequential(
             [
                 keras.Input((sizes.time, FEATURES), batch_size=sizes.batch),
-                keras.layers.Dense(sizes.hidden),
+                *mapped,
                 LAYERS[name.removesuffix(XLA)](sizes.hidden),
                 keras.layers.Dense(OUTPUTS),
             ]

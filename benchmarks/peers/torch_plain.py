@@ -74,8 +74,8 @@ class ODELSTMCell(nn.Module):
         self, x: Tensor, state: tuple[Tensor, Tensor], dt: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Returns the next state."""
-        h, c = self.lstm(x, state)
-        return self.flow(h, h, dt), c
+        out, c = self.lstm(x, state)
+        return self.flow(out, state[0], dt), c
 
     def output(self, state: tuple[Tensor, Tensor]) -> Tensor:
         """Returns what a state says."""
