@@ -3,7 +3,7 @@
     benchmarks/by_hand.py [NAME ...] [--size T,BATCH,HIDDEN] [--rounds N]
         [--limit RATIO]
 
-By hand: plain JAX with a batch axis written out, weights in a dictionary, one
+By hand: plain JAX with a batch axis written out, weights in a dictionary, at most one
 `lax.scan`, one jitted update, no arena and no Equinox. Forward, backward, clipping and
 AdamW in both, one core, in turns in one process. Prints the time of ours over theirs,
 median and quartiles of pairs; with `--limit` a median above it exits with 1.
@@ -20,6 +20,7 @@ if "MALLOC_ARENA_MAX" not in os.environ:  # to be born as a suite's worker is
     os.execve(sys.executable, [sys.executable, *sys.argv], birth_environment())
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -93,67 +94,151 @@ def ct_gru(w: Weights, state, x):
     return state, jnp.sum(state, axis=1)
 
 
-def shapes(name: str, n: int) -> tuple[Step, dict[str, tuple[int, ...]], list]:
-    """Returns a step, the shapes of its weights and those of its state."""
-    table: dict[str, Any] = {
-        "elman": (elman, {"W": (n, n), "U": (n, n), "b": (n,)}, [(n,)]),
-        "lstm": (
-            lstm,
-            {"W": (n, 4 * n), "U": (n, 4 * n), "b": (4 * n,)},
-            [(n,), (n,)],
-        ),
-        "gru": (
-            gru,
-            {"W": (n, 3 * n), "U": (n, 3 * n), "b": (3 * n,), "c": (3 * n,)},
-            [(n,)],
-        ),
-        "ct_rnn": (ct_rnn, {"W": (n, n), "U": (n, n), "b": (n,), "s": (n,)}, [(n,)]),
-        "ode_lstm": (
-            ode_lstm,
-            {
-                **{"W": (n, 4 * n), "U": (n, 4 * n), "b": (4 * n,), "V": (n, n)},
-                **{"d": (n,), "R": (n, n), "s": (n,)},
-            },
-            [(n,), (n,)],
-        ),
-        "ct_gru": (
-            ct_gru,
-            {"W": (2 * n, 16 * n), "b": (16 * n,), "Q": (2 * n, n), "c": (n,)},
-            [(8, n)],
-        ),
+def cfc(w: Weights, h, x):
+    """A backbone of one layer, four heads in one matrix, and the gate of the time."""
+    z = jnp.concatenate([x, h], axis=1) @ w["W"] + w["b"]
+    heads = 1.7159 * jnp.tanh(0.666 * z) @ w["V"] + w["c"]
+    f, g, slope, shift = jnp.split(heads, 4, axis=1)
+    f, g = jnp.tanh(f), jnp.tanh(g)
+    h = f + jax.nn.sigmoid(slope + shift) * (g - f)
+    return h, h
+
+
+def exp_unitary(w: Weights, h, x):
+    """modReLU(h W + x V) in real numbers."""
+    z = h @ w["M"] + x @ w["V"]
+    re, im = jnp.split(z, 2, axis=1)
+    modulus = jnp.sqrt(re**2 + im**2 + 1e-5)
+    kept = jax.nn.relu(modulus + w["b"]) / modulus
+    h = jnp.concatenate([kept * re, kept * im], axis=1)
+    return h, h
+
+
+def with_exponential(w: Weights) -> Weights:
+    """Adds the unitary matrix of a sequence, as a real one of twice the size."""
+    lower, upper = jnp.tril(w["A"], -1), jnp.triu(w["A"])
+    turn = jax.scipy.linalg.expm(lower - lower.T + 1j * (upper + upper.T))
+    top = jnp.concatenate([turn.real, turn.imag], axis=1)
+    bottom = jnp.concatenate([-turn.imag, turn.real], axis=1)
+    return {**w, "M": jnp.concatenate([top, bottom])}
+
+
+def transformer(w: Weights, xs):
+    """Two blocks of an encoder behind sinusoidal positions; returns its last vector."""
+    batch, time, n = xs.shape
+    phases = np.arange(time)[:, None] * 10_000.0 ** (-np.arange(0, n, 2) / n)
+    waves = np.stack([np.sin(phases), np.cos(phases)], axis=2).reshape(time, n)
+    h = xs + jnp.asarray(waves, xs.dtype)
+    for block in range(2):
+        own = {key[1:]: w[key] for key in w if key.startswith(str(block))}
+        seen = norm(h, own["gain"], own["shift"]) @ own["qkv"] + own["qkv_bias"]
+        q, k, v = jnp.moveaxis(seen.reshape(batch, time, 3, 2, n // 2), 2, 0)
+        scores = jnp.einsum("bthc,bshc->bhts", q, k) / np.sqrt(n // 2)
+        mixed = jnp.einsum("bhts,bshc->bthc", jax.nn.softmax(scores), v)
+        h = h + mixed.reshape(batch, time, n) @ own["out"] + own["out_bias"]
+        inner = norm(h, own["gain2"], own["shift2"]) @ own["up"] + own["up_bias"]
+        h = h + jax.nn.gelu(inner) @ own["down"] + own["down_bias"]
+    return norm(h, w["gain"], w["shift"])[:, -1]
+
+
+def norm(x, gain, shift):
+    """Layer normalization."""
+    centred = x - jnp.mean(x, axis=-1, keepdims=True)
+    scale = jax.lax.rsqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + 1e-5)
+    return centred * scale * gain + shift
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What stands between a linear map and a head: its weights, its last output."""
+
+    shapes: dict[str, tuple[int, ...]]
+    last: Callable[[Weights, Any], Any]
+    outputs: int
+
+
+def loop(
+    step: Step,
+    shapes: dict[str, tuple[int, ...]],
+    *state: tuple[int, ...],
+    prepare: Callable[[Weights], Weights] = lambda w: w,
+) -> Plain:
+    """Returns what a step becomes from the first to the last observation."""
+
+    def last(w: Weights, xs):
+        start = tuple(jnp.zeros((len(xs), *part)) for part in state)
+        ready = prepare(w)
+        begin = start[0] if len(start) == 1 else start
+        over_time = jnp.swapaxes(xs, 0, 1)
+        return jax.lax.scan(lambda h, x: step(ready, h, x), begin, over_time)[1][-1]
+
+    return Plain(shapes, last, state[0][-1])
+
+
+def encoder(n: int) -> Plain:
+    """Returns the transformer of a width."""
+    block = {
+        **{"gain": (n,), "shift": (n,), "qkv": (n, 3 * n), "qkv_bias": (3 * n,)},
+        **{"out": (n, n), "out_bias": (n,), "gain2": (n,), "shift2": (n,)},
+        **{"up": (n, 4 * n), "up_bias": (4 * n,), "down": (4 * n, n)},
+        "down_bias": (n,),
     }
-    return table[name]
+    blocks = {f"{i}{key}": shape for i in range(2) for key, shape in block.items()}
+    return Plain({**blocks, "gain": (n,), "shift": (n,)}, transformer, n)
 
 
-NAMES = ["elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm"]
+def plain(name: str, n: int) -> Plain:
+    """Returns the equations of a contender of n units by hand."""
+    gates = {"W": (n, 4 * n), "U": (n, 4 * n), "b": (4 * n,)}
+    square = {"W": (n, n), "U": (n, n), "b": (n,)}
+    reset = {"W": (n, 3 * n), "U": (n, 3 * n), "b": (3 * n,), "c": (3 * n,)}
+    flow = {"V": (n, n), "d": (n,), "R": (n, n), "s": (n,)}
+    traces = {"W": (2 * n, 16 * n), "b": (16 * n,), "Q": (2 * n, n), "c": (n,)}
+    heads = {"W": (2 * n, n), "b": (n,), "V": (n, 4 * n), "c": (4 * n,)}
+    turned = {"A": (n, n), "V": (n, 2 * n), "b": (n,)}
+    made: dict[str, Callable[[], Plain]] = {
+        "elman": lambda: loop(elman, square, (n,)),
+        "lstm": lambda: loop(lstm, gates, (n,), (n,)),
+        "gru": lambda: loop(gru, reset, (n,)),
+        "ct_rnn": lambda: loop(ct_rnn, {**square, "s": (n,)}, (n,)),
+        "ct_gru": lambda: loop(ct_gru, traces, (8, n)),
+        "ode_lstm": lambda: loop(ode_lstm, {**gates, **flow}, (n,), (n,)),
+        "cfc": lambda: loop(cfc, heads, (n,)),
+        "exp_unitary": lambda: loop(
+            exp_unitary, turned, (2 * n,), prepare=with_exponential
+        ),
+        "transformer": lambda: encoder(n),
+    }
+    return made[name]()
+
+
+NAMES = [
+    *("elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "cfc"),
+    *("exp_unitary", "transformer"),
+]
 
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     """Returns what takes so many steps, and the number of weights."""
-    step, own, state = shapes(name, size.hidden)
+    layer = plain(name, size.hidden)
     frame = {
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
-        **{"head": (size.hidden, FEATURES), "head_bias": (FEATURES,)},
+        **{"head": (layer.outputs, FEATURES), "head_bias": (FEATURES,)},
     }
-    keys = iter(jax.random.split(jax.random.key(0), 32))
+    keys = iter(jax.random.split(jax.random.key(0), 64))
     weights = {
         key: jax.random.normal(next(keys), shape) * 0.5 / np.sqrt(size.hidden)
-        for key, shape in {**own, **frame}.items()
+        for key, shape in {**layer.shapes, **frame}.items()
     }
     xs = jax.random.normal(next(keys), (size.batch, size.length, FEATURES))
     targets = jax.random.normal(next(keys), (size.batch, FEATURES))
-    start = [jnp.zeros((size.batch, *part)) for part in state]
     adam = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(3e-3, weight_decay=0.01)
     )
 
     def loss(w):
-        embedded = xs @ w["embed"] + w["embed_bias"]
-        begin = start[0] if len(start) == 1 else tuple(start)
-        _, hs = jax.lax.scan(
-            lambda h, x: step(w, h, x), begin, jnp.swapaxes(embedded, 0, 1)
-        )
-        return jnp.mean((hs[-1] @ w["head"] + w["head_bias"] - targets) ** 2)
+        last = layer.last(w, xs @ w["embed"] + w["embed_bias"])
+        return jnp.mean((last @ w["head"] + w["head_bias"] - targets) ** 2)
 
     @jax.jit
     def repeat(w, moments, count):
@@ -181,7 +266,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=float("inf"))
     given = parser.parse_args()
     size = Size(*map(int, given.size.split(",")))
-    print(f"contender   ours ms   by hand ms   ours / by hand   {size}")
+    print(f"contender     ours ms   by hand ms   ours / by hand   {size}")
     slow = False
     for name in given.names or NAMES:
         ours = TrainingStep(Contender(name), size)
@@ -201,7 +286,7 @@ def main() -> None:
         above = bool(middle > given.limit)
         slow |= above
         print(
-            f"{name:10s} {own:8.1f} {other:12.1f}   {middle:.2f} "
+            f"{name:12s} {own:8.1f} {other:12.1f}   {middle:.2f} "
             f"[{low:.2f}, {high:.2f}]{' above the limit' if above else ''}",
             flush=True,
         )
