@@ -1,8 +1,7 @@
 """A hostile world: no silent broadcasting, no silent promotion of types.
 
 Quick tests run small programs once, so that compiling is what they cost: their code is
-generated without optimization, in half the time, and kept for all processes of this and
-of the next call. Slow ones train, and are optimized.
+generated without optimization, in half the time. Slow ones train, and are optimized.
 """
 
 import os
@@ -23,10 +22,6 @@ def pytest_configure(config):
     """Sets the flags before anything is computed; in the workers of xdist too."""
     if config.option.markexpr.startswith("not slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK)
-    if hasattr(config, "cache"):
-        kept = config.cache.mkdir("xla")
-        jax.config.update("jax_compilation_cache_dir", str(kept))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @pytest.fixture(scope="session")
