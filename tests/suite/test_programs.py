@@ -69,7 +69,8 @@ def test_seeds_are_halved_until_their_program_fits(
     monkeypatch.setattr(provenance, "device_bytes", lambda: sizes[3] - 1)
     executor = InProcess(tmp_path, axes=True)
     assert outcomes(executor, jobs) == ["done"] * 5
-    assert [seeds for seeds, _ in compiled] == [5, 3, 2, 1, 2]  # 5 = 3 + 2, 3 = 2 + 1
+    # 5 = 3 + 2, 3 = 2 + 1
+    assert compiled == [(seeds, True) for seeds in (5, 3, 2, 1, 2)]
     asked = [record.cost.program_bytes for record in executor.runner.store]
     assert set(asked) == {sizes[1], sizes[2]}
 

@@ -95,7 +95,7 @@ def _kind(operations: set[str]) -> Kind:
 
 def own_times(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
     """Yields the name of each event with its microseconds, less those within it."""
-    for _, thread in _by_thread(events):
+    for thread in _by_thread(events):
         open_: list[list] = []  # name, end, own time
         for event in sorted(thread, key=lambda e: (e["ts"], -e["dur"])):
             while open_ and open_[-1][1] <= event["ts"]:
@@ -110,8 +110,8 @@ def own_times(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]
 
 def _by_thread(
     events: Sequence[Mapping[str, Any]],
-) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
-    """Yields the events of XLA's own threads, where a program's operations run."""
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Yields the events of each thread of XLA, where a program's operations run."""
     ours = {
         event["tid"]
         for event in events
@@ -119,7 +119,7 @@ def _by_thread(
         and event["args"]["name"].startswith("tf_XLA")
     }
     for tid in sorted(ours):
-        yield tid, [e for e in events if e.get("ph") == "X" and e["tid"] == tid]
+        yield [e for e in events if e.get("ph") == "X" and e["tid"] == tid]
 
 
 def _events(file: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@
     rate 2     ●───●───●── ... ──●   and so on
 
 A run says the same, in the same order, as when its rates are tried in turn (`search`),
-so that a record does not show which device made it. The way for an accelerator.
+but for the last bits of products of another shape. The way for an accelerator.
 """
 
 import equinox as eqx
@@ -23,15 +23,13 @@ from .descent_program import DescentProgram
 class Rehearsal(eqx.Module):
     """The state between two checks: that of every rate, and what is yet to be told.
 
-    `curves` hold the figures of all checks so far, at `[..., rate, check]`; `computed`
-    of a rate's checks have been done, and `told` of all checks have been told of: of
-    every seed as many.
+    `curves` hold the figures of all checks so far, at `[..., rate, check]`; `told` of
+    all checks have been told of, of every seed as many.
     """
 
     progress: Progress
     initial: PyTree
     curves: dict[str, Array]
-    computed: Int[Array, "*seeds"]
     told: Int[Array, "*seeds"]
 
 
@@ -62,7 +60,7 @@ class LockstepProgram(AbstractProgram):
         }
         none = jnp.zeros(progress.step.shape[:-1], int)
         initial = jax.tree.map(lambda leaf: of_trial(leaf, none), progress.params)
-        return Rehearsal(progress, initial, curves, none, none)
+        return Rehearsal(progress, initial, curves, none)
 
     def advance(self, state, data_key):
         if not bool(jnp.all(state.progress.stopped)):
@@ -72,17 +70,20 @@ class LockstepProgram(AbstractProgram):
 
     def _train(self, state: Rehearsal, data_key: Key | Keys) -> Rehearsal:
         progress, metrics = self.program.advance(state.progress, data_key)
-        at = count_of(state.computed)
+        at = self._computed(state)
         curves = {
             name: curve.at[..., at].set(metrics[name])
             for name, curve in state.curves.items()
         }
-        computed = state.computed + 1
-        return Rehearsal(progress, state.initial, curves, computed, state.told)
+        return Rehearsal(progress, state.initial, curves, state.told)
+
+    def _computed(self, state: Rehearsal) -> int:
+        """Returns how many checks the rate has behind it that went furthest."""
+        return -(-count_of(state.progress.step) // self.program.descent.steps_per_check)
 
     def _figures(self, state: Rehearsal) -> Metrics:
         """Returns the figures of the check that is told of last."""
-        told, computed = count_of(state.told), count_of(state.computed)
+        told, computed = count_of(state.told), self._computed(state)
         trial, check = divmod(told - 1, computed)
         over = check + 1 == computed and bool(jnp.all(state.progress.stopped))
         last = over and trial + 1 == self.trials_at_once
