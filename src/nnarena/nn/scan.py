@@ -6,8 +6,8 @@ that depends on parameters alone resolved before the loop, and two things that a
 need not know of:
 
 - What the gradient finds again is what was dear to compute, matrix products and
-  functions such as tanh; sums and products are formed again from those. Autodiff by
-  itself keeps every factor of every product.
+  functions such as tanh; sums, products and quotients are formed again from those.
+  Autodiff by itself keeps every factor of every product.
 - Weights that are vectors are copied for each example of a batch. Their gradients then
   grow by sums of whole arrays, where a shared vector's is summed over the batch at
   every step, number by number.
@@ -37,10 +37,14 @@ DEAR = frozenset(
     {
         *("dot_general", "custom_jvp_call"),
         *("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "erf"),
-        *("sin", "cos", "tan", "pow", "integer_pow", "sqrt", "rsqrt", "cbrt", "div"),
+        *("sin", "cos", "tan", "pow"),
     }
 )
 """Operations whose results are kept: each costs more than reading it again."""
+
+WIDE = 16_384
+"""Numbers of a batch beyond which an exponential costs less than reading it again: such
+an array and its factors fill a core's first cache."""
 
 
 def scan(
@@ -110,7 +114,9 @@ def own_vectors(cell: Any, example: Float[Array, ""]) -> Any:
     return jax.tree.map(copied, cell)
 
 
-def _dear(primitive: Any, *_: Any, **__: Any) -> bool:
+def _dear(primitive: Any, *arguments: Any, **_: Any) -> bool:
+    if primitive.name in ("exp", "exp2"):
+        return math.prod(arguments[0].shape) <= WIDE
     return primitive.name in DEAR
 
 

@@ -17,7 +17,9 @@ from ..core.types import Example, Features, Signature, Values
 from ..models.contender import Contender, count_parameters
 from ..tasks.base import AbstractTask, SyntheticSplits
 from ..training.base import program_bytes
+from ..training.compiling import sum_options
 from ..training.descent import Descent
+from ..training.flops import work
 from ..training.gradient_descent import GradientDescent
 
 
@@ -89,11 +91,12 @@ class TrainingStep:
         self.parameters = count_parameters(self._state.params)
         repeat = jax.jit(partial(_repeat, descent))
         lowered = repeat.lower(self._state, self._rows, jnp.int32(1))
+        step = descent.trace_step(self._rows)
         begun = time.perf_counter()
-        self._repeat = lowered.compile()
+        self._repeat = lowered.compile(compiler_options=sum_options(step))
         self.compile_seconds = time.perf_counter() - begun
         self.bytes = program_bytes(self._repeat)
-        self.matmul_flops = descent.step_work(self._rows).exact_matmul_flops
+        self.matmul_flops = work(step).exact_matmul_flops
 
     @property
     def program_text(self) -> str:

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.types import Key, Scalar
@@ -215,6 +216,10 @@ class Descent:
 
     def step_work(self, train: Rows | None) -> Work:
         """Returns the work of one update, from its trace; nothing is run."""
+        return work(self.trace_step(train))
+
+    def trace_step(self, train: Rows | None) -> ClosedJaxpr:
+        """Returns the trace of one update."""
         key, zero = jax.random.key(0), jnp.array(0)
         shapes = jax.eval_shape(self.start, key)
 
@@ -223,10 +228,9 @@ class Descent:
             return order.at(zero)
 
         rows = jax.eval_shape(batch, train)
-        step = jax.make_jaxpr(self.update)(
+        return jax.make_jaxpr(self.update)(
             shapes.params, shapes.optimizer, shapes, rows
         )
-        return work(step)
 
 
 def choose(condition: Bool[Array, "*seeds"], yes: PyTree, no: PyTree) -> PyTree:

@@ -6,14 +6,9 @@ import jax.numpy as jnp
 
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, program_bytes
+from .compiling import ONE_THREAD, RUN_ONCE, sum_options
 from .descent import Descent, count_of
-
-
-ONE_THREAD: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
-"""For all programs: products that threads share have other last bits on a CPU."""
-
-RUN_ONCE = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
-"""For programs that run once: compiling them well would cost more than they do."""
+from .flops import work
 
 
 class DescentProgram(AbstractProgram):
@@ -51,17 +46,19 @@ class DescentProgram(AbstractProgram):
         one = tried(descent.check, (0, None, None, None, None, None))
         check = jax.jit(batched(one, (0, None, None, None, None, 0)))
         test = jax.jit(batched(descent.evaluate, (0, 0, None)))
+        step = descent.trace_step(splits.train)
+        options = {**ONE_THREAD, **sum_options(step)}
         state = jax.eval_shape(start, keys)
         alone = jax.eval_shape(batched(descent.start, 0), keys)
         self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
         self.begin = begin  # compiled only where several rates are tried
         checked = check.lower(state, count, count, *rows, keys)
         _, self.figures = checked.out_info  # the shapes and types of a check's metrics
-        self._check = checked.compile(compiler_options=ONE_THREAD)
+        self._check = checked.compile(compiler_options=options)
         tested = test.lower(alone.best_params, alone.constants, self.splits.test)
-        self._test = tested.compile(compiler_options=ONE_THREAD)
+        self._test = tested.compile(compiler_options=options)
         self.bytes = program_bytes(self._check)
-        self.matmul_flops_per_step = descent.step_work(splits.train).exact_matmul_flops
+        self.matmul_flops_per_step = work(step).exact_matmul_flops
 
     def start(self, init_key):
         return self._start(init_key)

@@ -35,10 +35,10 @@ class Work(NamedTuple):
 
 def work(jaxpr: ClosedJaxpr | Jaxpr) -> Work:
     """Returns the work of a traced program."""
-    flops, exact = _total(jaxpr, _dot_flops)
+    flops, exact = total(jaxpr, _dot_flops)
     return Work(
         matmul_flops=flops,
-        elements=_total(jaxpr, _elements)[0],
+        elements=total(jaxpr, _elements)[0],
         exact=exact,
     )
 
@@ -52,7 +52,7 @@ def matmul_flops(jaxpr: ClosedJaxpr | Jaxpr) -> int | None:
     return work(jaxpr).exact_matmul_flops
 
 
-def _total(jaxpr: ClosedJaxpr | Jaxpr, measure: Measure) -> tuple[int, bool]:
+def total(jaxpr: ClosedJaxpr | Jaxpr, measure: Measure) -> tuple[int, bool]:
     """Returns the sum of a measure over a program, and whether it is exact."""
     inner = jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
     counts = [_count(equation, measure) for equation in inner.eqns]
@@ -63,7 +63,7 @@ def _count(equation: Any, measure: Measure) -> tuple[int, bool]:
     name = equation.primitive.name
     if name == "conv_general_dilated" or "callback" in name:
         return measure(equation), False  # products that are not counted here
-    parts = [_total(sub, measure) for sub in _subprograms(equation)]
+    parts = [total(sub, measure) for sub in _subprograms(equation)]
     if not parts:
         return measure(equation), True
     counts, exact = [count for count, _ in parts], all(exact for _, exact in parts)

@@ -1,0 +1,76 @@
+"""How programs are compiled: what decides their bits, and what their speed."""
+
+import functools
+import math
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr
+
+from .flops import total
+
+
+Options = dict[str, str | bool]
+
+ONE_THREAD: Options = {"xla_cpu_multi_thread_eigen": False}
+"""For all programs: products that threads share have other last bits on a CPU."""
+
+RUN_ONCE: Options = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
+"""For programs that run once: compiling them well would cost more than they do."""
+
+OWN_SUMS: Options = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
+}
+"""Sums by XLA's own loops instead of YNNPACK's, to which it leaves them on a CPU.
+
+YNNPACK makes a sum of many numbers in half the time, but sums of few in up to twice
+the time (`benchmarks/sums.py`).
+"""
+
+MANY = 32
+"""Numbers of a sum from which on YNNPACK is faster."""
+
+SUMS = {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod"}
+
+
+def sum_options(step: ClosedJaxpr) -> Options:
+    """Returns who is to sum in a program that consists of such training steps.
+
+    XLA where by far most numbers are added up a few at a time: what it loses with the
+    others, a softmax's above all, is more than it gains. Only the step's trace is
+    asked, so that every worker compiles the same program.
+    """
+    few, _ = total(step, _added_up_by_few)
+    many, _ = total(step, _added_up_by_many)
+    return OWN_SUMS if few > 4 * many and _known() else {}
+
+
+def _added_up_by_few(equation: Any) -> int:
+    return _added_up(equation) if _depth(equation) < MANY else 0
+
+
+def _added_up_by_many(equation: Any) -> int:
+    return _added_up(equation) if _depth(equation) >= MANY else 0
+
+
+def _added_up(equation: Any) -> int:
+    """Returns how many numbers a sum has in all; 0 for any other operation."""
+    if equation.primitive.name not in SUMS:
+        return 0
+    return math.prod(equation.invars[0].aval.shape)
+
+
+def _depth(equation: Any) -> int:
+    """Returns how many numbers make one result of a sum."""
+    results = max(1, math.prod(equation.outvars[0].aval.shape))
+    return _added_up(equation) // results
+
+
+@functools.cache
+def _known() -> bool:
+    """Returns whether this version of XLA has the option, which is an experiment's."""
+    try:
+        jax.jit(lambda: 0.0).lower().compile(compiler_options=OWN_SUMS)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
