@@ -30,17 +30,15 @@ def test_no_sum_changes_nothing():
     assert options(jnp.tanh, (5, 8)) == {}
 
 
-def test_a_loops_sums_count_as_often_as_it_runs():
+@pytest.mark.parametrize(("turns", "expected"), [(1, {}), (9, OWN_SUMS)])
+def test_a_loops_sums_count_as_often_as_it_runs(turns, expected):
     def few_in_a_loop(x, y):
         def step(x, _):
             return x + jnp.sum(x, axis=0, keepdims=True), None
 
         return jax.lax.scan(step, x, length=turns)[0], jnp.sum(y)
 
-    turns = 1
-    assert options(few_in_a_loop, (8, 4), (64,)) == {}
-    turns = 9
-    assert options(few_in_a_loop, (8, 4), (64,)) == OWN_SUMS
+    assert options(few_in_a_loop, (8, 4), (64,)) == expected
 
 
 @pytest.mark.parametrize(
