@@ -26,6 +26,7 @@ from nnarena.models import sequence
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
 from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
+from nnarena.suite.worker import pin_to_core
 
 
 CONTENDERS = ["lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "exp_unitary", "dnc"]
@@ -54,6 +55,7 @@ def ways(name: str, size: Size) -> dict[str, TrainingStep]:
 
 def main(words: list[str]) -> None:
     """Prints a line per contender and way."""
+    pin_to_core(0)  # or threads that wait for work would be counted as work
     numbers = [int(word) for word in words if word.isdigit()] or [200, 32, 64]
     names = [word for word in words if not word.isdigit()] or CONTENDERS
     size = Size(*numbers)
