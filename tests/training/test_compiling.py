@@ -30,6 +30,14 @@ def test_no_sum_changes_nothing():
     assert options(jnp.tanh, (5, 8)) == {}
 
 
+def test_an_operation_without_results_is_no_sum():
+    def telling(x):
+        jax.debug.callback(lambda _: None, x)
+        return jnp.sum(x, axis=1)
+
+    assert options(telling, (5, 8, 8)) == OWN_SUMS
+
+
 @pytest.mark.parametrize(("turns", "expected"), [(1, {}), (9, OWN_SUMS)])
 def test_a_loops_sums_count_as_often_as_it_runs(turns, expected):
     def few_in_a_loop(x, y):

@@ -46,24 +46,21 @@ def sum_options(step: ClosedJaxpr) -> Options:
 
 
 def _added_up_by_few(equation: Any) -> int:
-    return _added_up(equation) if _depth(equation) < MANY else 0
+    numbers, sums = _sizes(equation)
+    return numbers if numbers < MANY * sums else 0
 
 
 def _added_up_by_many(equation: Any) -> int:
-    return _added_up(equation) if _depth(equation) >= MANY else 0
+    numbers, sums = _sizes(equation)
+    return numbers if numbers >= MANY * sums else 0
 
 
-def _added_up(equation: Any) -> int:
-    """Returns how many numbers a sum has in all; 0 for any other operation."""
+def _sizes(equation: Any) -> tuple[int, int]:
+    """Returns how many numbers are added up to how many sums; no other operation is."""
     if equation.primitive.name not in SUMS:
-        return 0
-    return math.prod(equation.invars[0].aval.shape)
-
-
-def _depth(equation: Any) -> int:
-    """Returns how many numbers make one result of a sum."""
-    results = max(1, math.prod(equation.outvars[0].aval.shape))
-    return _added_up(equation) // results
+        return 0, 0
+    (numbers, *_), (sums,) = equation.invars, equation.outvars
+    return math.prod(numbers.aval.shape), math.prod(sums.aval.shape)
 
 
 @functools.cache
