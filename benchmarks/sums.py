@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnarena.suite.worker import pin_to_core
 from nnarena.training.compiling import ONE_THREAD, OWN_SUMS
 
 
@@ -74,6 +75,8 @@ def summed(*factors: jax.Array) -> jax.Array:
 
 
 def main() -> None:
+    """Prints a line per kind of sum and shape."""
+    pin_to_core(0)
     cases: list[tuple[str, Callable, list[tuple[int, ...]]]] = []
     for shape in COLUMNS + ROWS:
         kind = "columns" if shape in COLUMNS else "rows"

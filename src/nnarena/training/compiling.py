@@ -23,12 +23,12 @@ OWN_SUMS: Options = {
 }
 """Sums by XLA's own loops instead of YNNPACK's, to which it leaves them on a CPU.
 
-YNNPACK makes a sum of many numbers in half the time, but sums of few in up to twice
-the time (`benchmarks/sums.py`).
+YNNPACK sums long rows in about half the time, but takes up to twice as long or more
+for sums of few numbers (`benchmarks/sums.py`).
 """
 
 MANY = 32
-"""Numbers of a sum from which on YNNPACK is faster."""
+"""Numbers of a row from which on YNNPACK is faster; a column needs about a hundred."""
 
 SUMS = {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod"}
 
