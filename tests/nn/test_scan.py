@@ -23,6 +23,16 @@ def cell(name, hidden=6):
     return model.layers[0].cell  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def in_double(tree):
+    """Returns the tree with real numbers of 64 bits, where rounding hides nothing."""
+
+    def double(leaf):
+        real = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf.astype(float if real else complex)
+
+    return jax.tree.map(lambda a: double(a) if eqx.is_inexact_array(a) else a, tree)
+
+
 def data(batch, time, features):
     keys = jax.random.split(jax.random.key(1))
     xs = jax.random.normal(keys[0], (batch, time, features))
@@ -53,18 +63,18 @@ def outputs_and_gradient(loop, cell, xs, dts):
 @pytest.mark.parametrize("name", ["lstm", "ct_rnn", "exp_unitary", "ncp", "dnc"])
 @pytest.mark.parametrize("time", [1, 23])
 def test_every_way_is_plain_autodiff(name, time):
-    made = cell(name)
-    xs, dts = data(4, time, 6)
-    hs, gradient = outputs_and_gradient(plain, made, xs, dts)
-    for way in WAYS:
-        loop = partial(scan, checkpoint=way)
-        found, other = outputs_and_gradient(loop, made, xs, dts)
-        np.testing.assert_allclose(found, hs, atol=1e-6)
-        for one, two in zip(
-            jax.tree.leaves(gradient), jax.tree.leaves(other), strict=True
-        ):
-            scale = 1e-6 + float(jnp.max(jnp.abs(one)))
-            np.testing.assert_allclose(two / scale, one / scale, atol=2e-5)
+    with jax.enable_x64(True):
+        made, (xs, dts) = in_double((cell(name), data(4, time, 6)))
+        hs, gradient = outputs_and_gradient(plain, made, xs, dts)
+        for way in WAYS:
+            loop = partial(scan, checkpoint=way)
+            found, other = outputs_and_gradient(loop, made, xs, dts)
+            np.testing.assert_allclose(found, hs, atol=1e-14)
+            for one, two in zip(
+                jax.tree.leaves(gradient), jax.tree.leaves(other), strict=True
+            ):
+                scale = 1e-12 + np.max(np.abs(one))
+                np.testing.assert_allclose(two / scale, one / scale, atol=1e-13)
 
 
 def program_size(loop, cell, time) -> int:
