@@ -1,5 +1,7 @@
-"""Synapses on the edges of the wiring, against one-hot products and masked matrices.
+"""Synapses on the edges of the wiring, against copies per example and dense matrices.
 
+The edges' vectors are shared by all examples of a batch; "copied" has them once per
+example, "one-hot" fetches and delivers by products, "masked" computes every pair.
 Forward and backward of a batch, one thread, forms in turn; prints the ratio of medians
 (theirs over ours) and the quartiles of the ratios of pairs.
 """
@@ -27,6 +29,26 @@ from nnarena.nn.scan import scan
 
 WIDTHS = [6, 18, 47]
 BATCH, LENGTH, ROUNDS = 32, 10, 7
+FORMS = "copied", "one-hot", "masked"
+
+
+class Copied(eqx.Module):
+    """Hides that the synapses are shared, so that the scan copies their vectors."""
+
+    weight: Any
+    slope: Any
+    center: Any
+    reversal: Any
+    synapses: Any
+
+    def __call__(self, potentials):
+        places = "weight", "slope", "center", "reversal"
+        own = [getattr(self, place) for place in places]
+
+        def found(shared):
+            return [getattr(shared, place) for place in places]
+
+        return eqx.tree_at(found, self.synapses, own)(potentials)
 
 
 class OneHot(eqx.Module):
@@ -67,6 +89,8 @@ class As(AbstractParametrization):
         """Returns the form asked for."""
         own = self.synapses
         weight = own.weight.value()
+        if self.form == "copied":
+            return Copied(weight, own.slope, own.center, own.reversal, own)
         if self.form == "masked":
             shape = self.sources, own.targets
             numbers = weight, own.slope, own.center, own.reversal
@@ -106,7 +130,7 @@ def main() -> None:
         parts = cell.circuit.sensory, cell.circuit.recurrent
         xs = jax.random.normal(jax.random.key(1), (BATCH, LENGTH, width))
         forms = {"edges": compiled(cell, xs, jnp.ones((BATCH, LENGTH)))}
-        for form in ("one-hot", "masked"):
+        for form in FORMS:
             sizes = zip(parts, (width, cell.neurons), strict=True)
             other = eqx.tree_at(
                 lambda c: (c.circuit.sensory, c.circuit.recurrent),
@@ -127,7 +151,7 @@ def main() -> None:
                 strict=True,
             )
         }
-        for form in ("one-hot", "masked"):
+        for form in FORMS:
             ours, theirs = (1e3 * np.median(times[f]) for f in ("edges", form))
             low, high = np.quantile(times[form] / times["edges"], [0.25, 0.75])
             synapses = sum(len(part.source) for part in parts)

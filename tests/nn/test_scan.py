@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -106,6 +107,20 @@ def test_copies_of_vectors_are_the_vectors():
         own = own_vectors(made, jnp.array(number))
         for one, two in zip(jax.tree.leaves(made), jax.tree.leaves(own), strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+def test_synapses_are_shared_by_all_examples_of_a_batch():
+    """Their vectors get no axis of examples; those of the neurons themselves do."""
+    made = resolve(cell("ncp"))
+    numbers = jnp.ones(5)
+    own: Any = jax.vmap(
+        lambda number: own_vectors(made, number).circuit.leak_potential
+    )(numbers)
+    assert own.shape == (5, *made.circuit.leak_potential.shape)  # pyright: ignore
+    axes = jax.make_jaxpr(
+        jax.vmap(lambda n: own_vectors(made, n).circuit.recurrent.slope, out_axes=None)
+    )(numbers)
+    assert axes.out_avals[0].shape == made.circuit.recurrent.slope.shape
 
 
 def test_an_unknown_way_is_refused():

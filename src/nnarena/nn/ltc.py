@@ -2,12 +2,11 @@
 
 Synapses are computed one by one, on the edges of the wiring: the potential of each
 one's source is fetched by index, what it passes on is added up at its target. Masked
-dense matrices of synapses, as elsewhere, took four to eleven times as long on a CPU,
-products with one-hot matrices 0.8 to 0.9 of the time at 63 neurons and 1.7 times as
-long at 165 (`benchmarks/ltc.py`).
+dense matrices of synapses, as elsewhere, took six to twelve times as long on a CPU,
+products with one-hot matrices 1.2 to 2.7 times (`benchmarks/ltc.py`).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -46,6 +45,8 @@ class Synapses(eqx.Module):
     source: Int[Array, " synapses"]
     target: Int[Array, " synapses"]
     targets: int = eqx.field(static=True)
+    shares_vectors: ClassVar[bool] = True
+    """Read at every unfold, one for all examples: copies took 1.3 times as long."""
 
     def __init__(self, edges: Edges, *, key: Key):
         weight_key, slope_key, center_key = jax.random.split(key, 3)

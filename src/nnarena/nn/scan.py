@@ -10,7 +10,8 @@ need not know of:
   Autodiff by itself keeps every factor of every product.
 - Weights that are vectors are copied for each example of a batch. Their gradients then
   grow by sums of whole arrays, where a shared vector's is summed over the batch at
-  every step, number by number.
+  every step, number by number. A part that fares worse with copies
+  says `shares_vectors`.
 """
 
 import math
@@ -103,7 +104,8 @@ def own_vectors(cell: Any, example: Float[Array, ""]) -> Any:
     """Returns the cell with copies of its vectors that belong to one example.
 
     `example` is any number of the example: where `jax.vmap` gives every example its
-    own, it gives each its own copies too.
+    own, it gives each its own copies too. A part with a true `shares_vectors`
+    keeps its own.
     """
     zero = jnp.minimum(jnp.abs(jax.lax.stop_gradient(example)), 0.0)
 
@@ -111,7 +113,10 @@ def own_vectors(cell: Any, example: Float[Array, ""]) -> Any:
         vector = eqx.is_inexact_array(weight) and weight.ndim == 1
         return weight + zero.astype(weight.dtype) if vector else weight
 
-    return jax.tree.map(copied, cell)
+    def shares(part: Any) -> bool:
+        return getattr(part, "shares_vectors", False)
+
+    return jax.tree.map(copied, cell, is_leaf=shares)
 
 
 def _dear(primitive: Any, *arguments: Any, **_: Any) -> bool:
