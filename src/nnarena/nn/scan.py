@@ -36,12 +36,15 @@ Checkpoint = Literal["none", "step", "chunk"]
 
 DEAR = frozenset(
     {
-        *("dot_general", "custom_jvp_call"),
+        *("dot_general", "custom_jvp_call", "name"),
         *("tanh", "logistic", "exp", "exp2", "expm1", "log", "log1p", "erf"),
         *("sin", "cos", "tan", "pow"),
     }
 )
-"""Operations whose results are kept: each costs more than reading it again."""
+"""Operations whose results are kept: each costs more than reading it again.
+
+"name" is `checkpoint_name`, by which a cell may have kept whatever else it found dear.
+"""
 
 WIDE = 16_384
 """Numbers of a batch beyond which an exponential costs less than reading it again: such
