@@ -7,6 +7,7 @@ Full training steps on one core in turn: plain autodiff, the scan as it is
 to plain autodiff (median and quartiles of pairs) and megabytes of scratch memory.
 """
 
+import argparse
 import os
 import sys
 
@@ -53,8 +54,11 @@ def ways(name: str, size: Size) -> dict[str, TrainingStep]:
     return made
 
 
-def main(words: list[str]) -> None:
+def main() -> None:
     """Prints a line per contender and way."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", metavar="CONTENDER or number")
+    words = parser.parse_args().words
     pin_to_core(0)  # or threads that wait for work would be counted as work
     numbers = [int(word) for word in words if word.isdigit()] or [200, 32, 64]
     names = [word for word in words if not word.isdigit()] or CONTENDERS
@@ -79,4 +83,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
