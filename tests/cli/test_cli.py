@@ -100,6 +100,25 @@ def test_plan_lists_widths_and_time(results):
     assert plan["seconds"] > 0
 
 
+def test_a_name_means_every_entry_of_that_name(tmp_path):
+    """And a plan tells them apart; with numbers of its own, a word means itself."""
+    suite = tmp_path / "two.toml"
+    suite.write_text(
+        'description = "x"\nseeds = 1\nwidth = 4\nmodels = ["gru"]\n'
+        'tasks = [{ name = "memory", fillers = 3 }, { name = "memory", fillers = 5 }]\n'
+        "[trainer]\nsteps = 1\nbatch = 2\n"
+    )
+    words = ["plan", str(suite), "-r", str(tmp_path / "r"), "--json", "--tasks"]
+
+    def tasks(named):
+        answer = run(app, [*words, named])
+        assert answer.exit_code == 0, answer.output
+        return [row["task"] for row in json.loads(answer.stdout)["cells"]]
+
+    assert tasks("memory") == ["memory (fillers=3)", "memory (fillers=5)"]
+    assert tasks("memory(fillers=7)") == ["memory"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -71,7 +71,7 @@ def natural_key(text: str) -> list[tuple[int, float, str]]:
 
 def task_labels(records: Sequence[Record]) -> list[str]:
     """Returns one label per record: its task, with numbers where variants differ."""
-    return _entrant_labels([record.identity.task for record in records])
+    return entrant_labels([record.identity.task for record in records])
 
 
 def contender_labels(records: Sequence[Record]) -> list[str]:
@@ -80,7 +80,7 @@ def contender_labels(records: Sequence[Record]) -> list[str]:
     Every record of one (contender, task) then shares model, width and trainer, and
     only seeds are pooled.
     """
-    models = _entrant_labels([record.identity.model for record in records])
+    models = entrant_labels([record.identity.model for record in records])
     setups = [_setup_traits(record) for record in records]
     cells = _grouped(list(zip(models, task_labels(records), strict=True)), setups)
     names: dict[str, set[str]] = defaultdict(set)
@@ -98,7 +98,8 @@ def _setup_traits(record: Record) -> Traits:
     return {**flatten(trainer.numbers), **named, "width": str(record.identity.width)}
 
 
-def _entrant_labels(entrants: Sequence[Entrant]) -> list[str]:
+def entrant_labels(entrants: Sequence[Entrant]) -> list[str]:
+    """Returns one label per entrant: its name, with numbers where variants differ."""
     traits = [{**flatten(e.numbers), "version": e.version} for e in entrants]
     variants = _grouped([entrant.name for entrant in entrants], traits)
     names = {name: differing(group) for name, group in variants.items()}

@@ -5,6 +5,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from ..analysis.labels import entrant_labels
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
 from ..suite.plan import Job, by_program
@@ -51,20 +52,21 @@ def show_plan(
 def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
     records, data = list(session.store), provenance.data_folder(downloads=False)
     pending = {job.key for job in session.pending}
+    groups = list(by_program(session.jobs))
+    identities = [group[0].identity for group in groups]
+    models = entrant_labels([identity.model for identity in identities])
+    tasks = entrant_labels([identity.task for identity in identities])
     found = []
-    for group in by_program(session.jobs):
+    for group, model, task in zip(groups, models, tasks, strict=True):
         cost = estimate(group[0], records, data)
         left = sum(job.key in pending for job in group)
-        found.append((_cell(group, left, cost), cost))
+        found.append(({"model": model, "task": task, **_cell(group, left, cost)}, cost))
     return found
 
 
 def _cell(group: list[Job], left: int, cost: Estimate) -> dict[str, Any]:
-    identity = group[0].identity
     return {
-        "model": identity.model.name,
-        "task": identity.task.name,
-        "width": identity.width,
+        "width": group[0].identity.width,
         "parameters": group[0].parameters,
         "runs": len(group),
         "done": len(group) - left,

@@ -32,7 +32,7 @@ class Request:
 def resolve(request: Request, results: str) -> Session:
     """Returns the session that a request means.
 
-    A bare name that the suite has keeps the suite's numbers.
+    A bare name that the suite has means every entry of that name, with its numbers.
     """
     shard = parse_shard(request.shard) if request.shard is not None else None
     suite = load_suite(request.suite)
@@ -41,10 +41,10 @@ def resolve(request: Request, results: str) -> Session:
     changes: dict[str, Any] = {}
     if words:
         names = [n for word in words for n in _expand(word)]
-        changes["models"] = [_choice(name, suite.models) for name in names]
+        changes["models"] = [c for n in names for c in _choices(n, suite.models)]
     if request.tasks:
         tasks = split_words(request.tasks)
-        changes["tasks"] = [_choice(word, suite.tasks) for word in tasks]
+        changes["tasks"] = [c for word in tasks for c in _choices(word, suite.tasks)]
     if request.seeds is not None:
         changes["seeds"] = request.seeds
     if request.parameters is not None:
@@ -72,8 +72,7 @@ def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]
     split = split_words(list(words))
     contenders = []
     for name in [name for word in split for name in _expand(word)]:
-        choice = _choice(name, ())
-        numbers = dict(choice) if isinstance(choice, dict) else {"name": choice}
+        numbers = _choice(name)
         try:
             contenders.append(Contender(numbers.pop("name"), numbers))
         except ValueError as error:
@@ -101,12 +100,17 @@ def _expand(word: str) -> list[str]:
     return names
 
 
-def _choice(word: str, known: Sequence[Choice]) -> Any:
-    """Returns what a word chooses: NAME, or NAME(number=value, ...)."""
+def _choices(word: str, known: Sequence[Choice]) -> list[dict[str, Any]]:
+    """Returns what a word chooses: all known ones of its name, or one by itself."""
+    same = [choice.model_dump() for choice in known if choice.name == word]
+    return same or [_choice(word)]
+
+
+def _choice(word: str) -> dict[str, Any]:
+    """Returns what NAME or NAME(number=value, ...) chooses."""
     call = CALL.match(word)
     if call is None:
-        same = [choice for choice in known if choice.name == word]
-        return same[0].model_dump() if same else word
+        return {"name": word}
     name, arguments = call.groups()
     numbers: dict[str, Any] = {"name": name}
     for argument in filter(None, (part.strip() for part in arguments.split(","))):

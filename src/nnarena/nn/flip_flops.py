@@ -19,8 +19,8 @@ CONTROLS = ("synapse", "current")
 """How a pair is driven: by conductances, or by a current."""
 
 kept = partial(checkpoint_name, name="halves")
-"""Has the gradient find what is put together of halves: a memory layer's step takes 0.51
-of what plain autodiff's does, 0.66 without (`benchmarks/scan.py memory_layer`)."""
+"""Has the gradient find what is put together of halves: a memory layer's step takes
+0.51 of what plain autodiff's does, 0.66 without (`benchmarks/scan.py memory_layer`)."""
 
 REVERSAL = {"excitatory": 1.0, "inhibitory": -1.0}
 """The potential that a synapse of a polarity starts to pull to."""
