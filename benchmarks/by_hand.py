@@ -126,9 +126,7 @@ def with_exponential(w: Weights) -> Weights:
 def transformer(w: Weights, xs):
     """Two blocks of an encoder behind sinusoidal positions; returns its last vector."""
     batch, time, n = xs.shape
-    phases = np.arange(time)[:, None] * 10_000.0 ** (-np.arange(0, n, 2) / n)
-    waves = np.stack([np.sin(phases), np.cos(phases)], axis=2).reshape(time, n)
-    h = xs + jnp.asarray(waves, xs.dtype)
+    h = xs + waves(time, n)
     for block in range(2):
         own = {key[1:]: w[key] for key in w if key.startswith(str(block))}
         seen = norm(h, own["gain"], own["shift"]) @ own["qkv"] + own["qkv_bias"]
@@ -139,6 +137,49 @@ def transformer(w: Weights, xs):
         inner = norm(h, own["gain2"], own["shift2"]) @ own["up"] + own["up_bias"]
         h = h + jax.nn.gelu(inner) @ own["down"] + own["down_bias"]
     return norm(h, w["gain"], w["shift"])[:, -1]
+
+
+def waves(time, n):
+    """The sinusoidal code of positions."""
+    phases = np.arange(time)[:, None] * 10_000.0 ** (-np.arange(0, n, 2) / n)
+    both = np.stack([np.sin(phases), np.cos(phases)], axis=2)
+    return jnp.asarray(both.reshape(time, n), jnp.float32)
+
+
+def encoder_decoder(w: Weights, xs):
+    """Two layers each, post-norm, heads as wide as the model, asked by one token."""
+    batch, time, n = xs.shape
+    h = np.sqrt(n) * xs + waves(time, n)
+    for layer in range(2):
+        own = {key[2:]: w[key] for key in w if key.startswith(f"e{layer}")}
+        h = norm(h + look(own, "", h, h), own["gain"], own["shift"])
+        h = feed(own, h)
+    token = jnp.sum(w["start"], axis=0) + w["start_bias"]
+    y = jnp.tile(np.sqrt(n) * token + waves(1, n), (batch, 1, 1))
+    for layer in range(2):
+        own = {key[2:]: w[key] for key in w if key.startswith(f"d{layer}")}
+        y = norm(y + look(own, "", y, y), own["gain"], own["shift"])
+        y = norm(y + look(own, "x", y, h), own["xgain"], own["xshift"])
+        y = feed(own, y)
+    return y[:, 0]
+
+
+def look(w: Weights, part: str, asking, kept):
+    """Attention in two heads."""
+    batch, queries, n = asking.shape
+    q = (asking @ w[part + "q"] + w[part + "q_bias"]).reshape(batch, queries, 2, n)
+    seen = (kept @ w[part + "kv"] + w[part + "kv_bias"]).reshape(batch, -1, 2, 2, n)
+    scores = jnp.einsum("bthc,bshc->bhts", q, seen[:, :, 0]) / np.sqrt(n)
+    mixed = jnp.einsum("bhts,bshc->bthc", jax.nn.softmax(scores), seen[:, :, 1])
+    mixed = mixed.reshape(batch, queries, 2 * n)
+    return mixed @ w[part + "out"] + w[part + "out_bias"]
+
+
+def feed(w: Weights, x):
+    """A feed-forward network, added and normalized."""
+    inner = jax.nn.relu(x @ w["up"] + w["up_bias"])
+    added = x + inner @ w["down"] + w["down_bias"]
+    return norm(added, w["gain2"], w["shift2"])
 
 
 def norm(x, gain, shift):
@@ -187,6 +228,28 @@ def encoder(n: int) -> Plain:
     return Plain({**blocks, "gain": (n,), "shift": (n,)}, transformer, n)
 
 
+def both_coders(n: int) -> Plain:
+    """Returns the transformer with encoder and decoder of a width."""
+    attention = {
+        **{"q": (n, 2 * n), "q_bias": (2 * n,), "kv": (n, 4 * n), "kv_bias": (4 * n,)},
+        **{"out": (2 * n, n), "out_bias": (n,), "gain": (n,), "shift": (n,)},
+    }
+    network = {
+        **{"up": (n, 4 * n), "up_bias": (4 * n,), "down": (4 * n, n)},
+        **{"down_bias": (n,), "gain2": (n,), "shift2": (n,)},
+    }
+    cross = {"x" + key: shape for key, shape in attention.items()}
+    coders = {"e": {**attention, **network}, "d": {**attention, **cross, **network}}
+    layers = {
+        f"{coder}{layer}{key}": shape
+        for coder, shapes in coders.items()
+        for layer in range(2)
+        for key, shape in shapes.items()
+    }
+    start = {"start": (FEATURES, n), "start_bias": (n,)}
+    return Plain({**layers, **start}, encoder_decoder, n)
+
+
 def plain(name: str, n: int) -> Plain:
     """Returns the equations of a contender of n units by hand."""
     gates = {"W": (n, 4 * n), "U": (n, 4 * n), "b": (4 * n,)}
@@ -208,13 +271,14 @@ def plain(name: str, n: int) -> Plain:
             exp_unitary, turned, (2 * n,), prepare=with_exponential
         ),
         "transformer": lambda: encoder(n),
+        "encoder_decoder_transformer": lambda: both_coders(n),
     }
     return made[name]()
 
 
 NAMES = [
     *("elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "cfc"),
-    *("exp_unitary", "transformer"),
+    *("exp_unitary", "transformer", "encoder_decoder_transformer"),
 ]
 
 
@@ -225,7 +289,7 @@ def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
         **{"head": (layer.outputs, FEATURES), "head_bias": (FEATURES,)},
     }
-    keys = iter(jax.random.split(jax.random.key(0), 64))
+    keys = iter(jax.random.split(jax.random.key(0), 128))
     weights = {
         key: jax.random.normal(next(keys), shape) * 0.5 / np.sqrt(size.hidden)
         for key, shape in {**layer.shapes, **frame}.items()
@@ -266,7 +330,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=float("inf"))
     given = parser.parse_args()
     size = Size(*map(int, given.size.split(",")))
-    print(f"contender     ours ms   by hand ms   ours / by hand   {size}")
+    print(f"{'contender':27s}  ours ms   by hand ms   ours / by hand   {size}")
     slow = False
     for name in given.names or NAMES:
         ours = TrainingStep(Contender(name), size)
@@ -286,7 +350,7 @@ def main() -> None:
         above = bool(middle > given.limit)
         slow |= above
         print(
-            f"{name:12s} {own:8.1f} {other:12.1f}   {middle:.2f} "
+            f"{name:27s} {own:8.1f} {other:12.1f}   {middle:.2f} "
             f"[{low:.2f}, {high:.2f}]{' above the limit' if above else ''}",
             flush=True,
         )
