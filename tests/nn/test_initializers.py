@@ -6,6 +6,7 @@ import pytest
 
 from nnarena.models.gru import GRU
 from nnarena.models.lstm import LSTM
+from nnarena.models.ode_lstm import ODELSTM
 from nnarena.nn import initializers
 
 
@@ -34,7 +35,7 @@ def test_as_one_matrix_the_rows_are_orthonormal():
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(6), atol=1e-6)
 
 
-@pytest.mark.parametrize(("cell", "gates"), [(LSTM, 4), (GRU, 3)])
+@pytest.mark.parametrize(("cell", "gates"), [(LSTM, 4), (GRU, 3), (ODELSTM, 4)])
 def test_a_cell_starts_as_it_is_told(cell, gates):
     apart, together = (cell(8, 64, start=s, key=KEY) for s in ("gates", "matrix"))
     wider = np.std(apart.input_weight) / np.std(together.input_weight)

@@ -35,8 +35,9 @@ class ODELSTM(AbstractCell):
     steps; later code of theirs lets $h'$ itself flow, by a network without input.
     They add 3 before the forget gate's sigmoid; here its bias starts at `forget_bias`,
     which differs only for an optimizer that decays biases. $W$ and $V$ start
-    Glorot-uniform, $U$ (per gate) and $R$ orthogonal, other biases zero, the gain $s$
-    one.
+    Glorot-uniform, $U$ and $R$ orthogonal, other biases zero, the gain $s$ one. Of $W$
+    and $U$ each of the "gates" starts by itself, or, with `start="matrix"`, all start
+    as the one matrix that they are in the authors' code, about half as wide.
     """
 
     input_weight: Float[Array, "features 4*hidden"]
@@ -55,6 +56,7 @@ class ODELSTM(AbstractCell):
         hidden: int,
         *,
         forget_bias: float = 3.0,
+        start: str = "gates",
         solver: Solver = "euler",
         unfolds: int = 4,
         rtol: float = 1e-4,
@@ -63,8 +65,12 @@ class ODELSTM(AbstractCell):
         key: Key,
     ):
         keys = jax.random.split(key, 4)
-        self.input_weight = initializers.glorot(features, hidden, gates=4, key=keys[0])
-        self.recurrent_weight = initializers.orthogonal(hidden, gates=4, key=keys[1])
+        self.input_weight = initializers.glorot(
+            features, hidden, gates=4, start=start, key=keys[0]
+        )
+        self.recurrent_weight = initializers.orthogonal(
+            hidden, gates=4, start=start, key=keys[1]
+        )
         self.bias = jnp.zeros((4, hidden)).at[1].set(forget_bias).reshape(-1)
         self.flow_input_weight = initializers.glorot(hidden, hidden, key=keys[2])
         self.flow_recurrent_weight = initializers.orthogonal(hidden, key=keys[3])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
+from ..nn import initializers
 from ..nn.linear import affine
 from ..nn.scan import Checkpoint, scan
 from .base import AbstractCell, AbstractLayer, AbstractModel
@@ -19,8 +20,8 @@ READOUTS = ("last", "mean")
 Embed = Literal["linear", "none"]
 EMBEDS = ("linear", "none")
 
-Head = Literal["linear", "none"]
-HEADS = ("linear", "none")
+Head = Literal["linear", "glorot", "none"]
+HEADS = ("linear", "glorot", "none")
 
 
 class Recurrent(AbstractLayer):
@@ -118,17 +119,31 @@ def make_head(
 ) -> eqx.nn.Linear | None:
     """Returns what brings the last layer's `hidden` numbers to the answers, or None.
 
+    A "linear" head starts uniform within one over the root of `hidden`, as in Equinox
+    and PyTorch; a "glorot" one Glorot-uniform without bias, as in Keras, at 64 numbers
+    and 10 answers 2.3 times as wide.
+
     Raises:
         ValueError: there is no such head, or the layer's numbers are no answer.
     """
     if kind not in HEADS:
         raise ValueError(f"head {kind!r} is none of {', '.join(HEADS)}")
     outputs = signature.outputs.size
-    if kind == "linear":
-        return eqx.nn.Linear(hidden, outputs, key=key)
+    if kind in ("linear", "glorot"):
+        head = eqx.nn.Linear(hidden, outputs, key=key)
+        return head if kind == "linear" else _keras(head, key=key)
     if hidden != outputs:
         raise ValueError(
             f"head 'none' needs a layer of as many outputs as the task: it has "
             f"{hidden}, the task {outputs}"
         )
     return None
+
+
+def _keras(head: eqx.nn.Linear, *, key: Key) -> eqx.nn.Linear:
+    """Returns the map as Keras's `Dense` would start it."""
+    assert head.bias is not None
+    weight = initializers.glorot(head.weight.shape[1], head.weight.shape[0], key=key).T
+    return eqx.tree_at(
+        lambda head: (head.weight, head.bias), head, (weight, jnp.zeros_like(head.bias))
+    )
