@@ -5,6 +5,7 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from ..core.types import Key, Signature
 from ..nn.attention import (
@@ -20,6 +21,13 @@ from ..nn.recurrent_attention import read
 from . import MODELS
 from .base import AbstractModel
 from .lstm import LSTM
+
+
+class Projected(eqx.Module):
+    """Stands where a cell's input matrix stood: its inputs have been through it."""
+
+    def __rmatmul__(self, x: Float[Array, " numbers"]) -> Float[Array, " numbers"]:
+        return x
 
 
 class AugmentedAttention(AbstractAttention):
@@ -53,9 +61,14 @@ class AugmentedAttention(AbstractAttention):
         scores = similarities(asked, keys, causal=self.causal)
 
         def head(index, cell):
+            # (a v) W = a (v W): the matrix is met once per value, not per pair. What
+            # is left is an outer product, whose gradient is a product too.
+            projected = values[:, index] @ cell.input_weight
+            fed = eqx.tree_at(lambda cell: cell.input_weight, cell, Projected())
+
             def one(weights):
-                kept = weights, values[:, index]
-                return read(cell, kept, lambda weight, value: weight * value)
+                places = weights[:, None], projected[:, None]
+                return read(fed, places, jnp.dot, checkpoint="none")
 
             return jax.vmap(one)(jax.nn.softmax(scores[index], axis=-1))
 

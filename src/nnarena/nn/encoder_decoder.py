@@ -36,7 +36,7 @@ class FeedForward(eqx.Module):
         self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
 
     def __call__(self, xs: Sequence) -> Sequence:
-        return jax.vmap(lambda x: self.narrow(jax.nn.relu(self.widen(x))))(xs)
+        return affine(self.narrow, jax.nn.relu(affine(self.widen, xs)))
 
 
 class EncoderLayer(eqx.Module):
@@ -171,7 +171,9 @@ class EncoderDecoder(eqx.Module):
 
     def encode(self, xs: Inputs, ts: Times) -> Sequence:
         """Returns what the encoder makes of inputs at their places."""
-        hs = self._scaled(jax.vmap(self.embed)(xs), ts)
+        tokens = isinstance(self.embed, eqx.nn.Embedding)
+        embedded = jax.vmap(self.embed)(xs) if tokens else affine(self.embed, xs)
+        hs = self._scaled(embedded, ts)
         for layer in self.encoder:
             hs = layer(hs, ts)
         return hs

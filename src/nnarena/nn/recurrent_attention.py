@@ -1,7 +1,6 @@
 """What attention by recurrence shares: a cell that reads a memory for every query."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -9,26 +8,34 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .parametrization import resolve
+from .scan import Checkpoint, checkpointed
 
 
 def read(
-    cell: Any, memory: PyTree[Array], form: Callable[..., Float[Array, " features"]]
+    cell: Any,
+    memory: PyTree[Array],
+    form: Callable[..., Float[Array, " features"]],
+    *,
+    checkpoint: Checkpoint = "step",
 ) -> Float[Array, " hidden"]:
     """Returns the output of a cell after the last place of a memory, and no other.
 
     At each place the cell reads what `form` makes of that place of the memory's
     arrays, one unit of time after the last. With `jax.vmap` over queries whatever is
     kept of every step is an array of the square of the length: so inputs are formed
-    inside the loop, and a gradient computes each step again from its state.
+    inside the loop, and a gradient computes each step again from its state, or with
+    `checkpoint="none"` from its products and functions too (see `nnarena.nn.scan`).
     """
     ready = resolve(cell)
 
-    @partial(jax.checkpoint, prevent_cse=False)  # a loop keeps its steps apart anyway
-    def step(carry, kept):
-        state, _ = carry
+    def take(state, kept):
         x = form(*kept)
-        return ready(state, x, jnp.ones((), x.dtype)), None
+        return ready(state, x, jnp.ones((), x.dtype))
 
-    start = ready.init_state(), jnp.zeros(ready.hidden_size)
-    (_, h), _ = jax.lax.scan(step, start, memory)
-    return h
+    def step(state, kept):
+        return take(state, kept)[0], None
+
+    # Outputs before the last are not even carried: the last step is taken by itself.
+    earlier = jax.tree.map(lambda array: array[:-1], memory)
+    state, _ = jax.lax.scan(checkpointed(step, checkpoint), ready.init_state(), earlier)
+    return take(state, jax.tree.map(lambda array: array[-1], memory))[1]

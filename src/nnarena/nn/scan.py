@@ -74,13 +74,19 @@ def scan(
         x, dt = observation
         return ready(state, x, dt)
 
-    keep = _nothing if checkpoint == "step" else _dear
-    # A loop keeps the steps apart, and what is computed twice in it stays so.
-    step = jax.checkpoint(step, policy=keep, prevent_cse=False)
-    start = ready.init_state()
+    step, start = checkpointed(step, checkpoint), ready.init_state()
     if checkpoint == "chunk":
         return _scan_chunks(step, start, xs, dts)
     return jax.lax.scan(step, start, (xs, dts))[1]
+
+
+def checkpointed(step: Any, checkpoint: Checkpoint) -> Any:
+    """Returns a loop's step of which the gradient finds again what `checkpoint` says.
+
+    A loop keeps its steps apart, and what is computed twice in one stays so.
+    """
+    keep = _nothing if checkpoint == "step" else _dear
+    return jax.checkpoint(step, policy=keep, prevent_cse=False)
 
 
 def _scan_chunks(step: Any, start: Any, xs: Array, dts: Array) -> Array:
