@@ -11,6 +11,7 @@ from . import MODELS
 from .unitary_cell import (
     AbstractUnitaryCell,
     FourierInput,
+    InputScale,
     Output,
     input_weight,
     output_size,
@@ -39,15 +40,15 @@ class ExpUnitary(AbstractUnitaryCell):
     `capacity` restricts those that can be, see `nnarena.nn.unitary`. `start` is
     "phases" (a diagonal of random phases, at which a constant input does not pile up),
     "identity" or "random". `output` is "both" or "real"; $V$ starts uniform within
-    `input_scale`, Glorot-uniform if that is None; $b$ at zero; `stabilizer` is $s$,
-    and `epsilon` is under the root of $|z|$. `trained_start` trains $h_0$, which is
-    zero otherwise; `fourier` reads $x$ beside its discrete Fourier transform.
+    `input_scale`, Glorot-uniform if that is None, and with "parts" its real and its
+    imaginary part each by itself; $b$ at zero; `stabilizer` is $s$, and `epsilon` is
+    under the root of $|z|$. `trained_start` trains $h_0$, which is zero otherwise;
+    `fourier` reads $x$ beside its discrete Fourier transform.
 
     "Matrix Exponential Unitary RNN" of the thesis; Lezcano-Casado & Martinez-Rubio
     (2019) did the same for orthogonal matrices (expRNN). The thesis is 128 units with
-    `map="thesis", start="identity", stabilizer=0.01, epsilon=1e-12` and
-    `input_scale` $= \sqrt{6 / (\mathrm{features} + 128)}$ (Glorot's for either part);
-    it formed the exponential at every step.
+    `map="thesis", start="identity", input_scale="parts", stabilizer=0.01` and
+    `epsilon=1e-12`; it formed the exponential at every step.
     """
 
     initial_state: Float[Array, " twice"] | None
@@ -65,7 +66,7 @@ class ExpUnitary(AbstractUnitaryCell):
         degree: int = 6,
         start: unitary.Start = "phases",
         output: Output = "both",
-        input_scale: float | None = None,
+        input_scale: InputScale = None,
         stabilizer: float = 0.0,
         epsilon: float = 1e-5,
         trained_start: bool = False,

@@ -17,6 +17,9 @@ from .base import AbstractCell
 Output = Literal["both", "real"]
 """[Re h, Im h], or Re h alone."""
 
+InputScale = float | Literal["parts"] | None
+"""A bound; or Glorot's, of real and imaginary part as one matrix or by themselves."""
+
 
 class AbstractUnitaryCell(AbstractCell):
     """One step of n complex units, kept as [Re h, Im h]; entrants set the start."""
@@ -54,15 +57,19 @@ class FourierInput(AbstractParametrization):
 
 
 def input_weight(
-    features: int, hidden: int, scale: float | None, *, key: Key
+    features: int, hidden: int, scale: InputScale, *, key: Key
 ) -> Float[Array, "features twice"]:
-    """Returns a start uniform within `scale`, or Glorot's if there is none.
+    """Returns a start uniform within `scale`, or Glorot's.
 
     Raises:
-        ValueError: the scale is negative.
+        ValueError: the scale is negative, or a word that means none.
     """
     if scale is None:
         return initializers.glorot(features, 2 * hidden, key=key)
+    if scale == "parts":
+        return initializers.glorot(features, hidden, gates=2, key=key)
+    if isinstance(scale, str):
+        raise ValueError(f"input_scale is {scale!r}, but the only word for it is parts")
     if scale < 0.0:
         raise ValueError(f"input_scale is {scale}, but must not be negative")
     shape = (features, 2 * hidden)

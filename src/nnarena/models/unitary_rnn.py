@@ -7,7 +7,13 @@ import jax.numpy as jnp
 from ..core.types import Key
 from ..nn import unitary
 from . import MODELS
-from .unitary_cell import AbstractUnitaryCell, Output, input_weight, output_size
+from .unitary_cell import (
+    AbstractUnitaryCell,
+    InputScale,
+    Output,
+    input_weight,
+    output_size,
+)
 
 
 @MODELS.register("unitary_rnn", family="unitary", source="jing2017tunable")
@@ -53,7 +59,7 @@ class UnitaryRNN(AbstractUnitaryCell):
         capacity: int | None = None,
         start: unitary.Start = "random",
         output: Output = "real",
-        input_scale: float | None = 0.01,
+        input_scale: InputScale = 0.01,
         stabilizer: float = 0.01,
         epsilon: float = 1e-12,
         key: Key,
