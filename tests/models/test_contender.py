@@ -1,5 +1,7 @@
 """What a contender carries from step to step, and how its head starts."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def test_a_state_is_counted_or_there_is_none(name, numbers, carried):
 def test_a_glorot_head_starts_as_the_layer_of_keras():
     """Keras's `Dense`: uniform within the root of 6 over inputs and outputs, bias 0."""
     sizes = Signature(Features(3), Values(10))
-    model = Contender("elman", {"head": "glorot"}).build(
+    model: Any = Contender("elman", {"head": "glorot"}).build(
         sizes, 64, key=jax.random.key(0)
     )
     assert not np.any(model.head.bias)

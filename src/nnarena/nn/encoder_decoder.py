@@ -171,8 +171,9 @@ class EncoderDecoder(eqx.Module):
 
     def encode(self, xs: Inputs, ts: Times) -> Sequence:
         """Returns what the encoder makes of inputs at their places."""
-        tokens = isinstance(self.embed, eqx.nn.Embedding)
-        embedded = jax.vmap(self.embed)(xs) if tokens else affine(self.embed, xs)
+        embed = self.embed
+        tokens = isinstance(embed, eqx.nn.Embedding)
+        embedded = jax.vmap(embed)(xs) if tokens else affine(embed, xs)
         hs = self._scaled(embedded, ts)
         for layer in self.encoder:
             hs = layer(hs, ts)

@@ -40,14 +40,14 @@ class Claim:
         os.close(descriptor)
 
 
-def take(path: Path) -> Claim | None:
-    """Returns the claim on a file; None while another process has it.
+def take(path: Path, *, patience: float | None = None) -> Claim | None:
+    """Returns the claim on a file; None if another process keeps it so many seconds.
 
     Raises:
         OSError: the file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:

@@ -11,6 +11,7 @@ What is printed while a run is done goes to the log of that run. SECONDS limit a
 import contextlib
 import faulthandler
 import os
+import platform
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..core.problems import StoreProblem
+from ..runs.claims import Claim, take
 from ..runs.store import open_store
 from . import provenance
 from .events import ENDS, Event
@@ -124,6 +126,29 @@ def pin_to_core(slot: int) -> None:
         os.sched_setaffinity(0, {cores[slot % len(cores)]})
 
 
+def pin_to_own_core(slot: int) -> Claim:
+    """Keeps this process on a core that no other worker of this user is kept on.
+
+    Two `arena run` at once would else share their first cores and leave the others
+    idle. Cores are asked for from `slot` on; where all are taken, that one is shared.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return Claim()
+    cores = sorted(os.sched_getaffinity(0))
+    folder = provenance.cache_folder() / "cores"
+    for offset in range(len(cores)):
+        core = cores[(slot + offset) % len(cores)]
+        try:
+            claim = take(folder / f"{platform.node()}-{core}", patience=0.0)
+        except OSError:  # the cache cannot be written
+            break
+        if claim is not None:
+            os.sched_setaffinity(0, {core})
+            return claim
+    pin_to_core(slot)
+    return Claim()
+
+
 def main(slot: int, results: str, seconds: float | None) -> None:
     """Sets a worker process up and lets it work."""
     # Events own the real output; whatever an entrant prints goes to the log.
@@ -132,11 +157,12 @@ def main(slot: int, results: str, seconds: float | None) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a kill takes no finished line
     faulthandler.enable()
-    pin_to_core(slot)
+    core = pin_to_own_core(slot)
     use_compilation_cache()
     worker = Worker(results, Limits(seconds=seconds), events)
     signal.signal(signal.SIGTERM, worker.stop)
     worker.work(iter(sys.stdin))
+    core.release()
 
 
 if __name__ == "__main__":
