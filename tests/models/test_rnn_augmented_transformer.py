@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.types import Features, Signature, Values
+from nnarena.models import rnn_augmented_transformer
 from nnarena.models.contender import Contender
 from nnarena.models.rnn_augmented_transformer import AugmentedAttention
 
@@ -83,8 +84,11 @@ def gather(
 attend = quick_jit(gather)
 
 
+@pytest.mark.parametrize("kept", [0, rnn_augmented_transformer.KEPT])
 @pytest.mark.parametrize("case", ["cross", "causal"])
-def test_answers_and_gradients_are_those_of_torch(case: str):
+def test_answers_and_gradients_are_those_of_torch(case: str, kept: int, monkeypatch):
+    """Whether the gradient finds every step's gates again or computes them."""
+    monkeypatch.setattr(rnn_augmented_transformer, "KEPT", kept)
     attention = recorded_attention(causal=case == "causal")
     names = ["queries", "memory"] if case == "cross" else ["memory"]
     inputs = [TORCH[f"{case}.{name}"] for name in names]

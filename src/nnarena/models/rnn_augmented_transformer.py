@@ -23,6 +23,11 @@ from .base import AbstractModel
 from .lstm import LSTM
 
 
+KEPT = 1 << 21
+"""Gates of one sequence up to which a gradient finds those of all its steps again, at
+about 8 bytes each; it computes them from the states where there are more."""
+
+
 class Projected(eqx.Module):
     """Stands where a cell's input matrix stood: its inputs have been through it."""
 
@@ -65,10 +70,12 @@ class AugmentedAttention(AbstractAttention):
             # is left is an outer product, whose gradient is a product too.
             projected = values[:, index] @ cell.input_weight
             fed = eqx.tree_at(lambda cell: cell.input_weight, cell, Projected())
+            kept = len(queries) * len(memory) * projected.shape[1]
+            checkpoint = "none" if kept <= KEPT else "step"
 
             def one(weights):
                 places = weights[:, None], projected[:, None]
-                return read(fed, places, jnp.dot, checkpoint="none")
+                return read(fed, places, jnp.dot, checkpoint=checkpoint)
 
             return jax.vmap(one)(jax.nn.softmax(scores[index], axis=-1))
 

@@ -37,10 +37,10 @@ class UnitaryRNN(AbstractUnitaryCell):
     `capacity` is 16 unless told otherwise, or as many as there are units. `output` is
     "real" ($\mathrm{Re}\, h$) or "both" ($[\mathrm{Re}\, h, \mathrm{Im}\, h]$).
     $V$ starts uniform within `input_scale` in both parts, Glorot-uniform if it is
-    None; $b$ at zero; `start` sets the angles: "random" (uniform), "phases" ($\omega$
-    random, all others zero) or "identity" (all zero). `stabilizer` is $s$, and
-    `epsilon` is under the root of $|z|$. The thesis ("Unitary RNN") is the default
-    with 128 units.
+    None (with "parts" each by itself); $b$ at zero; `start` sets the angles: "random"
+    (uniform), "phases" ($\omega$ random, all others zero) or "identity" (all zero).
+    `stabilizer` is $s$, and `epsilon` is under the root of $|z|$. The thesis ("Unitary
+    RNN") is the default with 128 units.
 
     The form is the tunable one of the paper with the phase on the second column
     instead of the first row, as the thesis has it, which reaches the same matrices.
