@@ -90,6 +90,10 @@ def test_show_in_both_forms(name):
     assert json.loads(machine.stdout)["name"] == name
 
 
+def test_show_names_what_words_may_be_instead():
+    assert "head = 'linear'  (or 'glorot', 'none')" in run(app, ["show", "gru"]).stdout
+
+
 def test_plan_lists_widths_and_time(results):
     suite = str(results.parent / "mine.toml")
     answer = run(app, ["plan", suite, "-r", str(results), "-s", "3", "--json"])

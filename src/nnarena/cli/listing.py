@@ -107,7 +107,9 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     out.print(entry.docstring, markup=False, soft_wrap=True)
     out.print("\n[bold]Numbers[/], to be set as NAME(number=value):")
     for number, value in numbers.items():
-        out.print(f"  {number} = {value!r}", markup=False)
+        others = [repr(word) for word in _words(kind, number) if word != value]
+        instead = f"  (or {', '.join(others)})" if others else ""
+        out.print(f"  {number} = {value!r}{instead}", markup=False)
     if not numbers:
         out.print("  none")
     out.print("\n[bold]Source[/]")
@@ -122,6 +124,15 @@ def _numbers(kind: str, entry: Entry) -> Mapping[str, Any]:
     from ..models.contender import Contender
 
     return Contender(entry.name).settings
+
+
+def _words(kind: str, number: str) -> tuple[str, ...]:
+    """Returns what a number of the frame of contenders may be, if that is a word."""
+    if kind == "tasks":
+        return ()
+    from ..models.contender import WORDS
+
+    return WORDS.get(number, ())
 
 
 def _show_suite(suite: dict[str, Any]) -> None:

@@ -16,7 +16,15 @@ from ..core.types import Key, Signature
 from ..nn.parametrization import resolve
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
-from .sequence import READOUTS, Recurrent, SequenceModel, make_embed, make_head
+from .sequence import (
+    EMBEDS,
+    HEADS,
+    READOUTS,
+    Recurrent,
+    SequenceModel,
+    make_embed,
+    make_head,
+)
 
 
 SHARED_NUMBERS = {
@@ -26,6 +34,9 @@ SHARED_NUMBERS = {
     "readout": "last",
 }
 """Numbers of the frame, which every cell and layer accepts beside its own."""
+
+WORDS = {"embed": EMBEDS, "head": HEADS, "readout": READOUTS}
+"""What numbers of the frame may be that are words."""
 
 UNCHANGED = {"checkpoint": "none"}
 """Numbers that say how to compute, not what: they enter a run's key only if changed."""
