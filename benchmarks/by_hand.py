@@ -26,11 +26,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from hand.attention import attending
-from hand.plain import FEATURES
 from hand.recurrent import recurrent
 
 from nnarena.models.contender import Contender
-from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
+from nnarena.suite.training_step import FEATURES, Size, TrainingStep, cpu_seconds
 from nnarena.suite.worker import pin_to_core
 
 

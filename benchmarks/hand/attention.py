@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .plain import FEATURES, Plain, Shapes, Weights
+from nnarena.suite.training_step import FEATURES
+
+from .plain import Plain, Shapes, Weights
 from .recurrent import lstm, rotation_shapes, unitary, with_rotations
 
 

@@ -8,9 +8,6 @@ import jax
 import jax.numpy as jnp
 
 
-FEATURES = 8
-"""Inputs, and answers, of the step that is measured."""
-
 Weights = dict[str, Any]
 Shapes = dict[str, tuple[int, ...]]
 Step = Callable[[Weights, Any, Any], tuple[Any, Any]]
