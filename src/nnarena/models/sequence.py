@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
 from ..nn import initializers
-from ..nn.linear import affine
+from ..nn.linear import affine, embedded
 from ..nn.scan import Checkpoint, scan
 from .base import AbstractCell, AbstractLayer, AbstractModel
 
@@ -81,9 +81,7 @@ class SequenceModel(AbstractModel):
 
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads."""
-        if isinstance(self.embed, eqx.nn.Linear):
-            return affine(self.embed, xs)
-        return xs if self.embed is None else jax.vmap(self.embed)(xs)
+        return xs if self.embed is None else embedded(self.embed, xs)
 
     def hidden(
         self, xs: Inputs, dts: Times, *, key: Key | None = None

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Inputs, Key, Signature, Times, Tokens
 from .attention import AbstractAttention, glorot_linear
-from .linear import affine
+from .linear import affine, embedded
 from .positions import PositionCode, Positions
 
 
@@ -171,10 +171,7 @@ class EncoderDecoder(eqx.Module):
 
     def encode(self, xs: Inputs, ts: Times) -> Sequence:
         """Returns what the encoder makes of inputs at their places."""
-        embed = self.embed
-        tokens = isinstance(embed, eqx.nn.Embedding)
-        embedded = jax.vmap(embed)(xs) if tokens else affine(embed, xs)
-        hs = self._scaled(embedded, ts)
+        hs = self._scaled(embedded(self.embed, xs), ts)
         for layer in self.encoder:
             hs = layer(hs, ts)
         return hs
@@ -189,8 +186,8 @@ class EncoderDecoder(eqx.Module):
             ys = layer(ys, places, encoded, ts)
         return affine(self.head, ys)
 
-    def _scaled(self, embedded: Sequence, ts: Times) -> Sequence:
-        return self.position(math.sqrt(embedded.shape[1]) * embedded, ts)
+    def _scaled(self, vectors: Sequence, ts: Times) -> Sequence:
+        return self.position(math.sqrt(vectors.shape[1]) * vectors, ts)
 
 
 def _embedding(

@@ -1,7 +1,10 @@
 """Affine maps of whole sequences, written the fast way."""
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float
+
+from ..core.types import Inputs
 
 
 def affine(
@@ -15,3 +18,12 @@ def affine(
     """
     ys = xs @ linear.weight.T
     return ys if linear.bias is None else ys + linear.bias[None]
+
+
+def embedded(
+    embed: eqx.nn.Linear | eqx.nn.Embedding, xs: Inputs
+) -> Float[Array, "rows outputs"]:
+    """Returns what an affine map makes of vectors, or a table of tokens."""
+    return (
+        affine(embed, xs) if isinstance(embed, eqx.nn.Linear) else jax.vmap(embed)(xs)
+    )
