@@ -47,12 +47,24 @@ def test_a_figure_without_spread_is_taken_as_exact():
     oracle = stats.ttest_1samp(ours, 0.9).confidence_interval()
     found = gap_interval(ours, 0.9, None, None)
     assert found == pytest.approx((oracle.low - 0.9, oracle.high - 0.9), rel=1e-9)
-    assert gap_interval(ours[:1], 0.9, 0.1, 3) is None
+    assert gap_interval(ours[:1], 0.9, None, None) is None
+
+
+def test_a_single_run_is_taken_to_vary_as_theirs():
+    theirs = np.array([0.8, 0.85, 0.9])
+    test = stats.ttest_ind([0.97], theirs)  # Student's, of one variance
+    oracle = test.confidence_interval()
+    found = gap_interval(np.array([0.97]), theirs.mean(), theirs.std(ddof=1), 3)
+    assert found == pytest.approx((oracle.low, oracle.high), rel=1e-9)
 
 
 def test_rounding_widens_an_interval():
-    found = gap_interval(np.array([0.5, 0.5]), 0.5, 0.0, 3, rounding=5e-4)
-    assert found == pytest.approx((-5e-4, 5e-4))
+    exact = gap_interval(np.array([0.5, 0.5]), 0.5, None, None, rounding=5e-4)
+    assert exact == pytest.approx((-5e-4, 5e-4))
+    # A spread that is printed as 0.000 may be anything up to 0.0005.
+    rounded = gap_interval(np.array([0.5, 0.5]), 0.5, 0.0, 3, rounding=5e-4)
+    half = 5e-4 + stats.t.ppf(0.975, 2) * 5e-4 / np.sqrt(3)
+    assert rounded == pytest.approx((-half, half))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +91,11 @@ def test_a_store_beside_the_thesis():
     assert (above.verdict, above.better) == ("above", False)  # a squared error
 
 
-def test_one_run_cannot_tell():
-    (found,) = against_published([run(0, 0.001)], "thesis")
-    assert (found.verdict, found.spread, found.gap) == ("cannot tell", None, None)
+def test_one_run_is_judged_by_their_spread():
+    (near,) = against_published([run(0, 0.001)], "thesis")
+    assert (near.verdict, near.spread) == ("within", None)
+    (far,) = against_published([run(0, 0.1)], "thesis")
+    assert (far.verdict, far.better) == ("above", False)
 
 
 @pytest.mark.parametrize(

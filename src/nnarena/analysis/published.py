@@ -2,7 +2,8 @@
 
 The figures are kept in `published.toml` with their conditions. A verdict is given only
 where a run has the task's numbers, the training and the size of the study; its doubt
-is that of both sides, by Welch's interval of the difference of two means.
+is that of both sides, by Welch's interval of the difference of two means; of a single
+run, whose spread is not known, by Student's: it is taken to vary as theirs did.
 """
 
 import math
@@ -71,9 +72,9 @@ class Comparison:
     """The runs of one contender on one task beside one published figure.
 
     `scores` count a diverged run as a blind answer. `gap` is the interval of ours less
-    theirs, None for a single run. "above" and "below" are of the metric's value;
-    `better` says which of the two it is, None where there is no such verdict.
-    `reasons` say why there is no comparison.
+    theirs, None for a single run beside a figure without spread. "above" and "below"
+    are of the metric's value; `better` says which of the two it is, None where there is
+    no such verdict. `reasons` say why there is no comparison.
     """
 
     figure: Figure
@@ -132,30 +133,45 @@ def gap_interval(
 ) -> Interval | None:
     """Returns the interval of the mean of `(runs,)` less a published mean.
 
-    Welch 1947; a figure without spread or number of runs counts as exact. None for a
-    single run.
+    Welch 1947; a figure without spread or number of runs counts as exact. A single run
+    is taken to vary as the published ones did (Student 1908, one variance for both),
+    and where they have no spread either there is no interval.
 
     Args:
         sample: our scores.
         value: the published mean.
         spread: its sample standard deviation.
         n: over how many runs.
-        rounding: by how much the published mean may be off for being rounded.
+        rounding: by how much the published mean and its spread may be off for being
+            rounded.
         confidence: how often the interval holds the true difference.
     """
-    if sample.size < 2:
-        return None
-    gap = float(sample.mean()) - value
-    parts = [(float(sample.var(ddof=1)) / sample.size, sample.size - 1)]
+    theirs = None
     if spread is not None and n is not None and n > 1:
-        parts.append((spread**2 / n, n - 1))
-    error = sum(part for part, _ in parts)
-    half = rounding
+        theirs = ((spread + rounding) ** 2, n)
+    if sample.size > 1:
+        error, freedom = _welch((float(sample.var(ddof=1)), sample.size), theirs)
+    elif theirs is not None:
+        variance, runs = theirs
+        error, freedom = variance * (1 + 1 / runs), runs - 1
+    else:
+        return None
+    gap, half = float(sample.mean()) - value, rounding
     if error > 0:
-        freedom = error**2 / sum(part**2 / free for part, free in parts)
         quantile = stats.t.ppf(0.5 + confidence / 2, freedom)
         half += float(quantile) * math.sqrt(error)
     return Interval(gap - half, gap + half)
+
+
+def _welch(*sides: tuple[float, int] | None) -> tuple[float, float]:
+    """Returns the squared error of a difference of means and its degrees of freedom.
+
+    Each side is a variance and how many runs it is of; None is exact.
+    """
+    parts = [(variance / n, n - 1) for variance, n in filter(None, sides)]
+    error = sum(part for part, _ in parts)
+    rest = sum(part**2 / free for part, free in parts)
+    return error, error**2 / rest if rest else math.inf
 
 
 def judge(gap: Interval | None, span: float) -> Verdict:

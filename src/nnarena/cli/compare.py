@@ -153,8 +153,9 @@ def _print_published(found: Sequence[Comparison]) -> None:
         out.print(text, markup=False)
     out.print(
         "Mean ± sample standard deviation over n runs, a diverged run at chance. "
-        "Difference: the 95 % interval of ours less theirs (Welch). Within: it holds "
-        "0, and is no wider than from a blind answer to a perfect one.",
+        "Difference: the 95 % interval of ours less theirs (Welch; a single run is "
+        "taken to vary as theirs: Student). Within: it holds 0, and is no wider than "
+        "from a blind answer to a perfect one.",
         markup=False,
     )
 
