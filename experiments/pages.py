@@ -51,13 +51,13 @@ def claim_table(store: str) -> Iterator[str]:
         head = f"| {standing.contender} | {parameters} | {cost:.3g} | "
         yield head + " | ".join(cells) + " |"
     lengths = frame.groupby(["contender", "task"]).size()
-    count = f"{lengths.min()}" if lengths.nunique() == 1 else "1 or more"
+    several = f"{lengths.min()}" if lengths.nunique() == 1 else "one or more"
+    score = f"Test score, mean over {several} seeds [95 % bootstrap interval]"
+    if lengths.max() == 1:
+        score = "Test score of one seed"
     metrics = ", ".join(f"{card.task}: {card.metric}" for card in board.tasks)
     yield ""
-    yield (
-        f"Test score, mean over {count} seeds [95 % bootstrap interval], k/n runs that "
-        f"solved the task. {metrics}."
-    )
+    yield f"{score}, k/n runs that solved the task. {metrics}."
 
 
 def _cell(cell: Any) -> str:
