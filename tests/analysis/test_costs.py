@@ -3,8 +3,9 @@
 import numpy as np
 from tests.synthetic import make_record
 
-from nnarena.analysis.costs import cost_table, pareto_front
+from nnarena.analysis.costs import COSTS, cost_table, pareto_front
 from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.leaderboard import leaderboard
 
 
 def test_a_front_by_hand():
@@ -49,3 +50,17 @@ def test_the_costs_of_a_store():
     assert table.fronts["parameters"] == ("lstm", "gru")
     assert table.fronts["state_size"] == ("gru",)
     assert table.missing == {"state_size": ("elman",)}
+
+
+def test_the_order_of_the_runs_decides_no_front():
+    """What the process took at most holds a compiler, where it had to compile."""
+    records = [
+        make_record(model, peak_bytes=peak)
+        for model, peak in (("gru", 820 * 2**20), ("lstm", 380 * 2**20))
+    ]
+    frame = runs_frame(records)
+    assert cost_table(frame).fronts.keys() == COSTS.keys()
+    frame["peak_bytes"] = frame["peak_bytes"].to_numpy()[::-1]
+    assert cost_table(frame) == cost_table(runs_frame(records))
+    told = [standing.program_bytes for standing in leaderboard(frame).standings]
+    assert told == [20_000_000] * 2

@@ -1,6 +1,7 @@
 """Pairs against brute force, scipy, statsmodels and worked examples."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from nnarena.analysis.bootstrap import Interval
 from nnarena.analysis.pairs import (
+    Pair,
+    adjusted,
     contender_pairs,
     hedges,
     holm,
@@ -107,18 +111,53 @@ def test_effect_size_by_hand():
 def test_stars_are_refused_below_five_seeds_and_it_says_why():
     assert [stars(p, 5) for p in (0.2, 0.04, 0.009, 0.0001)] == ["", "*", "**", "***"]
     assert stars(0.001, 4) is None
-    reason = why_no_stars(3, 1)
+    reason = why_no_stars(family((3, 3)))
     assert reason is not None
     assert "3 against 3 can give is 0.1" in reason
-    assert why_no_stars(5, 1) is None
+    assert why_no_stars(family((5, 5))) is None
 
 
 def test_many_pairs_can_put_stars_out_of_reach():
-    reason = why_no_stars(5, 15)
+    reason = why_no_stars(family(*[(5, 5)] * 15))
     assert reason is not None
     assert "takes 6 seeds" in reason
     assert seeds_needed(15) == 6
-    assert why_no_stars(6, 15) is None
+    assert why_no_stars(family(*[(6, 6)] * 15)) is None
+
+
+def test_a_pair_s_own_runs_decide_whether_it_can_have_a_star():
+    assert why_no_stars(family((5, 5), (3, 3))) is None
+    assert why_no_stars(family(*[(5, 10)] * 7)) is None  # 7 * 2 / C(15, 5) = 0.0047
+    reason = why_no_stars(family((3, 3), (4, 9), (4, 4)))
+    assert reason is not None
+    assert "4 seeds are fewer than 5" in reason
+    assert "4 against 9 can give is 0.0028" in reason
+    reason = why_no_stars(family(*[(5, 5)] * 7))
+    assert reason is not None
+    assert "5 against 5 seeds can give is 0.0079, over 7 pairs 0.056" in reason
+    # A pair that is out of the question itself takes the place of the least p.
+    assert why_no_stars(family(*[(5, 5)] * 6, (4, 30))) is None
+
+
+def test_a_star_that_ties_allow_is_not_denied():
+    """Where runs of unequal number tie, only one tail may be as far out: p halves."""
+    ours, theirs = np.arange(5) + 1.0, np.zeros(6)
+    pair = replace(family((5, 6))[0], p=rank_test(ours, theirs))
+    assert pair.p == pytest.approx(smallest_p(5, 6) / 2)
+    blank = family(*[(5, 6)] * 17)
+    assert why_no_stars((*blank, *family((5, 6)))) is not None
+    assert why_no_stars((*blank, pair)) is None
+
+
+def family(*runs: tuple[int, int]) -> tuple[Pair, ...]:
+    """Returns pairs of so many runs each, which nothing tells apart."""
+    blank = Interval(0.0, 1.0)
+    return adjusted(
+        [
+            Pair("copy", "gru", "lstm", n, (0.5, 0.5), 0.5, blank, None, 1.0, 1.0, None)
+            for n in runs
+        ]
+    )
 
 
 def scores() -> Scores:

@@ -6,10 +6,9 @@ from scipy import stats
 from tests.synthetic import make_record
 
 from nnarena.analysis.bootstrap import Interval
+from nnarena.analysis.gap import gap_interval, judge
 from nnarena.analysis.published import (
     against_published,
-    gap_interval,
-    judge,
     published_figures,
     study_names,
 )

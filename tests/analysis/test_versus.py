@@ -92,3 +92,13 @@ def test_never_sure_without_a_difference():
         blank = Scores(("a", "b"), ("t0", "t1", "t2"), draws)
         alarms += versus(blank, "a", "b", source).answer != "cannot tell"
     assert alarms <= 12
+
+
+def test_no_note_denies_a_star_beside_it():
+    """With five seeds on one task and three on another, one row may have a star."""
+    base = scores(0.4, tasks=2)
+    values = base.values.copy()
+    values[:, 3:, 1] = np.nan
+    found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm", rng())
+    assert [pair.stars for pair in found.tasks] == ["*", None]
+    assert (found.seeds, found.note) == (3, None)

@@ -91,7 +91,10 @@ def test_show_in_both_forms(name):
 
 
 def test_show_names_what_words_may_be_instead():
-    assert "head = 'linear'  (or 'glorot', 'none')" in run(app, ["show", "gru"]).stdout
+    shown = run(app, ["show", "gru"]).stdout
+    assert "head = linear  (or glorot, none)" in shown
+    assert "checkpoint = none  (or step, chunk)" in shown
+    assert "start = gates  (or matrix)" in shown
 
 
 def test_plan_lists_widths_and_time(results):
@@ -172,6 +175,37 @@ def test_missing_data_is_one_sentence(tmp_path, monkeypatch):
     assert answer.exit_code == 2
     assert "train-images-idx3-ubyte.gz" in answer.output
     assert "not the published one" in answer.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def :", "line 1: SyntaxError: invalid syntax"),
+        ("import nothing_at_all", "line 1: ModuleNotFoundError: No module named"),
+        ("x = 1", "registers no model"),
+    ],
+)
+@pytest.mark.parametrize("command", [["check"], ["run", "quick", "-m"]])
+def test_a_file_that_enters_nothing_is_one_sentence(tmp_path, command, text, says):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(text)
+    answer = run(app, [*command, str(plugin)])
+    assert answer.exit_code == 2, answer.output
+    assert f"mine.py{', ' if 'line' in says else ' '}{says}" in answer.output
+    assert "Traceback" not in answer.output
+
+
+@pytest.mark.parametrize("no", ["False", "false"])
+def test_what_python_calls_false_is_false(results, no):
+    def width(task: str) -> int:
+        words = ["-m", "elman", "-t", task, "-r", str(results), "--json"]
+        (cell,) = json.loads(run(app, ["plan", "quick", *words]).stdout)["cells"]
+        return cell["width"]
+
+    assert width(f"memory(raw={no})") == width("memory") != width("memory(raw=true)")
+    told = run(app, ["plan", "quick", "-t", "memory(raw=nay)"])
+    assert told.exit_code == 2
+    assert "memory: raw must be true or false, not 'nay'" in told.output
 
 
 def test_a_failing_model_ends_in_exit_code_1(tmp_path):

@@ -41,6 +41,8 @@ mount -o remount,ro out
 echo "read-only: $?"
 {ARENA} status out
 echo "status: $?"
+{ARENA} compare out > /dev/null && {ARENA} report out -o page.html
+echo "read: $?"
 """
 
 
@@ -75,6 +77,7 @@ def test_a_disk_that_is_full_and_one_that_is_read_only(folder):
     assert "larger: 0, 12 records" in said, done.stderr
     assert "read-only: 2" in said
     assert "status: 0" in said
+    assert "read: 0" in said, done.stderr
     assert len(problems) == 2, done.stderr
     assert "No space left on device" in problems[0]
     assert "give the same command again" in problems[0]

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 from nnarena.cli import app, status
 from nnarena.models import MODELS
 from nnarena.runs.progress import Progress
-from nnarena.suite import runner
+from nnarena.suite import resuming, runner
 from nnarena.suite.config import load_suite
 from nnarena.suite.session import Session, open_session
 
@@ -87,7 +89,7 @@ def test_a_failure_is_told_with_its_reason_and_log(session, monkeypatch):
         raise RuntimeError("no luck today")
 
     with monkeypatch.context() as broken:
-        broken.setattr(runner, "tree_from_paths", break_down)
+        broken.setattr(resuming, "tree_from_paths", break_down)
         list(session.run(workers=0))
     text = shown(session)
     assert "elman on add, seed 1: RuntimeError: no luck today (" in text
@@ -142,6 +144,19 @@ def test_following_shows_the_rest_in_lines(session, monkeypatch):
     monkeypatch.setattr(status.time, "sleep", lambda _: next(rest, None))
     text = shown(session, "--follow")
     assert "[2/2] elman on add, seed" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_who_no_longer_looks_on_stops_no_run(session, monkeypatch, capfd, number, code):
+    rest = session.run(workers=0)
+    next(rest)
+    monkeypatch.setattr(status.time, "sleep", lambda _: os.kill(os.getpid(), number))
+    words = ["status", str(session.results), "--follow"]
+    assert run(app, words).exit_code == code
+    assert "no longer looking on; the runs go on" in capfd.readouterr().err
+    rest.close()
 
 
 def said(told_at: str) -> Progress:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nnarena.core.registry import Registry, UnknownName, import_file
+from nnarena.core.registry import BrokenFile, Registry, Shared, UnknownName, import_file
 from nnarena.models import MODELS
 
 
@@ -26,6 +26,13 @@ class First:
 
     def __init__(self, features: int, *, depth: int = 2, tied: bool = False):
         self.features = features
+
+
+class Bare:
+    """Without annotations."""
+
+    def __init__(self, gain=1.0, count=2, flag=False):
+        pass
 
 
 class Second:
@@ -100,8 +107,23 @@ def test_a_module_may_be_run_twice(registry):
 
 def test_settings_are_the_given_numbers_over_the_defaults(registry):
     enter(registry, "first", First)
-    settings = registry["first"].settings({"depth": 3}, {"readout": "last"})
+    frame = {"readout": Shared(str, "last")}
+    settings = registry["first"].settings({"depth": 3}, frame)
     assert settings == {"depth": 3, "tied": False, "readout": "last"}
+
+
+def test_a_value_of_another_kind_is_refused(registry):
+    enter(registry, "first", First)
+    with pytest.raises(ValueError, match="tied must be true or false, not 'False'"):
+        registry["first"].settings({"tied": "False"})
+
+
+def test_a_number_without_annotation_is_of_its_defaults_kind(registry):
+    enter(registry, "bare", Bare)
+    settings = registry["bare"].settings({"gain": 2, "count": 3})
+    assert [repr(value) for value in settings.values()] == ["2.0", "3", "False"]
+    with pytest.raises(ValueError, match="flag must be true or false, not 1"):
+        registry["bare"].settings({"flag": 1})
 
 
 def test_an_unknown_number_is_refused(registry):
@@ -131,11 +153,25 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_a_file_that_breaks_leaves_nothing_behind(models, tmp_path):
     file = tmp_path / "bad.py"
-    file.write_text("raise RuntimeError('no')")
+    file.write_text("why = 'no'\nraise RuntimeError(why)")
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="no"):
+        with pytest.raises(BrokenFile, match=r"bad\.py, line 2: RuntimeError: no"):
             import_file(file)
     assert not [name for name in sys.modules if name.startswith("nnarena_plugin_bad")]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\ndef :", r"line 2: SyntaxError: invalid syntax"),
+        (PLUGIN.replace("plugged", "gru"), "line 4: ValueError: model 'gru' is reg"),
+    ],
+)
+def test_a_broken_file_is_one_sentence(models, tmp_path, text, told):
+    file = tmp_path / "bad.py"
+    file.write_text(text)
+    with pytest.raises(BrokenFile, match=told):
+        import_file(file)
 
 
 def test_a_version_from_outside_is_a_digest_of_the_text(models, tmp_path):

@@ -1,11 +1,15 @@
 """Random keys depend on their names and on nothing else."""
 
 import itertools
+import re
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+import nnarena
+from nnarena.core import seeds
 from nnarena.core.seeds import key_for
 
 
@@ -59,3 +63,14 @@ def test_neighbors_in_a_suite_change_nothing():
 def test_a_number_and_its_name_are_the_same():
     """Seeds travel through JSON and command lines."""
     assert bits("order", 7, "add") == bits("order", "7", "add")
+
+
+def test_the_purposes_that_are_told_are_those_of_the_code():
+    own = Path(seeds.__file__)
+    others = {*Path(nnarena.__file__).parent.rglob("*.py")} - {own}
+    told, used = (
+        {p for file in files for p in re.findall(r'key_for\("(\w+)"', file.read_text())}
+        for files in ({own}, others)
+    )
+    assert told
+    assert told <= used

@@ -57,7 +57,6 @@ def test_the_backbone_is_as_wide_as_the_state_unless_told():
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"mode": "gated"}, "mode 'gated' is none of default, no_gate, pure"),
         ({"backbone_units": 0}, "at least one unit"),
         ({"backbone_layers": -1}, "no negative number of layers"),
     ],

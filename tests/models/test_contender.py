@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from nnarena.core.types import Features, Signature, Values
-from nnarena.models.contender import Contender, count_state
+from nnarena.models.contender import (
+    Contender,
+    count_parameters,
+    count_state,
+    fit_width,
+)
 
 
 SIGNATURE = Signature(Features(3), Values(2))
@@ -29,6 +34,31 @@ def test_a_state_is_counted_or_there_is_none(name, numbers, carried):
     assert count_state(Contender(name, numbers).shapes(SIGNATURE, 6)) == carried
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers", "words"),
+    [
+        ("gru", {"start": "keras"}, "gru: start 'keras' is none of gates, matrix"),
+        ("cfc", {"mode": "gated"}, "mode 'gated' is none of default, no_gate, pure"),
+        ("lstm", {"readout": "first"}, "readout 'first' is none of last, mean"),
+        ("memory_layer", {"control": "tanh"}, "'tanh' is none of synapse, current"),
+        ("elman", {"checkpoint": "all"}, "'all' is none of none, step, chunk"),
+        ("exp_unitary", {"fourier": "False"}, "fourier must be true or false, not 'Fa"),
+        ("ncp", {"unfolds": 6.5}, "unfolds must be a whole number, not 6.5"),
+        ("ncp", {"inter": True}, "inter must be a whole number or null, not True"),
+        ("unitary_rnn", {"input_scale": "part"}, "must be a number or parts or null"),
+    ],
+)
+def test_values_that_a_number_cannot_be_are_refused(name, numbers, words):
+    with pytest.raises(ValueError, match=words):
+        Contender(name, numbers)
+
+
+@pytest.mark.parametrize("depth", [0, -1])
+def test_a_contender_has_a_layer(depth):
+    with pytest.raises(ValueError, match="at least one layer"):
+        Contender("gru", {"depth": depth}).shapes(SIGNATURE, 6)
+
+
 def test_a_glorot_head_starts_as_the_layer_of_keras():
     """Keras's `Dense`: uniform within the root of 6 over inputs and outputs, bias 0."""
     sizes = Signature(Features(3), Values(10))
@@ -38,3 +68,44 @@ def test_a_glorot_head_starts_as_the_layer_of_keras():
     assert not np.any(model.head.bias)
     limit = np.sqrt(6 / (64 + 10))
     assert 0.95 * limit < np.abs(model.head.weight).max() <= limit
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("unitary_rnn", {"capacity": 32}),
+        ("exp_unitary", {"map": "householder", "capacity": 20}),
+        ("unitary_rnn", {"capacity": 8}),
+    ],
+)
+@pytest.mark.parametrize("budget", [4_000, 20_000])
+def test_a_budget_is_met_where_few_units_cannot_be_built(name, numbers, budget):
+    """Of N units there are at most N layers of rotations, or reflections."""
+    contender = Contender(name, numbers)
+    width = fit_width(contender, SIGNATURE, parameters=budget)
+    near = [
+        abs(count_parameters(contender.shapes(SIGNATURE, w)) - budget)
+        for w in (width, width + 1)
+    ]
+    assert near[0] <= near[1]
+    assert near[0] < 0.1 * budget
+
+
+def test_what_can_never_be_built_is_refused_with_its_reason():
+    never = Contender("transformer", {"heads": 0})
+    with pytest.raises(ValueError, match="needs a head at least, but got 0"):
+        fit_width(never, SIGNATURE, parameters=1_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "words"),
+    [
+        ("transformer", {"blocks": 0}, "blocks is 0"),
+        ("memory_layer_transformer", {"blocks": 0}, "blocks is 0"),
+        ("transformer", {"heads": -2}, "needs a head at least"),
+        ("ct_rnn", {"tau": 0.0}, "tau is 0.0"),
+    ],
+)
+def test_what_would_be_another_model_is_refused(name, numbers, words):
+    with pytest.raises(ValueError, match=words):
+        Contender(name, numbers).shapes(SIGNATURE, 6)

@@ -12,6 +12,7 @@ from tests.memory_layer_equation import solve
 from nnarena.core.seeds import key_for
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.memory_layer import MemoryLayer
+from nnarena.nn.flip_flops import Control
 from nnarena.nn.lattice import adjacency_matrix
 from nnarena.nn.parametrization import resolve
 from nnarena.nn.scan import scan
@@ -61,7 +62,7 @@ def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]
     [("dense", 64), ("sparse", 24), ("ring", 24), ("grid:2x4", 28), ("grid:*x3", 28)],
 )
 def test_it_has_a_weight_per_edge_and_26_numbers_per_pair(
-    adjacency: str, read: int, control: str
+    adjacency: str, read: int, control: Control
 ):
     """8 pairs: 2 x 4 places have 10 bonds, and so have 3 rows of 3 without the last."""
     cell = MemoryLayer(5, 8, adjacency=adjacency, fan_in=3, control=control, key=KEY)
@@ -122,8 +123,6 @@ def test_time_matters():
         ({"adjacency": "star"}, "adjacency 'star' is none of dense, sparse, ring"),
         ({"adjacency": "grid:3x3"}, "'grid:3x3' has 9 places for 4 units"),
         ({"adjacency": "sparse", "fan_in": 0}, "fan_in is 0"),
-        ({"self_synapse": "none"}, "'none' is none of excitatory, inhibitory"),
-        ({"control": "tanh"}, "control 'tanh' is none of synapse, current"),
         ({"unfolds": 0}, "unfolds is 0"),
     ],
 )

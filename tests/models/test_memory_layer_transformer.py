@@ -158,7 +158,6 @@ def test_a_block_has_one_memory_layer_in_the_place_of_attention(over: Any):
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"over": "queries"}, "over 'queries' is none of pairs, sequence"),
         ({"encoding": "rotary"}, "'rotary' turns queries and keys"),
         ({"adjacency": "grid:3x3"}, "has 9 places for 4 units"),
     ],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from nnarena.nn.flip_flops import FlipFlops
+from nnarena.nn.flip_flops import FlipFlops, Polarity
 from nnarena.nn.parametrization import resolve
 
 
@@ -97,7 +97,7 @@ def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
         )
 
 
-def sharp(own: str, entrance: float) -> Any:
+def sharp(own: Polarity, entrance: float) -> Any:
     """Returns one pair whose synapses are switches: closed below 0.5, open above.
 
     Own and inhibiting conductances are 1, that of the control is `entrance`.

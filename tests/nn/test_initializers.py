@@ -42,5 +42,3 @@ def test_a_cell_starts_as_it_is_told(cell, gates):
     assert wider == pytest.approx(np.sqrt((8 + gates * 64) / (8 + 64)), rel=1e-3)
     larger = np.std(apart.recurrent_weight) / np.std(together.recurrent_weight)
     assert larger == pytest.approx(np.sqrt(gates), rel=0.02)
-    with pytest.raises(ValueError, match="start 'keras' is none of gates, matrix"):
-        cell(8, 64, start="keras", key=KEY)

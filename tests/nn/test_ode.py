@@ -278,7 +278,7 @@ def test_a_missing_diffrax_is_one_sentence():
         check=True,
     )
     expected = (
-        "solver 'tsit5' needs diffrax: pip install 'neural-network-arena[solvers]'"
+        "solver 'tsit5' needs diffrax: pip install '.[solvers]' in the arena's clone"
     )
     assert done.stdout.strip() == expected
 

@@ -185,10 +185,11 @@ def test_chance_and_bar_are_the_recording_s_own(recording: Path):
     assert (Walker().scoring.chance, Walker().scoring.solved) == (9.57, 1.5)
 
 
-def refusal(data: DataFolder, recording: str, chance: float) -> str:
+def refusal(data: DataFolder, recording: str, chance: float, **numbers: Any) -> str:
     """Returns the sentence by which the task refuses a recording."""
+    task = Walker(recording=recording, chance=chance, **numbers)
     with pytest.raises(DataProblem) as caught:
-        Walker(recording=recording, chance=chance).splits(data, key=jax.random.key(0))
+        task.splits(data, key=jax.random.key(0))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -201,6 +202,8 @@ def test_a_recording_that_is_another_one_is_refused_with_the_remedy(recording: P
         assert f"is {name}, not {wrong}" in refusal(data, wrong, 1.0)
     assert "is no" not in refusal(data, name, 50.0)
     assert words in refusal(data, name, 50.0)
+    every = {"rows": 1_280, "window": 1, "stride": 1}
+    assert f"the chance of {name} is" in refusal(data, name, 50.0, **every)
     assert "arena record" in refusal(data, "absent@0", 1.0)
 
 

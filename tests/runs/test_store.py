@@ -1,5 +1,6 @@
 """A store keeps whole runs or nothing, whoever writes, crashes or copies beside it."""
 
+import errno
 import os
 import shutil
 import stat
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from nnarena.runs.record import History, Record, to_json
+from nnarena.core.problems import StoreProblem
+from nnarena.runs.record import SCHEMA, History, Record, to_json
 from nnarena.runs.store import SUFFIXES, DirectoryStore
 
 
@@ -226,6 +228,42 @@ def test_a_damaged_record_hides_no_other(store, make_record, kind):
     assert file == str(path)
     assert reason
     assert "\n" not in reason
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_file_that_cannot_be_had_is_no_absence(
+    store, make_record, monkeypatch, number
+):
+    """A run must not be done again because a colleague's record is closed to us."""
+    record = make_record()
+    put(store, record)
+    store.put_checkpoint("abc", WEIGHTS, {})
+
+    def refuse(path):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    for act in (
+        lambda: record.key in store,
+        lambda: list(store),
+        store.unreadable,
+        lambda: store.content("history", record.key),
+        lambda: store.checkpoint("abc"),
+    ):
+        with pytest.raises(StoreProblem, match=r"\w+\.\w+ cannot be read"):
+            act()
+
+
+def test_what_a_newer_package_recorded_is_neither_done_nor_undone(store, make_record):
+    record, other = make_record(0), make_record(1)
+    put(store, other)
+    newer = record.model_copy(update={"schema_version": SCHEMA + 1})
+    path = spoil(store, record.key, to_json(newer).encode())
+    said = f"{path}: the record has schema {SCHEMA + 1}.*: update the package"
+    with pytest.raises(StoreProblem, match=said):
+        store.finished([other.key, record.key])
+    assert list(store) == [other]
+    assert [place for place, _ in store.unreadable()] == [str(path)]
 
 
 @few

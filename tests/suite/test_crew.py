@@ -302,7 +302,7 @@ def test_what_a_process_is_born_with(monkeypatch):
 
 def test_without_ray_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ClusterProblem, match=r"neural-network-arena\[ray\]"):
+    with pytest.raises(ClusterProblem, match=r"pip install .*\[ray\]"):
         connected("local").__enter__()
 
 

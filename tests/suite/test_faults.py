@@ -6,6 +6,7 @@
 import dataclasses
 import errno
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.suite.bits import bits_of
 import nnarena
 from nnarena.core.problems import StoreProblem
 from nnarena.models import MODELS
-from nnarena.runs.record import to_json
+from nnarena.runs.record import SCHEMA, to_json
 from nnarena.runs.store import DirectoryStore, open_store
 from nnarena.runs.survey import survey
 from nnarena.suite import ledger, provenance, runner, session as sessions
@@ -113,6 +114,34 @@ def test_a_cut_record_is_set_aside_and_done_again(session, calm):
     assert kinds(events, "note", "done") == ["note", "done"]
     (aside,) = (folder_of(session) / "set-aside").iterdir()
     assert aside.read_bytes() == damaged
+    assert bits_of(session.store) == calm
+
+
+def test_a_newer_package_s_record_stays_and_ends_all_before_any_work(session, calm):
+    list(session.run(workers=0))
+    path = folder_of(session) / "records" / f"{session.jobs[0].key}.json"
+    content = {**json.loads(path.read_text()), "schema_version": SCHEMA + 1}
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreProblem, match="update the package"):
+        list(session.run(workers=0))
+    assert json.loads(path.read_text()) == content
+    assert not (folder_of(session) / "set-aside").exists()
+
+
+def test_a_record_that_cannot_be_read_is_not_done_again(session, calm, monkeypatch):
+    list(session.run(workers=0))
+    read = Path.read_bytes
+
+    def refuse(path):
+        if path.match("records/*.json"):
+            raise PermissionError(errno.EACCES, "as a test wants it", str(path))
+        return read(path)
+
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(StoreProblem, match="cannot be read: as a test wants"):
+            list(session.run(workers=0))
+    assert not (folder_of(session) / "set-aside").exists()
     assert bits_of(session.store) == calm
 
 

@@ -1,7 +1,7 @@
 """A real Ray cluster on this machine: two nodes, of which one is killed.
 
-What a test waits for is what the cluster did, never a time. `pip install
-'neural-network-arena[ray]'` makes these tests run; without it they are skipped.
+What a test waits for is what the cluster did, never a time. `pip install '.[ray]'`
+makes these tests run; without it they are skipped.
 """
 
 import logging

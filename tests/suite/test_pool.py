@@ -2,19 +2,22 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, strategies as st
 from tests.suite.bits import bits_of
 
-from nnarena.suite import pool, runner
+from nnarena.suite import pool, runner, worker_process
 from nnarena.suite.config import Suite
 from nnarena.suite.events import Event
 from nnarena.suite.executors import InProcess
 from nnarena.suite.limits import Limits
 from nnarena.suite.pool import WorkerPool, log_tail
 from nnarena.suite.session import Session, open_session
+from nnarena.suite.worker_process import WorkerProcess
 
 
 ACTING = """
@@ -198,6 +201,47 @@ def test_memory_is_held_against_the_run_that_took_it(tiny_suite, tmp_path):
     assert reason.startswith("over its memory limit: ")
     assert reason.endswith("of 1,024 MiB")
     assert texts(events, "done") == ["finished"]
+
+
+def test_what_a_slow_listener_has_not_heard_is_held_against_nobody(
+    tiny_suite, tmp_path, calm, monkeypatch
+):
+    """The run is over, and its end lies in the inbox, when the hours have gone by."""
+    seconds = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: seconds[0])
+    monkeypatch.setattr(worker_process, "time", clock)
+    session = session_of(tiny_suite, tmp_path)
+    executor = WorkerPool(session.results, 1, Limits(seconds=3_600.0))
+    events = []
+    for event in executor.run(session.jobs):
+        events.append(event)
+        if len(events) == 1:
+            while executor._inbox.qsize() < 6:  # five checks and the end
+                time.sleep(0.01)
+            seconds[0] = 7_200.0
+    assert not texts(events, "note")
+    assert texts(events, "done") == ["finished", "finished"]
+    assert bits_of(session.store) == calm
+
+
+def test_a_verdict_on_a_run_that_is_over_is_not_the_next_one_s(
+    tiny_suite, tmp_path, calm, monkeypatch
+):
+    """Its end was still in the pipe when its worker was killed over it."""
+    session = session_of(tiny_suite, tmp_path)
+    give = WorkerProcess.give
+
+    def condemn_and_give(self, job):
+        if self.job is not None and self.jobs == 1 and job is session.jobs[1]:
+            self.sentence("over its memory limit")
+        give(self, job)
+
+    monkeypatch.setattr(WorkerProcess, "give", condemn_and_give)
+    events = list(WorkerPool(session.results, 1).run(session.jobs))
+    (note,) = texts(events, "note")
+    assert "death 1 of at most 3" in note
+    assert texts(events, "done") == ["finished", "finished"]
+    assert bits_of(session.store) == calm
 
 
 def test_a_stop_lets_the_check_in_hand_come_to_its_end(acting, calm):

@@ -1,11 +1,14 @@
 """As many seeds and rates at once as memory holds: the compiled program is asked."""
 
+from pathlib import Path
+
 import jax
 import pytest
 from tests.suite.bits import bits_of
 
-from nnarena.runs.store import open_store
+from nnarena.runs.store import AbstractStore, open_store
 from nnarena.suite import programs, provenance, runner
+from nnarena.suite.events import Event
 from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import Job, make_jobs
 from nnarena.suite.programs import Programs, TooLarge
@@ -49,8 +52,42 @@ def compiled(monkeypatch) -> list[tuple[int, bool]]:
     return counts
 
 
+class Killed(BaseException):
+    """The process is no more."""
+
+
 def outcomes(executor: InProcess, jobs: list[Job]) -> list[str]:
     return [e.kind for e in executor.run(jobs) if e.kind in ("done", "failed")]
+
+
+def break_off(folder: Path, jobs: list[Job], checks: int) -> None:
+    """Runs jobs at once and drops everything at such a check, before its checkpoint."""
+    seen = 0
+    for event in InProcess(folder, axes=True).run(jobs):
+        seen += event.kind == "check" and event.key == jobs[0].key
+        if seen == checks:
+            return
+
+
+def starts(events: list[Event]) -> dict[str, float | None]:
+    """Returns at which step every run was begun or taken up."""
+    return {e.key: e.figures["step"] for e in events if e.kind == "started"}
+
+
+def same_but_for_last_bits(one: AbstractStore, other: AbstractStore) -> None:
+    """Holds runs of programs of other shapes against each other."""
+    twins = {record.key: record.result for record in other}
+    for record in one:
+        left, right = record.result, twins.pop(record.key)
+        assert (left.steps, left.best_step) == (right.steps, right.best_step)
+        assert left.learning_rate == right.learning_rate
+        assert right.test_loss == pytest.approx(left.test_loss, rel=1e-3)
+        curve, twin = (store.history(record.key) for store in (one, other))
+        assert curve is not None
+        assert twin is not None
+        for name in ("step", "validation_loss", "gradient_norm"):
+            assert twin.series[name] == pytest.approx(curve.series[name], rel=1e-3)
+    assert not twins
 
 
 def test_more_seeds_ask_for_more(sizes):
@@ -133,17 +170,7 @@ def test_rates_on_trial_are_an_axis_too(searching, tmp_path, compiled):
     list(InProcess(tmp_path / "axes", axes=True).run(searching))
     assert compiled[1:] == [(3, True)]
     turns, together = (open_store(tmp_path / way) for way in ("turns", "axes"))
-    twins = {record.key: record for record in together}
-    for record in turns:
-        left, right = record.result, twins[record.key].result
-        assert (left.steps, left.best_step) == (right.steps, right.best_step)
-        assert left.learning_rate == right.learning_rate
-        assert right.test_loss == pytest.approx(left.test_loss, rel=1e-3)
-        curve, other = (store.history(record.key) for store in (turns, together))
-        assert curve is not None
-        assert other is not None
-        for name in ("step", "validation_loss", "gradient_norm"):
-            assert other.series[name] == pytest.approx(curve.series[name], rel=1e-3)
+    same_but_for_last_bits(turns, together)
 
 
 def test_where_the_rates_of_a_seed_do_not_fit_they_are_tried_in_turn(
@@ -156,6 +183,63 @@ def test_where_the_rates_of_a_seed_do_not_fit_they_are_tried_in_turn(
     assert bits_of(open_store(tmp_path / "axes")) == bits_of(
         open_store(tmp_path / "turns")
     )
+
+
+@pytest.mark.parametrize("checks", [3, 6])
+def test_seeds_go_on_without_those_they_were_broken_off_with(
+    searching, tmp_path, monkeypatch, checks
+):
+    """As with fewer `--seeds`, or where another process has a sibling in hand."""
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    list(InProcess(tmp_path / "calm", axes=True).run(searching))
+    break_off(tmp_path / "wild", searching, checks)
+    for jobs in (searching[:1], searching[1:]):
+        events = list(InProcess(tmp_path / "wild", axes=True).run(jobs))
+        assert 0.0 not in starts(events).values()
+    calm, wild = (open_store(tmp_path / way) for way in ("calm", "wild"))
+    same_but_for_last_bits(calm, wild)
+    assert {record.provenance.interruptions for record in wild} == {1}
+
+
+def test_seeds_that_come_later_do_not_set_back_those_broken_off(
+    jobs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    list(InProcess(tmp_path / "calm", axes=True).run(jobs[:3]))
+    break_off(tmp_path / "wild", jobs[:2], checks=3)
+    events = list(InProcess(tmp_path / "wild", axes=True).run(jobs[:3]))
+    assert [starts(events)[job.key] for job in jobs[:3]] == [8.0, 8.0, 0.0]
+    same_but_for_last_bits(*(open_store(tmp_path / way) for way in ("calm", "wild")))
+
+
+@pytest.mark.parametrize(("at", "behind"), [(2, True), (6, False)])
+def test_a_kill_between_two_checkpoints_costs_a_check_and_not_a_bit(
+    searching, tmp_path, monkeypatch, at, behind
+):
+    """The first seed alone was saved: the others catch up, or find it to be over."""
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    list(InProcess(tmp_path / "calm", axes=True).run(searching))
+    save = runner.save_checkpoint
+
+    def killed(store, ledger, arrays):
+        if ledger.advances == at and ledger.job.key == searching[1].key:
+            raise Killed
+        save(store, ledger, arrays)
+
+    executor = InProcess(tmp_path / "wild", axes=True)
+    with monkeypatch.context() as dying:
+        dying.setattr(runner, "save_checkpoint", killed)
+        with pytest.raises(Killed):
+            list(executor.run(searching))
+    events = list(InProcess(tmp_path / "wild", axes=True).run(searching))
+    notes = " ".join(event.text for event in events if event.kind == "note")
+    assert (
+        "not broken off at the same check: those behind catch up" in notes
+    ) is behind
+    assert 0.0 not in starts(events).values()
+    store = open_store(tmp_path / "wild")
+    assert bits_of(store) == bits_of(open_store(tmp_path / "calm"))
+    assert {record.provenance.interruptions for record in store} == {1}
 
 
 def test_seeds_of_which_some_are_over_are_taken_up_together(

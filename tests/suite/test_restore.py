@@ -12,6 +12,7 @@ from nnarena.models import MODELS
 from nnarena.runs.record import Record
 from nnarena.suite.config import parse_suite
 from nnarena.suite.executors import InProcess
+from nnarena.suite.plan import assemble
 from nnarena.suite.restore import restore, restore_splits
 from nnarena.suite.session import Session, open_session
 from nnarena.tasks import TASKS
@@ -80,6 +81,8 @@ def test_another_version_is_refused(session, monkeypatch, kind, name):
     record = next(iter(session.store))
     with pytest.raises(ValueError, match=f"{kind} '{name}' was version 1.*99 now"):
         restore(record, session.store)
+    with pytest.raises(ValueError, match=f"{kind} '{name}' was version 1.*99 now"):
+        assemble(session.jobs[0])
 
 
 def test_an_entrant_that_is_gone_is_named(session, monkeypatch):

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 import nnarena
+from nnarena.analysis.frame import runs_frame
 from nnarena.core.registry import UnknownName
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite import runner
 from nnarena.suite.executors import InProcess
 from nnarena.suite.pool import WorkerPool
 from nnarena.suite.session import Session, open_session
+from nnarena.training.descent_program import DescentProgram
+from nnarena.training.objective import Tally
 
 
 def outcome(results: str | Path) -> dict[str, tuple]:
@@ -175,6 +178,31 @@ def test_a_broken_model_fails_its_own_runs_with_a_reason(tiny_suite, tmp_path, w
     assert len(session.pending) == 2  # a failed run is tried again
 
 
+def test_a_plugin_edited_since_the_runs_were_planned_fails_them(tiny_suite, tmp_path):
+    """A worker imports the file when it begins: new code is no run of the old key."""
+    body = "return jnp.tanh(xs @ self.weight)"
+    session = plugin_session(tiny_suite, tmp_path, "edited", body)
+    path = tmp_path / "edited.py"
+    path.write_text(path.read_text().replace("jnp.tanh", "jnp.sin"))
+    events = list(session.run(workers=1))
+    assert [event.kind for event in events] == ["failed", "failed"]
+    for event in events:
+        assert "model 'edited' was version text-" in event.text
+        assert "when its run was planned and is version text-" in event.text
+
+
+def test_a_suite_s_own_plugins_are_imported(tiny_suite, tmp_path, monkeypatch):
+    path = tmp_path / "own_layer.py"
+    body = "return jnp.tanh(xs @ self.weight)"
+    path.write_text(PLUGIN.format(name="own_layer", body=body))
+    monkeypatch.chdir(tmp_path)
+    model = tiny_suite.models[0].model_copy(update={"name": "own_layer"})
+    changes = {"models": [model], "plugins": ["own_layer.py"]}
+    session = open_session(tiny_suite.model_copy(update=changes), "results")
+    assert {job.plugins for job in session.jobs} == {(str(path.resolve()),)}
+    assert {job.identity.model.name for job in session.jobs} == {"own_layer"}
+
+
 def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
     wild = {**tiny_suite.trainer, "learning_rate": 1e30, "schedule": "constant"}
     suite = tiny_suite.model_copy(update={"trainer": wild, "seeds": [0]})
@@ -184,6 +212,30 @@ def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
     assert record.result.outcome == "diverged"
     assert record.result.test_score is None
     assert "no longer finite" in (record.result.reason or "")
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_test_score_that_is_no_number_is_a_divergence(
+    tiny_suite, tmp_path, monkeypatch, score
+):
+    """Left out of the mean, it would count more than a blind answer."""
+    test = DescentProgram.test
+
+    def broken(self, state) -> Tally:
+        tally = test(self, state)
+        return Tally(tally.loss, tally.score * score, tally.count)
+
+    monkeypatch.setattr(DescentProgram, "test", broken)
+    suite = tiny_suite.model_copy(update={"seeds": [0]})
+    session = open_session(suite, tmp_path / "results")
+    list(session.run(workers=0))
+    (record,) = session.store
+    assert record.result.outcome == "diverged"
+    assert record.result.reason == f"the test score is not finite: {score}"
+    assert record.result.test_loss is record.result.test_score is None
+    assert record.result.best_step is not None
+    (row,) = runs_frame([record]).to_dict("records")
+    assert row["credited"] == 0.0
 
 
 def test_run_returns_a_leaderboard(tmp_path):

@@ -141,6 +141,11 @@ def test_people_are_split_whole(folder):
         assert len(getattr(splits, name).labels) == 2 * (EACH - 4)
 
 
+def test_a_window_longer_than_all_recordings_is_refused(folder):
+    with pytest.raises(DataProblem, match="holds a window of 20,000 readings"):
+        split(folder, window=20_000)
+
+
 def test_places_are_scaled_by_training_readings(folder):
     raw, scaled = (split(folder, window=10, stride=10, scaled=s) for s in (False, True))
     known = raw.train.places.reshape(-1, 3)  # these windows hold each reading once

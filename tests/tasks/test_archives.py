@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -128,6 +129,17 @@ def test_a_bomb_is_not_unpacked(tmp_path, suffix, monkeypatch):
     archive = MAKERS[suffix](tmp_path / f"set{suffix}", bomb)
     assert archive.stat().st_size < 2**16
     assert "larger than 1,048,576" in refused(archive, tmp_path / "out")
+
+
+def test_a_damaged_xz_is_refused(tmp_path):
+    path, content = tmp_path / "set.tar.xz", random.Random(0).randbytes(2**18)
+    with tarfile.open(path, "w:xz") as archive:
+        member = tarfile.TarInfo("set/data.bin")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: 2**17] + bytes(2**10) + whole[2**17 + 2**10 :])
+    assert "Corrupt" in refused(path, tmp_path / "out")
 
 
 @both

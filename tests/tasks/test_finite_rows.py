@@ -13,7 +13,7 @@ from nnarena.tasks.activity import Activity
 from nnarena.tasks.add import Add
 from nnarena.tasks.base import AbstractTask, shuffled_splits
 from nnarena.tasks.cell import Cell
-from nnarena.tasks.files import DataFolder
+from nnarena.tasks.files import DataFolder, DataProblem
 from nnarena.tasks.memory import Memory
 from nnarena.tasks.mnist import MNIST
 from nnarena.tasks.walker import Walker
@@ -48,8 +48,20 @@ def test_forty_thousand_rows_split_as_the_thesis_counted_them():
 
 @pytest.mark.parametrize("count", [1_279, 12])
 def test_too_few_rows_are_refused(count):
-    with pytest.raises(ValueError, match="at least 1,280"):
+    with pytest.raises(DataProblem, match="tenths needs 1,280"):
         shuffled_splits(jnp.arange(count), key=KEY)
+
+
+@pytest.mark.parametrize("task", [Activity, Add, Cell, Memory, MNIST, Walker])
+@pytest.mark.parametrize("rows", [-5, 0, 1_279])
+def test_too_small_a_set_is_refused_before_anything_is_read(task, rows):
+    with pytest.raises(ValueError, match="at least 1,280 rows"):
+        task(rows=rows)
+
+
+def test_mnist_has_no_more_rows_than_it_has():
+    with pytest.raises(ValueError, match="60,000 rows to train on, not 60,001"):
+        MNIST(rows=60_001)
 
 
 @pytest.mark.parametrize(

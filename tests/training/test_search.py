@@ -1,5 +1,6 @@
 """Several rates within one run: each trial is the run of that rate alone."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -162,8 +163,35 @@ def test_rates_at_once_written_down_go_on_bit_for_bit(written_after):
             program.advance(one, DATA_KEYS[0]) for one in (state, taken_up)
         )
         assert_same_bits(told, told_again)
-    assert int(state.told) == program.checks
+    assert int(state.advances) == program.checks
     assert_same_bits(state, taken_up)
+
+
+@pytest.mark.parametrize("after", [7, 20])
+@pytest.mark.parametrize("some", [[0], [2], [0, 1]])
+def test_rates_at_once_go_on_with_fewer_seeds_beside_them(some, after):
+    """Of three seeds the first is over long before the others, whoever goes on."""
+    numbers = {"steps": 60, "checks": 30, "patience": 2, "weight_decay": 0.0}
+    recipe = trainer((0.3, 0.1), schedule="constant", **numbers)
+    whole = program_of(recipe, 3, trials_at_once=True)
+    fewer = program_of(recipe, len(some), trials_at_once=True)
+    _, calm = run_to_its_end(whole, INIT_KEYS, DATA_KEYS)
+    state = whole.start(INIT_KEYS)
+    for _ in range(after):
+        state, _ = whole.advance(state, DATA_KEYS)
+    state = jax.tree.map(lambda leaf: leaf[jnp.array(some)], state)
+    told = [{name: t[name][some] for name in t} for t in calm[:after]]
+    while not told[-1]["stopped"].all():
+        assert len(told) < fewer.checks, "it never says that it is over"
+        state, metrics = fewer.advance(state, DATA_KEYS[jnp.array(some)])
+        told.append({name: np.asarray(value) for name, value in metrics.items()})
+    for place, seed in enumerate(some):
+        left, right = curve(calm, seed), curve(told, place)
+        assert left["step"] == right["step"]
+        for name in SERIES:
+            np.testing.assert_allclose(right[name], left[name], rtol=1e-4, atol=1e-6)
+    over = np.argmax([t["stopped"] for t in calm], axis=0) + 1
+    assert over.tolist() == [8, 60, 60]
 
 
 @pytest.mark.parametrize("rates", [(), (0.1, 0.0), -1.0])

@@ -13,11 +13,14 @@ COSTS = {
     "parameters": "parameters",
     "state_size": "numbers carried from step to step",
     "matmul_flops_per_step": "FLOPs of matrix products per training step",
-    "peak_bytes": "peak memory of the process",
     "program_bytes": "memory of the compiled program",
     "seconds_per_step": "seconds per training step",
 }
-"""What costs are called, and what they mean."""
+"""What costs are called, and what they mean.
+
+The process's peak memory is none of them: it holds the compiler's wherever a program
+was not in the cache, twice its own and more, so that it says in which order runs went.
+"""
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _standing(
         failed=sum(cell.failed for cell in cells),
         parameters=largest(rows, "parameters"),
         run_seconds=mean_of([cell.run_seconds for cell in judged]),
-        peak_bytes=largest(rows, "peak_bytes"),
+        program_bytes=largest(rows, "program_bytes"),
         cells=tuple(cells),
     )
 

@@ -8,7 +8,7 @@ other. Over several pairs p-values are adjusted by Holm's procedure.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
@@ -156,21 +156,29 @@ def stars(p: float, seeds: int) -> str | None:
     return "*" * sum(p < level for level in (0.05, 0.01, 0.001))
 
 
-def why_no_stars(seeds: int, pairs: int) -> str | None:
-    """Returns the sentence that says why no star can be given; None if one can."""
-    least = smallest_p(seeds, seeds)
+def why_no_stars(family: Sequence[Pair]) -> str | None:
+    """Returns the sentence that says why no pair can have a star; None if one can.
+
+    Every pair is taken at the least p that its own runs can give, which is where Holm's
+    procedure adjusts each of them least. It tells of the pair that comes nearest.
+    """
+    best = adjusted(
+        [replace(pair, p=min(pair.p, smallest_p(*pair.runs))) for pair in family]
+    )
+    if any(pair.settled for pair in best):
+        return None
+    nearest = max(best, key=lambda pair: (min(*pair.runs, FEW_SEEDS), -pair.p))
+    (first, second), seeds = nearest.runs, min(nearest.runs)
     if seeds < FEW_SEEDS:
         return (
             f"No stars: {seeds} {'seed is' if seeds == 1 else 'seeds are'} fewer than "
-            f"{FEW_SEEDS}, and the least p that {seeds} against {seeds} can give is "
-            f"{least:.2g}."
+            f"{FEW_SEEDS}, and the least p that {first} against {second} can give is "
+            f"{nearest.p:.2g}."
         )
-    if least * pairs < LEVEL:
-        return None
     return (
-        f"No star can be given: with {seeds} seeds the least p is {least:.2g}, over "
-        f"{pairs} pairs {min(1.0, least * pairs):.2g}; that takes "
-        f"{seeds_needed(pairs)} seeds."
+        f"No star can be given: the least p that {first} against {second} seeds can "
+        f"give is {nearest.p:.2g}, over {len(best)} pairs {nearest.adjusted:.2g}; that "
+        f"takes {seeds_needed(len(best))} seeds."
     )
 
 

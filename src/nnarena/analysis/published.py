@@ -6,21 +6,20 @@ is that of both sides, by Welch's interval of the difference of two means; of a 
 run, whose spread is not known, by Student's: it is taken to vary as theirs did.
 """
 
-import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
-from scipy import stats
 
 from ..runs.record import Record
-from .bootstrap import CONFIDENCE, Interval
+from .bootstrap import Interval
 from .frame import runs_frame
+from .gap import Verdict, gap_interval, judge
 
 
 SIZE = 0.1
@@ -28,8 +27,6 @@ SIZE = 0.1
 
 SIZE_DIFFERS = "another size"
 """How the reason of such a difference begins."""
-
-Verdict = Literal["within", "above", "below", "cannot tell", "not comparable"]
 
 
 @dataclass(frozen=True)
@@ -120,73 +117,6 @@ def published_figures(study: str | None = None) -> tuple[Figure, ...]:
         for name, table in tables.items()
         for row in table["figures"]
     )
-
-
-def gap_interval(
-    sample: np.ndarray,
-    value: float,
-    spread: float | None,
-    n: int | None,
-    *,
-    rounding: float = 0.0,
-    confidence: float = CONFIDENCE,
-) -> Interval | None:
-    """Returns the interval of the mean of `(runs,)` less a published mean.
-
-    Welch 1947; a figure without spread or number of runs counts as exact. A single run
-    is taken to vary as the published ones did (Student 1908, one variance for both),
-    and where they have no spread either there is no interval.
-
-    Args:
-        sample: our scores.
-        value: the published mean.
-        spread: its sample standard deviation.
-        n: over how many runs.
-        rounding: by how much the published mean and its spread may be off for being
-            rounded.
-        confidence: how often the interval holds the true difference.
-    """
-    theirs = None
-    if spread is not None and n is not None and n > 1:
-        theirs = ((spread + rounding) ** 2, n)
-    if sample.size > 1:
-        error, freedom = _welch((float(sample.var(ddof=1)), sample.size), theirs)
-    elif theirs is not None:
-        variance, runs = theirs
-        error, freedom = variance * (1 + 1 / runs), runs - 1
-    else:
-        return None
-    gap, half = float(sample.mean()) - value, rounding
-    if error > 0:
-        quantile = stats.t.ppf(0.5 + confidence / 2, freedom)
-        half += float(quantile) * math.sqrt(error)
-    return Interval(gap - half, gap + half)
-
-
-def _welch(*sides: tuple[float, int] | None) -> tuple[float, float]:
-    """Returns the squared error of a difference of means and its degrees of freedom.
-
-    Each side is a variance and how many runs it is of; None is exact.
-    """
-    parts = [(variance / n, n - 1) for variance, n in filter(None, sides)]
-    error = sum(part for part, _ in parts)
-    rest = sum(part**2 / free for part, free in parts)
-    return error, error**2 / rest if rest else math.inf
-
-
-def judge(gap: Interval | None, span: float) -> Verdict:
-    """Returns what the interval of a difference, ours less theirs, says.
-
-    An interval that holds 0 but is wider than the span from a blind answer to a
-    perfect one would hold nearly anything: that cannot tell.
-    """
-    if gap is None:
-        return "cannot tell"
-    if gap.low > 0:
-        return "above"
-    if gap.high < 0:
-        return "below"
-    return "within" if gap.high - gap.low <= span else "cannot tell"
 
 
 def against_published(

@@ -55,7 +55,7 @@ class Cell:
     solve_seconds: float | None
     parameters: int | None
     run_seconds: float | None
-    peak_bytes: int | None
+    program_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Standing:
     it incomplete. `interval` says how it would move had the seeds been others,
     `task_interval` had the tasks been others. `iqm` is the interquartile mean of all
     credited scores, with its own two intervals. `seeds` is the fewest judged
-    runs on a task that has any. `parameters` and `peak_bytes` are the largest,
+    runs on a task that has any. `parameters` and `program_bytes` are the largest,
     `run_seconds` the mean over tasks of the mean over runs.
     """
 
@@ -89,7 +89,7 @@ class Standing:
     failed: int
     parameters: int | None
     run_seconds: float | None
-    peak_bytes: int | None
+    program_bytes: int | None
     cells: tuple[Cell, ...]
 
     def cell(self, task: str) -> Cell | None:

@@ -39,7 +39,7 @@ def summarize(rows: Sequence[Row], rng: Generator) -> Cell:
         **_time_to_solve(judged),
         parameters=largest(rows, "parameters"),
         run_seconds=mean_of([row["run_seconds"] for row in judged]),
-        peak_bytes=largest(rows, "peak_bytes"),
+        program_bytes=largest(rows, "program_bytes"),
     )
 
 

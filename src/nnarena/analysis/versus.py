@@ -82,7 +82,7 @@ def versus(scores: Scores, first: str, second: str, rng: Generator) -> Versus:
         posterior=signed_rank(np.subtract(*both.means), rng),
         answer=answer,
         sentence=_lead(both, overall, interval, probability, answer) + _by_task(pairs),
-        note=why_no_stars(seeds, len(pairs)),
+        note=why_no_stars(pairs),
     )
 
 

@@ -32,8 +32,9 @@ app = typer.Typer(
         "Neural Network Arena: which sequence models remember, how far back, how "
         "surely, and at what cost."
     ),
-    epilog="Exit codes: 0 good, 1 a run or a law failed, 2 wrong usage or a folder "
-    "that cannot be written, 130 stopped by Ctrl-C, 143 by SIGTERM.",
+    epilog="Exit codes: 0 good, 1 a run, a law, a merge or a measurement failed, "
+    "2 wrong usage or a folder that cannot be written, 130 stopped by Ctrl-C, 143 by "
+    "SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -48,7 +49,7 @@ def main(
     """Options that come before any command."""
 
 
-@app.command()
+@app.command(short_help="Run contenders on tasks over several seeds.")
 def run(
     suite: SuiteArgument = "quick",
     models: Models = None,
@@ -80,7 +81,7 @@ def run(
     run_suite(request, results, placement)
 
 
-@app.command()
+@app.command(short_help="Show what a suite would run, and how long it takes.")
 def plan(
     suite: SuiteArgument = "quick",
     models: Models = None,
@@ -112,7 +113,7 @@ def list_(
     show_list(kind, as_json=json)
 
 
-@app.command()
+@app.command(short_help="Show an entrant's equations or data, numbers and source.")
 def show(
     name: Annotated[str, typer.Argument(help="A model, task or suite.")],
     json: AsJson = False,

@@ -7,10 +7,10 @@ from dataclasses import asdict
 import typer
 
 from ..check import Verdict, check_model, check_task
-from ..core.registry import UnknownName
+from ..core.registry import UnknownName, import_file
 from ..models import MODELS
+from ..suite.config import SuiteProblem
 from ..suite.provenance import data_folder
-from ..suite.session import registered_by
 from ..tasks import TASKS
 from .console import guarded, news, out, print_json
 
@@ -18,7 +18,7 @@ from .console import guarded, news, out, print_json
 @guarded
 def check_entrant(name: str, *, as_json: bool) -> None:
     """Holds a model or task to the laws; exits 1 if one is broken."""
-    names = registered_by(name) if name.endswith(".py") else [name]
+    names = _registered_by(name) if name.endswith(".py") else [name]
     verdicts = []
     for each in names:
         for verdict in _verdicts(each):
@@ -33,8 +33,18 @@ def check_entrant(name: str, *, as_json: bool) -> None:
         skipped = f", {counts[None]} skipped" if counts[None] else ""
         told = f"{counts[True]} laws hold, {counts[False]} broken{skipped}"
         out.print(f"{', '.join(names)}: {told}")
-    if broken or not verdicts:
+    if broken:
         raise typer.Exit(1)
+
+
+def _registered_by(file: str) -> list[str]:
+    module = import_file(file)
+    names = [
+        name for registry in (MODELS, TASKS) for name in registry.names_from(module)
+    ]
+    if not names:
+        raise SuiteProblem(f"{file} registers no model and no task")
+    return names
 
 
 def _verdicts(name: str) -> Iterator[Verdict]:

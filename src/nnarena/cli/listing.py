@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
+from ..core.numbers import words_of
 from ..core.references import bibtex, citation
-from ..core.registry import Entry, UnknownName
+from ..core.registry import Entry, Shared, UnknownName
 from .console import guarded, out, print_json, refuse
 
 
@@ -85,7 +86,11 @@ def show_entrant(name: str, *, as_json: bool) -> None:
 
 
 def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
-    numbers = _numbers(kind, entry)
+    from ..analysis.labels import value_text
+
+    shared = _frame(kind, entry)
+    numbers = {name: one.default for name, one in shared.items()} | entry.numbers
+    kinds = {name: one.kind for name, one in shared.items()} | entry.kinds
     if as_json:
         print_json(
             {
@@ -107,9 +112,9 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     out.print(entry.docstring, markup=False, soft_wrap=True)
     out.print("\n[bold]Numbers[/], to be set as NAME(number=value):")
     for number, value in numbers.items():
-        others = [repr(word) for word in _words(kind, number) if word != value]
+        others = [word for word in words_of(kinds[number]) if word != value]
         instead = f"  (or {', '.join(others)})" if others else ""
-        out.print(f"  {number} = {value!r}{instead}", markup=False)
+        out.print(f"  {number} = {value_text(value)}{instead}", markup=False)
     if not numbers:
         out.print("  none")
     out.print("\n[bold]Source[/]")
@@ -118,21 +123,13 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     )
 
 
-def _numbers(kind: str, entry: Entry) -> Mapping[str, Any]:
+def _frame(kind: str, entry: Entry) -> Mapping[str, Shared]:
+    """Returns the numbers that an entrant has from the frame around it."""
     if kind == "tasks":
-        return entry.numbers
+        return {}
     from ..models.contender import Contender
 
-    return Contender(entry.name).settings
-
-
-def _words(kind: str, number: str) -> tuple[str, ...]:
-    """Returns what a number of the frame of contenders may be, if that is a word."""
-    if kind == "tasks":
-        return ()
-    from ..models.contender import WORDS
-
-    return WORDS.get(number, ())
+    return Contender(entry.name).frame
 
 
 def _show_suite(suite: dict[str, Any]) -> None:
@@ -149,8 +146,10 @@ def _show_suite(suite: dict[str, Any]) -> None:
 
 
 def _choice_text(choice: dict[str, Any]) -> str:
+    from ..analysis.labels import value_text
+
     numbers = dict(choice["numbers"])
     if choice.get("width"):
         numbers["width"] = choice["width"]
-    text = ", ".join(f"{key}={value}" for key, value in numbers.items())
+    text = ", ".join(f"{key}={value_text(value)}" for key, value in numbers.items())
     return f"{choice['name']}({text})" if text else choice["name"]

@@ -11,7 +11,7 @@ from .options import AsJson
 measuring = typer.Typer()
 
 
-@measuring.command()
+@measuring.command(short_help="Record new data for a task from its simulator.")
 def record(
     what: Annotated[str, typer.Argument(help="walker.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder to record in.")],
@@ -36,12 +36,12 @@ def record(
     record_data(what, out, rollouts=rollouts, seed=seed, updates=updates, stages=stages)
 
 
-@measuring.command()
+@measuring.command(short_help="Time a training step, of a model of your own too.")
 def bench(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONTENDER]...",
+            metavar="CONTENDER",
             help="NAME, NAME(number=value), or FILE.py that registers some [all].",
             show_default=False,
         ),

@@ -11,7 +11,7 @@ from .options import AsJson, ResultsArgument
 on_results = typer.Typer()
 
 
-@on_results.command()
+@on_results.command(short_help="Show what is done, running, failed and left.")
 def status(
     results: ResultsArgument = "results",
     follow: Annotated[
@@ -25,7 +25,7 @@ def status(
     show_status(results, as_json=json, live=follow)
 
 
-@on_results.command()
+@on_results.command(short_help="Merge stores; prove that what overlaps agrees.")
 def merge(
     stores: Annotated[
         list[str],
@@ -50,12 +50,12 @@ def merge(
     merge_stores(stores, dry=dry_run, as_json=json)
 
 
-@on_results.command()
+@on_results.command(short_help="Print the leaderboard, or whether A beats B.")
 def compare(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FOLDER | A B]",
+            metavar="FOLDER | A B",
             help="Folder of results [results], or two contenders of --results.",
             show_default=False,
         ),
@@ -86,7 +86,7 @@ def compare(
     show_comparison(names or [], results, against, study, as_json=json)
 
 
-@on_results.command()
+@on_results.command(short_help="Print BibTeX of what a folder of results used.")
 def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
@@ -107,7 +107,7 @@ def report(
     write_page(results, output)
 
 
-@on_results.command()
+@on_results.command(short_help="Write tables, figures and BibTeX for a paper.")
 def export(
     results: ResultsArgument = "results",
     to: Annotated[
@@ -129,7 +129,7 @@ def export(
     export_results(results, to, formats or ["pdf", "png", "svg"])
 
 
-@on_results.command()
+@on_results.command(short_help="Measure how far back trained models feel their input.")
 def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 

@@ -29,8 +29,9 @@ Models = Annotated[
     typer.Option(
         "--models",
         "-m",
-        help="Models instead of the suite's: NAME, NAME(number=value), or FILE.py that "
-        "registers some; several by commas or by repeating.",
+        help="Models instead of the suite's: NAME, with the numbers that the suite "
+        "gives it, NAME(number=value), over its defaults, or FILE.py that registers "
+        "some; several by commas or by repeating.",
     ),
 ]
 Tasks = Annotated[
@@ -38,7 +39,8 @@ Tasks = Annotated[
     typer.Option(
         "--tasks",
         "-t",
-        help="Tasks instead of the suite's: NAME or NAME(number=value).",
+        help="Tasks instead of the suite's: NAME or NAME(number=value), as with "
+        "--models; several by commas or by repeating.",
     ),
 ]
 Seeds = Annotated[

@@ -15,6 +15,9 @@ from ..suite.shard import parse_shard
 
 CALL = re.compile(r"^([\w.-]+)\((.*)\)$", re.DOTALL)
 
+PYTHONS = {"True": True, "False": False, "None": None, "null": None}
+"""Values as Python and labels of tables write them; TOML has no word for none."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -52,10 +55,7 @@ def resolve(request: Request, results: str) -> Session:
     if request.steps is not None:
         changes["trainer"] = {"steps": request.steps}
     changed: Suite = load_suite(request.suite, changes)
-    files = [*changed.plugins, *plugins]
-    session = open_session(
-        changed, results, plugins=[str(Path(f).resolve()) for f in files]
-    )
+    session = open_session(changed, results, plugins=plugins)
     if shard is None:
         return session
     name = f"{session.name}, shard {request.shard}"
@@ -120,9 +120,11 @@ def _choice(word: str) -> dict[str, Any]:
 
 
 def _value(text: str, argument: str) -> Any:
-    """Returns a TOML value; a bare word is taken as text."""
+    """Returns a TOML value, or what Python calls it; another bare word is text."""
     if not text:
         raise SuiteProblem(f"{argument!r} should read number=value")
+    if text in PYTHONS:
+        return PYTHONS[text]
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,10 +1,12 @@
 """`arena status`."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import typer
 from rich import box
 from rich.table import Table
 
@@ -188,11 +190,11 @@ def _follow(store: AbstractStore) -> None:
     if not open_:
         return
     watching = Watching(store, {run.key for run in open_})
-    with stoppable(watching.stop):
-        try:
-            follow(watching.events(), open_, news)
-        except KeyboardInterrupt:
-            return
+    told = "no longer looking on; the runs go on"
+    with stoppable(watching.stop, told) as wish, contextlib.suppress(KeyboardInterrupt):
+        follow(watching.events(), open_, news)
+    if wish.signal is not None:
+        raise typer.Exit(wish.exit_code)
 
 
 class Watching:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 
-ONCE = b"\nstopping after the checks in hand; once more to stop at once\n"
+ONCE = "stopping after the checks in hand; once more to stop at once"
 
 
 @dataclass
@@ -28,10 +28,11 @@ class Wish:
 
 
 @contextlib.contextmanager
-def stoppable(stop: Callable[[], None]) -> Iterator[Wish]:
+def stoppable(stop: Callable[[], None], told: str = ONCE) -> Iterator[Wish]:
     """Calls `stop` at the first signal and raises KeyboardInterrupt at the second.
 
-    `stop` must return at once. Outside of the main thread signals are left alone.
+    `stop` must return at once; `told` is printed then. Outside of the main thread
+    signals are left alone.
     """
     wish = Wish()
     if threading.current_thread() is not threading.main_thread():
@@ -44,7 +45,7 @@ def stoppable(stop: Callable[[], None]) -> Iterator[Wish]:
         wish.signal = number
         stop()
         with contextlib.suppress(OSError):
-            os.write(2, ONCE)  # print() may be at work already
+            os.write(2, f"\n{told}\n".encode())  # print() may be at work already
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     usual = [signal.signal(number, hear) for number in numbers]

@@ -1,8 +1,17 @@
 """Numbers and words from anybody's files, within limits that are known."""
 
-from typing import Annotated
+import types
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    PydanticUserError,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -26,3 +35,55 @@ def printable(text: str) -> str:
 
 Sentence = Annotated[str, AfterValidator(printable)]
 """What somebody's code said, as the text of an exception."""
+
+
+def fitting(kind: Any, value: Any) -> Any:
+    """Returns a value for a number of a kind.
+
+    A whole number stands for the number that it is, so that 100 and 100.0 are the
+    same; nothing else becomes what it is not, as a text that reads "False" would
+    become true. A kind that nothing is known of fits all.
+
+    Raises:
+        ValueError: it is not of that kind.
+    """
+    try:
+        known = _adapter(kind)
+    except PydanticUserError:
+        return value
+    try:
+        return known.validate_python(value, strict=True)
+    except ValidationError as error:
+        if get_origin(kind) is Literal:
+            words = ", ".join(map(str, get_args(kind)))
+            raise ValueError(f"{value!r} is none of {words}") from error
+        raise ValueError(f"must be {_told(kind)}, not {value!r}") from error
+
+
+def words_of(kind: Any) -> tuple[str, ...]:
+    """Returns the words that a number of a kind may be."""
+    if get_origin(kind) is Literal:
+        return tuple(word for word in get_args(kind) if isinstance(word, str))
+    return tuple(word for part in _parts(kind) for word in words_of(part))
+
+
+@cache
+def _adapter(kind: Any) -> Any:  # a TypeAdapter, which beartype cannot check
+    return TypeAdapter(kind)
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    union = get_origin(kind) in (Union, types.UnionType)
+    return get_args(kind) if union else ()
+
+
+def _told(kind: Any) -> str:
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        types.NoneType: "null",
+    }
+    several = [_told(part) for part in _parts(kind)] or words_of(kind)
+    return " or ".join(several) or names.get(kind, str(kind))

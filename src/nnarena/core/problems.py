@@ -8,7 +8,7 @@ class UserProblem(Exception):
 
 
 class StoreProblem(UserProblem):
-    """The store cannot be written: what was finished is kept, nothing more can be."""
+    """The store cannot be read or written: what was finished is kept, no more is."""
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:

@@ -15,13 +15,15 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+from .numbers import fitting
 from .problems import UserProblem
 
 
@@ -39,6 +41,26 @@ class UnknownName(UserProblem, KeyError):
 
     def __str__(self) -> str:
         return self.args[0]
+
+
+class BrokenFile(UserProblem, ImportError):
+    """Somebody's file that cannot be imported; the message says where and why."""
+
+    def __init__(self, path: Path, error: Exception):
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [(frame.filename, frame.lineno) for frame in frames]
+        if isinstance(error, SyntaxError):
+            places.append((error.filename or "", error.lineno))
+        own = [line for file, line in places if file == str(path)]
+        where = f"{path}, line {own[-1]}" if own else str(path)
+        super().__init__(f"{where}: {type(error).__name__}: {error}")
+
+
+class Shared(NamedTuple):
+    """A number of the frame around entrants: what it may be, and what it is else."""
+
+    kind: Any
+    default: Any
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,7 @@ class Entry:
         return inspect.getdoc(self.make) or ""
 
     @property
-    def numbers(self) -> Mapping[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """The keyword arguments that a suite may set, with their defaults."""
         parameters = inspect.signature(self.make).parameters.values()
         return {
@@ -71,24 +93,42 @@ class Entry:
             if p.default is not inspect.Parameter.empty
         }
 
+    @property
+    def kinds(self) -> dict[str, Any]:
+        """What the numbers may be: their annotations, or the kind of their default."""
+        try:
+            hints = get_type_hints(self.make.__init__)  # pyright: ignore
+        except Exception:  # somebody's annotation that does not resolve
+            hints = {}
+        return {
+            name: hints.get(name, _kind_of(default))
+            for name, default in self.numbers.items()
+        }
+
     def settings(
-        self, given: Mapping[str, Any], shared: Mapping[str, Any] | None = None
+        self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
     ) -> dict[str, Any]:
         """Returns all numbers: the given ones over the defaults.
 
-        `shared` are defaults that come from a frame around the entrant.
+        `shared` are numbers that come from a frame around the entrant.
 
         Raises:
-            ValueError: the entrant has no number of that name.
+            ValueError: the entrant has no number of that name, or not that value.
         """
-        defaults = {**(shared or {}), **self.numbers}
-        for number in given:
-            if number not in defaults:
+        shared = shared or {}
+        found = {name: one.default for name, one in shared.items()} | self.numbers
+        kinds = {name: one.kind for name, one in shared.items()} | self.kinds
+        for number, value in given.items():
+            if number not in kinds:
                 raise ValueError(
                     f"{self.name!r} has no number {number!r}; "
-                    f"it has: {', '.join(sorted(defaults)) or 'none'}"
+                    f"it has: {', '.join(sorted(kinds)) or 'none'}"
                 )
-        return {**defaults, **given}
+            try:
+                found[number] = fitting(kinds[number], value)
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {number} {error}") from error
+        return found
 
 
 class Registry:
@@ -163,6 +203,13 @@ class Registry:
         ]
 
 
+def _kind_of(default: Any) -> Any:
+    """Returns what a number without annotation may be, by its default."""
+    if isinstance(default, bool | float | str):
+        return type(default)
+    return int | float if isinstance(default, int) else Any
+
+
 def _source_text(make: type) -> str:
     """The whole file of a class, since its helpers decide its results too."""
     file = getattr(sys.modules.get(make.__module__), "__file__", None)
@@ -179,6 +226,7 @@ def import_file(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError: there is no such file.
+        BrokenFile: its text is no Python, or raises an error.
     """
     if "\0" in str(path):  # what a system call would refuse by a ValueError
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -195,7 +243,9 @@ def import_file(path: str | Path) -> str:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except BaseException:
+        except BaseException as error:
             del sys.modules[name]
+            if isinstance(error, Exception):
+                raise BrokenFile(path, error) from error
             raise
     return name

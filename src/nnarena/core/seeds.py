@@ -2,7 +2,7 @@
 
     key_for("init", seed, "lstm", "add")    initialization: (seed, model, task)
     key_for("order", seed, "add")           order of training data: (seed, task)
-    key_for("test", "add")                  the test set: the task alone
+    key_for("data", "add")                  held-out rows: the task alone
 
 Every model therefore meets the same data in the same order, and two runs that
 differ in one name share nothing else.

@@ -4,7 +4,7 @@ They enter `MODELS` through the entry point `guests` of the group `nnarena.model
 where their framework is installed; looking whether it is imports nothing of it.
 torch itself is imported when a guest is first built, so that listing stays fast.
 
-    pip install 'neural-network-arena[torch]'
+    pip install '.[torch]'
 """
 
 from importlib.util import find_spec

@@ -1,5 +1,7 @@
 """The closed-form continuous-time network."""
 
+from typing import Literal
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,9 @@ from . import MODELS
 from .base import AbstractCell
 
 
-HEADS = {"default": 4, "no_gate": 4, "pure": 1}
+Mode = Literal["default", "no_gate", "pure"]
+
+HEADS: dict[Mode, int] = {"default": 4, "no_gate": 4, "pure": 1}
 """How many heads read the backbone, by mode."""
 
 
@@ -54,20 +58,18 @@ class CfC(AbstractCell):
     rate: Float[Array, " hidden"] | None
     amplitude: Float[Array, " hidden"] | None
     hidden_size: int = eqx.field(static=True)
-    mode: str = eqx.field(static=True)
+    mode: Mode = eqx.field(static=True)
 
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        mode: str = "default",
+        mode: Mode = "default",
         backbone_units: int | None = None,
         backbone_layers: int = 1,
         key: Key,
     ):
-        if mode not in HEADS:
-            raise ValueError(f"mode {mode!r} is none of {', '.join(HEADS)}")
         backbone_units = hidden if backbone_units is None else backbone_units
         if backbone_units < 1 or backbone_layers < 0:
             raise ValueError(

@@ -11,15 +11,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ..core.registry import Entry
+from ..core.registry import Entry, Shared
 from ..core.types import Key, Signature
 from ..nn.parametrization import resolve
+from ..nn.scan import Checkpoint
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
 from .sequence import (
-    EMBEDS,
-    HEADS,
-    READOUTS,
+    Embed,
+    Head,
+    Readout,
     Recurrent,
     SequenceModel,
     make_embed,
@@ -28,17 +29,14 @@ from .sequence import (
 
 
 SHARED_NUMBERS = {
-    "depth": 1,
-    "embed": "linear",
-    "head": "linear",
-    "readout": "last",
+    "depth": Shared(int, 1),
+    "embed": Shared(Embed, "linear"),
+    "head": Shared(Head, "linear"),
+    "readout": Shared(Readout, "last"),
 }
 """Numbers of the frame, which every cell and layer accepts beside its own."""
 
-WORDS = {"embed": EMBEDS, "head": HEADS, "readout": READOUTS}
-"""What numbers of the frame may be that are words."""
-
-UNCHANGED = {"checkpoint": "none"}
+UNCHANGED = {"checkpoint": Shared(Checkpoint, "none")}
 """Numbers that say how to compute, not what: they enter a run's key only if changed."""
 
 
@@ -48,7 +46,7 @@ class Contender:
 
     Raises:
         UnknownName: no model carries the name.
-        ValueError: the model has no number of that name.
+        ValueError: the model has no number of that name, or not that value.
     """
 
     name: str
@@ -67,14 +65,20 @@ class Contender:
         return issubclass(self.entry.make, AbstractCell | AbstractLayer)  # pyright: ignore
 
     @property
+    def frame(self) -> Mapping[str, Shared]:
+        """The numbers of the frame that it stands in; none if it is a whole model."""
+        return {**SHARED_NUMBERS, **UNCHANGED} if self.framed else {}
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """The numbers, those given over those by default."""
-        frame = {**SHARED_NUMBERS, **UNCHANGED} if self.framed else {}
-        found = self.entry.settings(self.numbers, frame)
+        """The numbers that say what it computes, those given over those by default."""
+        found = self.entry.settings(self.numbers, self.frame)
         return {
             name: value
             for name, value in found.items()
-            if name in self.entry.numbers or UNCHANGED.get(name, ...) != value
+            if name in self.entry.numbers
+            or name not in UNCHANGED
+            or value != UNCHANGED[name].default
         }
 
     def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
@@ -82,8 +86,9 @@ class Contender:
         settings = self.settings
         if not self.framed:
             return self.entry.make(signature, width, key=key, **settings)
-        frame = {name: settings.pop(name) for name in SHARED_NUMBERS}
-        frame |= {name: settings.pop(name, UNCHANGED[name]) for name in UNCHANGED}
+        frame = {
+            name: settings.pop(name, one.default) for name, one in self.frame.items()
+        }
         return self._framed(signature, width, frame, settings, key=key)
 
     def _framed(
@@ -96,10 +101,8 @@ class Contender:
         key: Key,
     ) -> SequenceModel:
         """Returns layers of the entrant, with its own numbers, in the shared frame."""
-        if frame["readout"] not in READOUTS:
-            raise ValueError(
-                f"readout {frame['readout']!r} is none of {', '.join(READOUTS)}"
-            )
+        if frame["depth"] < 1:
+            raise ValueError(f"depth is {frame['depth']}, but takes at least one layer")
         frame_key, *layer_keys = jax.random.split(key, 1 + frame["depth"])
         embed_key, head_key = jax.random.split(frame_key)
         embed = make_embed(frame["embed"], signature, width, key=embed_key)
@@ -160,20 +163,26 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
     """Returns the width whose parameter count is nearest to `parameters`.
 
     Allocates nothing: shapes are traced, not computed. Of two equally near widths
-    the smaller is taken.
+    the smaller is taken. A width at which the contender cannot be built, as one of
+    fewer units than it has layers of rotations, is too small.
 
     Raises:
-        ValueError: even one unit is more than twice the budget, or no number of units
-            is enough, because the size does not grow with them.
+        ValueError: even the least width is more than twice the budget, or no number of
+            units is enough, because the size does not grow with them or there is none
+            at which the contender can be built.
     """
 
     @functools.cache
     def size(width: int) -> int:
-        return count_parameters(contender.shapes(signature, width))
+        try:
+            return count_parameters(contender.shapes(signature, width))
+        except ValueError:
+            return 0
 
     low, high = 1, 16
     while size(high) < parameters:
         if high > parameters:  # a unit without a weight: it would never be reached
+            contender.shapes(signature, high)  # says why, if it cannot be built
             raise ValueError(
                 f"{contender.name} has only {size(high):,} parameters at width "
                 f"{high:,}: a budget of {parameters:,} cannot be met"
@@ -182,7 +191,8 @@ def fit_width(contender: Contender, signature: Signature, *, parameters: int) ->
     while high - low > 1:
         middle = _between(low, size(low), high, size(high), parameters)
         low, high = (middle, high) if size(middle) < parameters else (low, middle)
-    best = min((low, high), key=lambda width: (abs(size(width) - parameters), width))
+    built = [width for width in (low, high) if size(width)]
+    best = min(built, key=lambda width: (abs(size(width) - parameters), width))
     if size(best) > 2 * parameters:
         raise ValueError(
             f"{contender.name} has {size(best):,} parameters at width {best}: "

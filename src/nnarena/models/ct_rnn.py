@@ -29,9 +29,9 @@ class CTRNN(AbstractCell):
 
     Departs from the paper, whose networks have no gain $s$ and take the input as a
     term of its own outside the activation, in following the form that Lechner &
-    Hasani (2020) and the thesis trained. The thesis used RK4 in 3 steps; the default
-    here is Euler in 6, as Lechner & Hasani's baselines, at half the cost. $W$ starts
-    Glorot-uniform, $U$ orthogonal, $b$ zero, $s$ one.
+    Hasani (2020) and the thesis trained. Both used RK4 in 3 steps; the default here is
+    Euler in 6, at half the cost. $W$ starts Glorot-uniform, $U$ orthogonal, $b$ zero,
+    $s$ one.
     """
 
     input_weight: Float[Array, "features hidden"]
@@ -55,6 +55,8 @@ class CTRNN(AbstractCell):
         max_steps: int = 256,
         key: Key,
     ):
+        if tau <= 0:
+            raise ValueError(f"tau is {tau}, but a time constant is positive")
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(features, hidden, key=input_key)
         self.recurrent_weight = initializers.orthogonal(hidden, key=recurrent_key)

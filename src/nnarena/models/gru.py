@@ -23,10 +23,10 @@ class GRU(AbstractCell):
 
     The "reset after" form of cuDNN, torch and Keras, with two biases: the reset gate
     acts after the recurrent product. The paper resets before it, which needs a
-    second product in sequence; it also calls $1 - z$ what is $z$ here. The matrices
-    are fused in the order r, z, n. $W$ starts Glorot-uniform and $U$ orthogonal: each
-    of the "gates" by itself, or, with `start="matrix"`, all as the one matrix that
-    they are in Keras, about 0.6 as wide. Biases start at zero.
+    second product in sequence. The matrices are fused in the order r, z, n. $W$ starts
+    Glorot-uniform and $U$ orthogonal: each of the "gates" by itself, or, with
+    `start="matrix"`, all as the one matrix that they are in Keras, about 0.6 as wide.
+    Biases start at zero.
     """
 
     input_weight: Float[Array, "features 3*hidden"]
@@ -40,7 +40,7 @@ class GRU(AbstractCell):
         features: int,
         hidden: int,
         *,
-        start: str = "gates",
+        start: initializers.Start = "gates",
         key: Key,
     ):
         input_key, recurrent_key = jax.random.split(key)

@@ -43,7 +43,7 @@ class LSTM(AbstractCell):
         hidden: int,
         *,
         forget_bias: float = 1.0,
-        start: str = "gates",
+        start: initializers.Start = "gates",
         key: Key,
     ):
         input_key, recurrent_key = jax.random.split(key)

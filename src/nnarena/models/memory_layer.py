@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.types import Key
-from ..nn.flip_flops import CONTROLS, REVERSAL, FlipFlops
+from ..nn.flip_flops import Control, FlipFlops, Polarity
 from ..nn.lattice import OnEdges, adjacency_matrix
 from . import MODELS
 from .base import AbstractCell
@@ -36,9 +36,10 @@ class MemoryLayer(AbstractCell):
     numbers per pair, and $g$ and $C$ are kept positive.
 
     `adjacency` says whose outputs a pair reads ($A$); every input reaches every pair:
-    "dense", all; "sparse", `fan_in` others, drawn by `wiring_seed` and the same in
-    every run; "ring", itself and two neighbors; "grid:AxBx...", itself and the
-    neighbors on a lattice of any dimension, where a first side of "*" fits any width.
+    "dense", all; "sparse", `fan_in` of them, drawn by `wiring_seed` and the same in
+    every run, itself perhaps among them; "ring", itself and two neighbors;
+    "grid:AxBx...", itself and the neighbors on a lattice of any dimension, where a
+    first side of "*" fits any width.
     `self_synapse` is where a neuron's hold on itself starts to pull: "excitatory" (+1)
     as in the array that was built, or "inhibitory" (-1) as it was proposed, with which
     no neuron stays up unless training moves $E$ above its center. `control`
@@ -68,13 +69,11 @@ class MemoryLayer(AbstractCell):
         adjacency: str = "dense",
         fan_in: int = 4,
         wiring_seed: int = 22222,
-        self_synapse: str = "excitatory",
-        control: str = "synapse",
+        self_synapse: Polarity = "excitatory",
+        control: Control = "synapse",
         unfolds: int = 6,
         key: Key,
     ):
-        _require("self_synapse", self_synapse, REVERSAL)
-        _require("control", control, CONTROLS)
         if unfolds < 1:
             raise ValueError(f"unfolds is {unfolds}, but time needs at least one step")
         weight_key, pairs_key = jax.random.split(key)
@@ -101,8 +100,3 @@ class MemoryLayer(AbstractCell):
         control = x @ self.input_weight + outputs @ ready.recurrent_weight + self.bias
         potentials = self.pairs(state, control, dt)
         return potentials, potentials[: self.hidden_size]
-
-
-def _require(name: str, given: str, allowed: tuple[str, ...] | dict[str, float]):
-    if given not in allowed:
-        raise ValueError(f"{name} {given!r} is none of {', '.join(allowed)}")

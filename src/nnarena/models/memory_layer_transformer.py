@@ -1,7 +1,7 @@
 """A transformer encoder whose attention is a memory layer."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
 from ..nn.attention import glorot_linear
+from ..nn.flip_flops import Control, Polarity
 from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
 from ..nn.scan import scan
@@ -19,7 +20,7 @@ from .memory_layer import MemoryLayer
 from .transformer import EncoderBlock
 
 
-OVERS = ("pairs", "sequence")
+Over = Literal["pairs", "sequence"]
 
 Sequence = Float[Array, "time width"]
 
@@ -50,11 +51,11 @@ class MemoryAttention(eqx.Module):
 
     memory: MemoryLayer
     merge: eqx.nn.Linear
-    over: str = eqx.field(static=True)
+    over: Over = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
     def __init__(
-        self, width: int, size: int, *, over: str, causal: bool, key: Key, **numbers
+        self, width: int, size: int, *, over: Over, causal: bool, key: Key, **numbers
     ):
         memory_key, merge_key = jax.random.split(key)
         features = 2 * width if over == "pairs" else width
@@ -136,22 +137,22 @@ class MemoryLayerTransformer(AbstractLayer):
         blocks: int = 1,
         expansion: int = 4,
         size: int | None = None,
-        over: str = "pairs",
+        over: Over = "pairs",
         encoding: Positions = "sinusoidal",
         longest: int = 1_024,
         causal: bool = False,
         adjacency: str = "dense",
         fan_in: int = 4,
         wiring_seed: int = 22222,
-        self_synapse: str = "excitatory",
-        control: str = "synapse",
+        self_synapse: Polarity = "excitatory",
+        control: Control = "synapse",
         unfolds: int = 1,
         key: Key,
     ):
-        if over not in OVERS:
-            raise ValueError(f"over {over!r} is none of {', '.join(OVERS)}")
         if encoding == "rotary":
             raise ValueError("encoding 'rotary' turns queries and keys: there are none")
+        if blocks < 1:
+            raise ValueError(f"blocks is {blocks}, but an encoder has one at least")
         enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
         self.position = PositionCode(
             encoding, hidden, longest=longest, key=position_key

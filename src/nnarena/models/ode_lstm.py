@@ -56,7 +56,7 @@ class ODELSTM(AbstractCell):
         hidden: int,
         *,
         forget_bias: float = 3.0,
-        start: str = "gates",
+        start: initializers.Start = "gates",
         solver: Solver = "euler",
         unfolds: int = 4,
         rtol: float = 1e-4,

@@ -15,6 +15,7 @@ from ..nn.attention import (
     similarities,
 )
 from ..nn.encoder_decoder import EncoderDecoder
+from ..nn.initializers import Start
 from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import read
@@ -49,6 +50,7 @@ class AugmentedAttention(AbstractAttention):
         heads: int,
         size: int | None = None,
         *,
+        start: Start = "gates",
         rotary: bool,
         causal: bool,
         key: Key,
@@ -57,7 +59,9 @@ class AugmentedAttention(AbstractAttention):
         self.project = Projections(width, heads, size, rotary=rotary, key=project_key)
         size = self.project.size
         cell_keys = jax.random.split(cells_key, heads)
-        self.cells = tuple(LSTM(size, size, key=cell_key) for cell_key in cell_keys)
+        self.cells = tuple(
+            LSTM(size, size, start=start, key=cell_key) for cell_key in cell_keys
+        )
         self.merge = glorot_linear(heads * size, width, key=merge_key)
         self.causal = causal
 
@@ -109,8 +113,9 @@ class RNNAugmentedTransformer(AbstractModel):
 
     `heads`, `key_size`, `expansion`, `encoder_layers`, `decoder_layers`, `encoding`
     and `longest` are those of `encoder_decoder_transformer`; the LSTM is as wide as a
-    head. The defaults are the thesis's ("Recurrent Network Augmented Transformer"),
-    where the width is 8. Affine maps start Glorot-uniform, the LSTM as `lstm` does.
+    head, and starts as `lstm` does, `start` being its. The other defaults are the
+    thesis's ("Recurrent Network Augmented Transformer"), where the width is 8. Affine
+    maps start Glorot-uniform.
     """
 
     body: EncoderDecoder
@@ -128,12 +133,13 @@ class RNNAugmentedTransformer(AbstractModel):
         decoder_layers: int = 1,
         encoding: Positions = "sinusoidal",
         longest: int = 1_024,
+        start: Start = "gates",
         key: Key,
     ):
         self.body = EncoderDecoder(
             signature,
             hidden,
-            attention=partial(AugmentedAttention, hidden, heads, key_size),
+            attention=partial(AugmentedAttention, hidden, heads, key_size, start=start),
             expansion=expansion,
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,

@@ -92,6 +92,8 @@ class Transformer(AbstractLayer):
         causal: bool = False,
         key: Key,
     ):
+        if blocks < 1:
+            raise ValueError(f"blocks is {blocks}, but an encoder has one at least")
         enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
         self.position = PositionCode(
             encoding, hidden, longest=longest, key=position_key

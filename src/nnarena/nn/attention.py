@@ -41,6 +41,9 @@ class SelfAttention(eqx.Module):
 
     One fused matrix makes queries, keys and values. A head is `width / heads` wide,
     rounded up to an even number, so that any width may meet any number of heads.
+
+    Raises:
+        ValueError: there is to be no head.
     """
 
     project: eqx.nn.Linear
@@ -50,6 +53,8 @@ class SelfAttention(eqx.Module):
     causal: bool = eqx.field(static=True)
 
     def __init__(self, width: int, heads: int, *, rotary: bool, causal: bool, key: Key):
+        if heads < 1:
+            raise ValueError(f"attention needs a head at least, but got {heads}")
         size = 2 * -(-width // (2 * heads))
         first, second = jax.random.split(key)
         self.project = glorot_linear(width, 3 * heads * size, key=first)

@@ -1,7 +1,7 @@
 """Reciprocal pairs of liquid time-constant neurons: flip-flops in continuous time."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -15,14 +15,16 @@ from .ode import Method, integrate
 
 
 Potentials = Float[Array, " neurons"]
-CONTROLS = ("synapse", "current")
+Control = Literal["synapse", "current"]
 """How a pair is driven: by conductances, or by a current."""
 
 kept = partial(checkpoint_name, name="halves")
 """Has the gradient find what is put together of halves: a memory layer's step takes
 0.51 of what plain autodiff's does, 0.66 without (`benchmarks/scan.py memory_layer`)."""
 
-REVERSAL = {"excitatory": 1.0, "inhibitory": -1.0}
+Polarity = Literal["excitatory", "inhibitory"]
+
+REVERSAL: dict[Polarity, float] = {"excitatory": 1.0, "inhibitory": -1.0}
 """The potential that a synapse of a polarity starts to pull to."""
 
 
@@ -38,7 +40,7 @@ class Onto(eqx.Module):
     center: Potentials
     reversal: Potentials
 
-    def __init__(self, neurons: int, polarity: str, *, key: Key):
+    def __init__(self, neurons: int, polarity: Polarity, *, key: Key):
         weight_key, slope_key, center_key = jax.random.split(key, 3)
         shape = (neurons,)
         self.weight = positive(neurons, 0.001, 1.0, key=weight_key)
@@ -76,7 +78,9 @@ class FlipFlops(eqx.Module):
     capacitance: Positive | Potentials
     unfolds: int = eqx.field(static=True)
 
-    def __init__(self, pairs: int, *, own: str, control: str, unfolds: int, key: Key):
+    def __init__(
+        self, pairs: int, *, own: Polarity, control: Control, unfolds: int, key: Key
+    ):
         keys = jax.random.split(key, 4)
         neurons = 2 * pairs
         self.own = Onto(neurons, own, key=keys[0])

@@ -4,6 +4,7 @@ All take the shape as (inputs, outputs), since vectors stand on the left: x @ W.
 """
 
 import math
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,25 +16,27 @@ from ..core.types import Key
 Matrix = Float[Array, "inputs outputs"]
 
 
-STARTS = ("gates", "matrix")
+Start = Literal["gates", "matrix"]
 """Matrices of several gates start each gate by itself, or as one wide matrix."""
 
 
 def glorot(
-    inputs: int, outputs: int, *, gates: int = 1, start: str = "gates", key: Key
+    inputs: int, outputs: int, *, gates: int = 1, start: Start = "gates", key: Key
 ) -> Matrix:
     """Glorot & Bengio 2010: uniform within +-sqrt(6 / (inputs + outputs)).
 
     With gates, that many such matrices side by side, `(inputs, gates * outputs)`; as
     one "matrix" the outputs of all gates count, and the start is narrower.
     """
-    fan_out = gates * outputs if _as_one(start) else outputs
+    fan_out = gates * outputs if start == "matrix" else outputs
     limit = math.sqrt(6.0 / (inputs + fan_out))
     shape = (inputs, gates * outputs)
     return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
 
 
-def orthogonal(size: int, *, gates: int = 1, start: str = "gates", key: Key) -> Matrix:
+def orthogonal(
+    size: int, *, gates: int = 1, start: Start = "gates", key: Key
+) -> Matrix:
     """A random orthogonal matrix (Haar), or several side by side.
 
     The Q of a QR decomposition of normal numbers, its columns signed as R's diagonal
@@ -41,13 +44,7 @@ def orthogonal(size: int, *, gates: int = 1, start: str = "gates", key: Key) -> 
     "matrix", `(size, gates * size)` has orthonormal rows: a state keeps its norm over
     all gates together, not in each.
     """
-    tall = (1, gates * size, size) if _as_one(start) else (gates, size, size)
+    tall = (1, gates * size, size) if start == "matrix" else (gates, size, size)
     q, r = jnp.linalg.qr(jax.random.normal(key, tall))
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]
-    return q[0].T if _as_one(start) else jnp.concatenate(q, axis=1)
-
-
-def _as_one(start: str) -> bool:
-    if start not in STARTS:
-        raise ValueError(f"start {start!r} is none of {', '.join(STARTS)}")
-    return start == "matrix"
+    return q[0].T if start == "matrix" else jnp.concatenate(q, axis=1)

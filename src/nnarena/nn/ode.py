@@ -147,7 +147,7 @@ def _diffrax(solver: Solver) -> Any:
         import diffrax
     except ImportError as error:
         raise ImportError(
-            f"solver {solver!r} needs diffrax: "
-            "pip install 'neural-network-arena[solvers]'"
+            f"solver {solver!r} needs diffrax: pip install '.[solvers]' in the "
+            "arena's clone"
         ) from error
     return diffrax

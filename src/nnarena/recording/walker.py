@@ -54,7 +54,7 @@ def open_walker() -> Environment:
     except ImportError as error:
         raise RecordingProblem(
             f"the simulator is not installed ({error}); "
-            "pip install 'neural-network-arena[walker]' does it"
+            "pip install '.[walker]' in the arena's clone does it"
         ) from error
     return cast(Environment, gymnasium.make(NAME, disable_env_checker=True))
 

@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
+from ..core.problems import StoreProblem
 from .claims import Claim
 from .files import (
     SUFFIXES,
@@ -31,7 +32,7 @@ from .files import (
     read_named_record,
     to_safetensors,
 )
-from .record import History, Record, to_json
+from .record import History, NewerRecord, Record, to_json
 
 
 class AbstractStore(abc.ABC):
@@ -43,8 +44,8 @@ class AbstractStore(abc.ABC):
 
     What a run's files mean is decided here; an implementation keeps bytes by name.
     What cannot be written raises an OSError; what is not there reads as nothing, but a
-    store that is out of reach raises a StoreProblem: a run must not be done again
-    because a network was down.
+    store or file that is out of reach raises a StoreProblem: a run must not be done
+    again because a network was down or a record is closed to this user.
     """
 
     @property
@@ -74,7 +75,7 @@ class AbstractStore(abc.ABC):
 
     @abc.abstractmethod
     def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
-        """Yields the content of files, or why it cannot be had, in the given order."""
+        """Yields the content of files, or that there is none, in the given order."""
 
     @abc.abstractmethod
     def _write(self, name: str, content: bytes) -> None:
@@ -117,13 +118,19 @@ class AbstractStore(abc.ABC):
         return key.isalnum() and key.isascii() and key in self.finished([key])
 
     def finished(self, keys: Iterable[str]) -> set[str]:
-        """Returns those of the keys that have a final record here."""
-        found = self._parsed(name_of("records", key) for key in keys)
-        return {
-            record.key
-            for _, record in found
-            if isinstance(record, Record) and record.result.outcome != "failed"
-        }
+        """Returns those of the keys that have a final record here.
+
+        Raises:
+            StoreProblem: a newer package has recorded one of them. Only that package
+                can tell whether it is final, and it must not be written over.
+        """
+        done = set()
+        for name, record in self._parsed(name_of("records", key) for key in keys):
+            if isinstance(record, NewerRecord):
+                raise StoreProblem(f"{self.place(name)}: {record}") from record
+            if isinstance(record, Record) and record.result.outcome != "failed":
+                done.add(record.key)
+        return done
 
     def __iter__(self) -> Iterator[Record]:
         """The records, by key; what cannot be read is left out (see `unreadable`)."""

@@ -125,5 +125,5 @@ def _file_system(address: str) -> tuple[Any, str]:
     except ImportError as error:
         raise StoreProblem(
             f"{address} needs a package that is not installed ({error}): "
-            "pip install 'neural-network-arena[cloud]', and gcsfs for gs://"
+            "pip install '.[cloud]' in the arena's clone, and gcsfs for gs://"
         ) from error

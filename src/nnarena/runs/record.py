@@ -96,8 +96,9 @@ class Cost(Part):
     """What a run took. Seconds are summed over interruptions.
 
     `compile_seconds` is 0 where the program was already compiled for a sibling run.
-    `peak_bytes` is the process's peak resident memory during the run,
-    `program_bytes` what the compiled program asks for its arrays.
+    `peak_bytes` is the process's peak resident memory during the run, the compiler's
+    included where it had to compile, `program_bytes` what the compiled program asks for
+    its arrays.
     `matmul_flops_per_step` counts the matrix products of one training step, forward
     and backward, and nothing else; it is missing where the count is not exact.
     `state_size` is how many numbers are carried from step to step, if any are.
@@ -160,20 +161,24 @@ class History(Part):
         return self.series.get("step", [])
 
 
+class NewerRecord(ValueError):
+    """A record that a newer package wrote: it is whole, but cannot be read here."""
+
+
 def read_record(text: str | bytes) -> Record:
     """Returns the record in a JSON text.
 
     Raises:
-        ValueError: it is no record, a newer kind of record, or its key does not fit
-            its identity.
+        NewerRecord: it is of a newer kind.
+        ValueError: it is no record, or its key does not fit its identity.
     """
     content = from_json(text, allow_inf_nan=False)
     # Asked first: a newer record has fields that this reader does not know.
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA:
-        raise ValueError(
+        raise NewerRecord(
             f"the record has schema {version}, this nnarena reads up to {SCHEMA}: "
-            "update it"
+            "update the package"
         )
     try:
         record = Record.model_validate(content)

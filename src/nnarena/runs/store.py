@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..core.problems import StoreProblem
 from .base import AbstractStore
 from .claims import Claim, is_claimed, take
 from .files import SUFFIXES, Arrays, name_of
@@ -44,8 +45,13 @@ class DirectoryStore(AbstractStore):
         for name in names:
             try:
                 yield name, (self.root / name).read_bytes()
-            except OSError as error:
+            except FileNotFoundError as error:
                 yield name, error
+            except OSError as error:
+                raise StoreProblem(
+                    f"{self.place(name)} cannot be read: {error.strerror or error}; "
+                    "make it readable and give the same command again"
+                ) from error
 
     def _write(self, name: str, content: bytes) -> None:
         path = self.root / name

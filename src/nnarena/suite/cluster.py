@@ -127,8 +127,8 @@ def connected(address: str) -> Iterator[Any]:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ClusterProblem(
-            "to run on a cluster, ray has to be installed: "
-            "pip install 'neural-network-arena[ray]'"
+            "to run on a cluster, ray has to be installed: pip install '.[ray]' in "
+            "the arena's clone"
         ) from error
     if address != LOCAL:
         require_listener(address)

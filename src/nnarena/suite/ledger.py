@@ -126,13 +126,17 @@ class Ledger:
         self.last = last
 
     def result(self, test_loss: float, test_score: float) -> Result:
-        """Returns the result of a run that went to its end."""
-        diverged = bool(self.last["diverged"])
+        """Returns the result of a run that went to its end.
+
+        An answer that is no number is no better than a blind one: left as "finished"
+        without a score, it would drop out of the mean that it ought to lower.
+        """
+        reason = self._why_diverged(test_score)
         best_step = int(self.last["best_step"])
         best = self.series["step"].index(best_step) if best_step else None
         return Result(
-            outcome="diverged" if diverged else "finished",
-            reason=self._reason() if diverged else None,
+            outcome="diverged" if reason else "finished",
+            reason=reason,
             parameters=self.job.parameters,
             steps=int(self.last["step"]),
             best_step=best_step or None,
@@ -143,11 +147,14 @@ class Ledger:
             validation_score=None
             if best is None
             else self.series["validation_score"][best],
-            test_loss=None if diverged else finite(test_loss),
-            test_score=None if diverged else finite(test_score),
+            test_loss=None if reason else finite(test_loss),
+            test_score=None if reason else finite(test_score),
         )
 
-    def _reason(self) -> str:
+    def _why_diverged(self, test_score: float) -> str | None:
+        if not self.last["diverged"]:
+            told = f"the test score is not finite: {test_score}"
+            return None if math.isfinite(test_score) else told
         which = "train" if not math.isfinite(self.last["train_loss"]) else "validation"
         return f"the {which} loss was no longer finite at step {int(self.last['step'])}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.problems import first_problem
-from ..core.registry import import_file
+from ..core.registry import Registry, import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
@@ -87,16 +87,33 @@ def make_trainer(numbers: Mapping[str, Any]) -> GradientDescent:
 
 
 def assemble(job: Job) -> Assembled:
-    """Returns the objects that a job names, importing its plugins first."""
+    """Returns the objects that a job names, importing its plugins first.
+
+    Raises:
+        UnknownName: the model or the task is not registered here.
+        ValueError: one of them is of another version than the job's. A worker imports
+            a plugin file long after the job was named, and it may have been edited.
+    """
     for plugin in job.plugins:
         import_file(plugin)
     identity = job.identity
+    _require_version(identity.model, MODELS)
+    _require_version(identity.task, TASKS)
     return Assembled(
         contender=Contender(identity.model.name, identity.model.numbers),
         task=make_task(Choice(name=identity.task.name, numbers=identity.task.numbers)),
         trainer=make_trainer(identity.trainer.numbers),
         width=identity.width,
     )
+
+
+def _require_version(entrant: Entrant, registry: Registry) -> None:
+    today = registry[entrant.name].version
+    if entrant.version != today:
+        raise ValueError(
+            f"{registry.kind} {entrant.name!r} was version {entrant.version} when its "
+            f"run was planned and is version {today} now"
+        )
 
 
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
@@ -126,7 +143,7 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
     except ValidationError as error:
         place, what = first_problem(error)
         raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, ArithmeticError, ImportError) as error:
         if isinstance(error, SuiteProblem):
             raise
         what = str(error).partition("\n")[0]

@@ -88,21 +88,10 @@ class WorkerPool(AbstractExecutor):
                 pool.append(self._hire(slot))
                 pool[-1].give(schedule.next(slot))
             while any(worker.job is not None for worker in pool):
-                heard = self._wait(pool)
-                if heard is None:
-                    continue
-                worker, event = heard
-                if event is None:
-                    yield from self._bury(worker, pool, schedule)
-                elif event.kind == "unwritable":
-                    raise StoreProblem(event.text)
-                elif event.kind == "stopped" and not self._stopping:
-                    continue  # somebody else ended it: that is a death like any other
-                else:
-                    worker.hear(event)
-                    yield event
-                    if event.kind in ENDS:
-                        worker.give(self._next(worker, schedule))
+                heard = self._wait()
+                if heard is not None and heard[0] in pool:
+                    yield from self._take_in(*heard, pool, schedule)
+                self._watch(pool)
         finally:
             for worker in pool:
                 worker.end()
@@ -113,20 +102,44 @@ class WorkerPool(AbstractExecutor):
     def _next(self, worker: WorkerProcess, schedule: "Schedule") -> Job | None:
         return None if self._stopping else schedule.next(worker.slot)
 
-    def _wait(
-        self, pool: Sequence[WorkerProcess]
-    ) -> tuple[WorkerProcess, Event | None] | None:
-        """Returns what a worker of the pool says next; None: look again."""
+    def _wait(self) -> tuple[WorkerProcess, Event | None] | None:
+        """Returns what a worker says next; None: look again."""
         watched = self.limits != NO_LIMITS
         try:
-            heard = self._inbox.get(timeout=WATCH_SECONDS if watched else None)
+            return self._inbox.get(timeout=WATCH_SECONDS if watched else None)
         except queue.Empty:
-            heard = None
+            return None
+
+    def _take_in(
+        self,
+        worker: WorkerProcess,
+        event: Event | None,
+        pool: list[WorkerProcess],
+        schedule: Schedule,
+    ) -> Iterator[Event]:
+        """Passes on what a worker says, and gives it its next job or a successor."""
+        if event is None:
+            yield from self._bury(worker, pool, schedule)
+        elif event.kind == "unwritable":
+            raise StoreProblem(event.text)
+        elif event.kind == "stopped" and not self._stopping:
+            pass  # somebody else ended it: that is a death like any other
+        else:
+            worker.hear(event)
+            yield event
+            if event.kind in ENDS:
+                worker.give(self._next(worker, schedule))
+
+    def _watch(self, pool: Sequence[WorkerProcess]) -> None:
+        """Asks workers to stop when it is time, and holds them to the limits.
+
+        Nobody is judged while something is unheard: it may be the end of the run.
+        """
         for worker in pool:
             if self._stopping:
                 worker.ask_to_stop()
-            self._judge(worker)
-        return heard if heard is not None and heard[0] in pool else None
+            if self._inbox.empty():
+                self._judge(worker)
 
     def _judge(self, worker: WorkerProcess) -> None:
         """Ends a worker whose run is over a limit; its burial says why."""

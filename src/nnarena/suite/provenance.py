@@ -35,10 +35,21 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def commit() -> str | None:
-    """Returns the commit of the checkout that the package runs from, if any."""
+    """Returns the commit of the checkout that the package runs from, if any.
+
+    A repository around an installed package, as around a virtual environment, is none:
+    it does not track this file.
+    """
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(*words: str) -> str | None:
+    """Returns what git says in this file's folder; None where it fails or is absent."""
     try:
         answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            ["git", *words],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

@@ -1,10 +1,9 @@
 """From a record back to its model: the weights that were best, ready to be asked."""
 
-from ..core.registry import Registry
-from ..models import MODELS, AbstractModel
-from ..runs.record import Entrant, Record
+from ..models import AbstractModel
+from ..runs.record import Record
 from ..runs.store import AbstractStore
-from ..tasks import TASKS, AbstractTask, Splits
+from ..tasks import AbstractTask, Splits
 from ..training.base import tree_from_paths, weight_shapes, with_weights
 from . import provenance
 from .plan import Job, assemble
@@ -23,11 +22,8 @@ def restore(record: Record, store: AbstractStore) -> tuple[AbstractModel, Abstra
             equations may be others, or the weights do not fit it.
         FileNotFoundError: the store has no weights of the run.
     """
-    identity = record.identity
-    _require_version(identity.model, MODELS)
-    _require_version(identity.task, TASKS)
-    weights = store.weights(record.key)
     assembled = assemble(_job(record))
+    weights = store.weights(record.key)
     shapes = weight_shapes(assembled.build)
     model = with_weights(assembled.build, tree_from_paths(shapes, weights))
     return model, assembled.task
@@ -37,6 +33,7 @@ def restore_splits(record: Record) -> Splits:
     """Returns the rows that the run of a record trained, chose and was tested on.
 
     Raises:
+        UnknownName, ValueError: as `restore` does.
         DataProblem: a file of real data is missing or wrong.
     """
     job = _job(record)
@@ -50,12 +47,3 @@ def _job(record: Record) -> Job:
         parameters=record.result.parameters or 0,
         scoring=record.scoring,
     )
-
-
-def _require_version(entrant: Entrant, registry: Registry) -> None:
-    today = registry[entrant.name].version
-    if entrant.version != today:
-        raise ValueError(
-            f"{registry.kind} {entrant.name!r} was version {entrant.version} when it "
-            f"ran and is version {today} now"
-        )

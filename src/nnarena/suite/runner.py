@@ -3,33 +3,26 @@
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
 from ..core.problems import StoreProblem
-from ..core.types import Key, Keys
 from ..runs.claims import Claim
 from ..runs.store import AbstractStore
 from ..tasks.files import DataFolder
-from ..training.base import AbstractProgram, arrays_by_path, tree_from_paths
+from ..training.base import arrays_by_path
 from . import provenance
-from .checkpoints import load_checkpoint, save_checkpoint
+from .checkpoints import save_checkpoint
 from .events import Event
-from .keeping import (
-    add_to_log,
-    done_elsewhere,
-    record_failure,
-    set_aside,
-    tell,
-    writing,
-)
+from .keeping import add_to_log, done_elsewhere, record_failure, tell, writing
 from .ledger import Ledger
 from .limits import NO_LIMITS, Limits
 from .plan import Job
-from .programs import Compiled, Programs, TooLarge, keys_of, of_seed, part_of, stacked
+from .programs import Compiled, Programs, TooLarge, keys_of, of_seed, part_of
+from .resuming import advance, due, take_up
 
 
 CHECKPOINT_SECONDS = 1.0
@@ -139,7 +132,7 @@ class Runner:
         compiled = self._programs.compiled(jobs, trials_at_once)
         ledgers[0].compile_seconds = self._programs.take_seconds()
         program, (init_key, data_key) = compiled.program, keys_of(jobs)
-        state = yield from self._take_up(program, init_key, jobs, ledgers)
+        state = yield from take_up(self.store, program.start(init_key), ledgers)
         for ledger in ledgers:
             told = {**ledger.figures(), "compiled": ledger.compile_seconds}
             yield Event(kind="started", key=ledger.job.key, figures=told)
@@ -149,14 +142,14 @@ class Runner:
             if self.stopping or all(map(self._is_late, active)):
                 yield from self._save(state, ledgers)
                 break
-            begun = time.perf_counter()
+            begun, is_due = time.perf_counter(), due(ledgers)
             try:
-                state, metrics = program.advance(state, data_key)
+                state, metrics = advance(program, state, data_key, is_due)
                 figures = {name: np.asarray(value) for name, value in metrics.items()}
             except jax.errors.JaxRuntimeError as error:
                 raise self._programs.refused(error) from error
-            seconds = (time.perf_counter() - begun) / len(jobs)
-            yield from self._note(ledgers, figures, seconds)
+            seconds = (time.perf_counter() - begun) / int(is_due.sum())
+            yield from self._note(ledgers, is_due, figures, seconds)
             over = all(ledger.stopped for ledger in ledgers)
             begun = time.perf_counter()
             if not over and begun - saved_at > pause:
@@ -169,47 +162,16 @@ class Runner:
     def _is_late(self, ledger: Ledger) -> bool:
         return not ledger.stopped and self.limits.is_late(ledger.run_seconds)
 
-    def _take_up(
-        self,
-        program: AbstractProgram,
-        init_key: Key | Keys,
-        jobs: Sequence[Job],
-        ledgers: list[Ledger],
-    ) -> Generator[Event, None, PyTree]:
-        """Returns the state to go on from: the checkpoints', or a fresh one.
-
-        Checkpoints count only together: all of them there, fit and equally far. One
-        that is damaged or of something else is set aside.
-        """
-        fresh = program.start(init_key)
-        found = [load_checkpoint(self.store, job.key) for job in jobs]
-        for job, checkpoint in zip(jobs, found, strict=True):
-            if checkpoint is None:
-                yield from set_aside(self.store, "checkpoints", job)
-        kept = [checkpoint for checkpoint in found if checkpoint is not None]
-        if len(kept) < len(jobs):
-            return fresh
-        try:
-            resumed = [Ledger(job, self.executor) for job in jobs]
-            for ledger, old, (_, notes) in zip(resumed, ledgers, kept, strict=True):
-                ledger.compile_seconds = old.compile_seconds
-                ledger.take_up(notes)
-            state = tree_from_paths(fresh, stacked([arrays for arrays, _ in kept]))
-        except (ValueError, KeyError, TypeError):
-            for job in jobs:
-                yield from set_aside(self.store, "checkpoints", job)
-            return fresh
-        if len({ledger.advances for ledger in resumed}) > 1:
-            return fresh
-        ledgers[:] = resumed
-        return state
-
     def _note(
-        self, ledgers: list[Ledger], figures: dict[str, np.ndarray], seconds: float
+        self,
+        ledgers: list[Ledger],
+        is_due: np.ndarray,
+        figures: dict[str, np.ndarray],
+        seconds: float,
     ) -> Iterator[Event]:
         for index, ledger in enumerate(ledgers):
-            ledger.advances += 1
-            if ledger.stopped:
+            ledger.advances += int(is_due[index])
+            if ledger.stopped or not is_due[index]:
                 continue
             ledger.run_seconds += seconds
             ledger.note(
@@ -219,14 +181,12 @@ class Runner:
 
     def _save(self, state: PyTree, ledgers: list[Ledger]) -> Iterator[Event]:
         """Writes checkpoints; what cannot be written costs safety, not the run."""
-        if not ledgers[0].advances:
-            return
         arrays = arrays_by_path(state)
         try:
             for index, ledger in enumerate(ledgers):
-                save_checkpoint(
-                    self.store, ledger, part_of(arrays, index, len(ledgers))
-                )
+                if ledger.advances:
+                    part = part_of(arrays, index, len(ledgers))
+                    save_checkpoint(self.store, ledger, part)
         except OSError as error:
             if not self._told_unsaved:
                 self._told_unsaved = True

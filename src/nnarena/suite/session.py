@@ -152,15 +152,20 @@ def choose_executor(
 def open_session(
     suite: Suite, results: str | Path, *, plugins: Sequence[str] = ()
 ) -> Session:
-    """Returns the session of a suite. `plugins` are files that register entrants.
+    """Returns the session of a suite.
+
+    `plugins` are files that register entrants, beside those that the suite names; a
+    relative path counts from this process's working folder, for workers too.
 
     Raises:
         UnknownName, SuiteProblem: the suite asks for what does not exist.
         FileNotFoundError: there is no such plugin.
     """
-    for plugin in plugins:
-        import_file(plugin)
-    return Session(make_jobs(suite, plugins), results, suite.name)
+    files = [*suite.plugins, *plugins]
+    for file in files:
+        import_file(file)
+    places = [str(Path(file).resolve()) for file in files]
+    return Session(make_jobs(suite, places), results, suite.name)
 
 
 def run(

@@ -28,8 +28,8 @@ Inbox = queue.SimpleQueue[tuple["WorkerProcess", Event | None] | None]
 class WorkerProcess:
     """One worker process and the job that it has in hand.
 
-    `jobs` is how many it was given; `verdict` why it was ended, if it was, and
-    `is_to_blame` whether that is the doing of the run in hand alone.
+    `jobs` is how many it was given; `verdict` why it was ended over the run in hand, if
+    it was, and `is_to_blame` whether that is the doing of this run alone.
     """
 
     def __init__(
@@ -38,8 +38,6 @@ class WorkerProcess:
         self.slot, self.inbox = slot, inbox
         self.job: Job | None = None
         self.jobs = 0
-        self.verdict: str | None = None
-        self.is_to_blame = True
         self._asked = False
         self._forget()
         log = provenance.log_folder(results) / f"worker-{slot}.txt"
@@ -69,6 +67,8 @@ class WorkerProcess:
 
     def _forget(self) -> None:
         self.started = False
+        self.verdict: str | None = None
+        self.is_to_blame = True
         self._seconds, self._heard_at = 0.0, time.monotonic()
 
     def give(self, job: Job | None) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64, UInt8
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Signature
 from . import TASKS
-from .base import AbstractTask, Splits, shuffled_splits
+from .base import AbstractTask, Splits, enough_rows, shuffled_splits
 from .files import DataFolder, DataProblem, LocalFolder
 
 
@@ -195,9 +195,10 @@ class Activity(AbstractTask):
     all fours, sitting on the ground. A, B and C train, D validates, E tests: the usual
     random split of overlapping windows tests on readings seen in training. With
     `scaled`, places have mean 0 and variance 1 over the training recordings. With
-    `rows` (the thesis: 40,000) the first so many windows are shuffled and split in
-    tenths instead, as the thesis did: windows of stride 4 share 60 of 64 readings with
-    their neighbors, so that this split leaks. Unless `timed`, every step takes 1.
+    `rows` (the thesis: 40,000) the first so many windows, or as many as there are, are
+    shuffled and split in tenths instead, as the thesis did: windows of stride 4 share
+    60 of 64 readings with their neighbors, so that this split leaks. Readings are put
+    in order of time, as a few are not in the file. Unless `timed`, every step takes 1.
 
     `excerpt` takes the first tenth of the file, recordings A01, A02 and the better
     part of A03 of one person: they train, validate and test, in this order.
@@ -231,7 +232,7 @@ class Activity(AbstractTask):
             )
         self.window, self.stride = window, stride
         self.scaled, self.timed = scaled, timed
-        self.excerpt, self.rows = excerpt, rows
+        self.excerpt, self.rows = excerpt, enough_rows(rows)
 
     @property
     def signature(self):
@@ -259,6 +260,11 @@ class Activity(AbstractTask):
             first = jax.tree.map(lambda column: column[: self.rows], every)
             return shuffled_splits(first, key=key)
         train, validation, test = map(windows, parts)
+        if not all(len(part.labels) for part in (train, validation, test)):
+            raise DataProblem(
+                f"no recording of a split holds a window of {self.window:,} readings; "
+                "take a smaller one"
+            )
         return Splits(train=train, validation=validation, test=test)
 
     def _recordings(self, data: DataFolder) -> Recordings:

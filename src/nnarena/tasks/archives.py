@@ -7,6 +7,7 @@ members of other names are not looked at, so that no path of an archive matters.
 
 import hashlib
 import io
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -34,6 +35,7 @@ DAMAGE = (
     NotImplementedError,  # packed by a method that Python does not know
     tarfile.TarError,
     zipfile.BadZipFile,
+    lzma.LZMAError,
     zlib.error,
 )
 

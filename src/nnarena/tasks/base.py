@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 
 from ..core.scoring import Scoring
 from ..core.types import Example, Key, Signature
-from .files import DataFolder
+from .files import DataFolder, DataProblem
 
 
 Rows = PyTree
@@ -42,13 +42,12 @@ def shuffled_splits(rows: Rows, *, key: Key) -> Splits:
     sides: this is the split that the thesis's figures rest on, not one to rely on.
 
     Raises:
-        ValueError: there are too few rows for one batch in each part.
+        DataProblem: there are too few rows for one batch in each part.
     """
     count = jax.tree.leaves(rows)[0].shape[0]
-    if count < 10 * THESIS_BATCH:
-        raise ValueError(
-            f"a split of {count:,} rows into tenths needs at least "
-            f"{10 * THESIS_BATCH:,} of them"
+    if count < FEWEST_ROWS:
+        raise DataProblem(
+            f"there are {count:,} rows, and a split into tenths needs {FEWEST_ROWS:,}"
         )
     order = np.asarray(jax.random.permutation(key, count))
     parts = np.split(order, [count // 10, 2 * (count // 10)])
@@ -58,6 +57,22 @@ def shuffled_splits(rows: Rows, *, key: Key) -> Splits:
 
 
 THESIS_BATCH = 128
+
+FEWEST_ROWS = 10 * THESIS_BATCH
+
+
+def enough_rows(rows: int | None) -> int | None:
+    """Returns the size of a finite set of rows, None if there is none.
+
+    Raises:
+        ValueError: a tenth of it is less than a batch.
+    """
+    if rows is not None and rows < FEWEST_ROWS:
+        raise ValueError(
+            f"a finite set needs at least {FEWEST_ROWS:,} rows, a batch in a tenth of "
+            f"them, not {rows:,}"
+        )
+    return rows
 
 
 def _chosen(rows: Rows, places: np.ndarray) -> Rows:
@@ -74,6 +89,9 @@ class SyntheticSplits(eqx.Module):
     validation: int = eqx.field(static=True, default=1_000)
     test: int = eqx.field(static=True, default=2_000)
     rows: int | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        enough_rows(self.rows)
 
     def draw(self, *, key: Key) -> Splits:
         """Returns keys as rows: held-out ones from `key`, no end of training ones."""

@@ -13,7 +13,7 @@ from ..core.scoring import accuracy
 from ..core.seeds import key_for
 from ..core.types import Classes, Example, Features, Signature
 from . import TASKS
-from .base import AbstractTask, Splits, shuffled_splits
+from .base import AbstractTask, Splits, enough_rows, shuffled_splits
 from .files import DataFolder, DataProblem, RemoteFile
 
 
@@ -72,6 +72,10 @@ def read_idx(path: Path) -> np.ndarray:
         ) from error
 
 
+def _read(data: DataFolder, *files: RemoteFile) -> tuple[np.ndarray, ...]:
+    return tuple(read_idx(path) for path in [data.find(file) for file in files])
+
+
 @TASKS.register("mnist", family="images", source="lecun1998gradient")
 class MNIST(AbstractTask):
     """Read a handwritten digit of 28 x 28 pixels as a sequence and name it at the end.
@@ -84,7 +88,7 @@ class MNIST(AbstractTask):
     The official split: 60,000 images, of which `validation` are held out to choose
     weights, and 10,000 for the test. Pixels divided by 255, if `scaled`. With `rows`
     (the thesis: 40,000) the first so many training images are shuffled and split in
-    tenths instead, and the official test set is not read. Score: accuracy; chance
+    tenths instead, and the official test set is not needed. Score: accuracy; chance
     0.1135, the share of ones in the test set. Solved at 0.9, the thesis's bar.
 
     `permuted` destroys the nearness of pixels, so that what belongs together is up to
@@ -110,8 +114,10 @@ class MNIST(AbstractTask):
             raise ValueError(f"mnist needs a chunk that divides 784, not {chunk}")
         if not 0 < validation < 60_000:
             raise ValueError(f"mnist can hold out 1 to 59,999 rows, not {validation}")
+        if rows is not None and rows > 60_000:
+            raise ValueError(f"mnist has 60,000 rows to train on, not {rows:,}")
         self.chunk, self.permuted, self.validation = chunk, permuted, validation
-        self.scaled, self.rows = scaled, rows
+        self.scaled, self.rows = scaled, enough_rows(rows)
 
     @property
     def signature(self):
@@ -122,9 +128,7 @@ class MNIST(AbstractTask):
         return accuracy(chance=0.1135)
 
     def splits(self, data: DataFolder, *, key):
-        files = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-        paths = [data.find(file) for file in files]
-        images, labels, test_images, test_labels = map(read_idx, paths)
+        images, labels = _read(data, TRAIN_IMAGES, TRAIN_LABELS)
         if self.rows is not None:
             return shuffled_splits((images[: self.rows], labels[: self.rows]), key=key)
         order = np.asarray(jax.random.permutation(key, len(labels)))
@@ -132,7 +136,7 @@ class MNIST(AbstractTask):
         return Splits(
             train=(images[train], labels[train]),
             validation=(images[validation], labels[validation]),
-            test=(test_images, test_labels),
+            test=_read(data, TEST_IMAGES, TEST_LABELS),
         )
 
     def example(self, row):

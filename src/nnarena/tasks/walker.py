@@ -13,7 +13,7 @@ from jaxtyping import Float
 from ..core.scoring import mean_squared_error
 from ..core.types import Example, Features, Signature, Values
 from . import TASKS
-from .base import AbstractTask, Splits, shuffled_splits
+from .base import AbstractTask, Rows, Splits, enough_rows, shuffled_splits
 from .files import DataFolder, DataProblem, LocalFolder
 from .recordings import name_recording, recorded
 
@@ -122,9 +122,10 @@ class Walker(AbstractTask):
     four times the rows). Roll-outs, not windows, are split, by the authors' own draw:
     300 train, 40 validate, 60 test, so that no state is on two sides. With `scaled`,
     inputs have mean 0 and variance 1 over the training roll-outs; targets are raw.
-    With `rows` (the thesis: 40,000) the first so many windows of all roll-outs are
-    shuffled and split in tenths instead, as the thesis did: windows of stride 4 share
-    60 of 64 states with their neighbors, so that this split leaks.
+    With `rows` (the thesis: 40,000) the first so many windows of all roll-outs, or as
+    many as there are, are shuffled and split in tenths instead, as the thesis did:
+    windows of stride 4 share 60 of 64 states with their neighbors, so that this split
+    leaks.
 
     Score: mean squared error in raw units, as published, where velocities weigh most.
     Chance 9.57, that of the training mean; to repeat the last state scores 4.53: both
@@ -166,7 +167,7 @@ class Walker(AbstractTask):
                 "another one belongs to a recording"
             )
         self.window, self.stride = window, stride
-        self.scaled, self.rows = scaled, rows
+        self.scaled, self.rows = scaled, enough_rows(rows)
         self.recording, self.chance = recording, chance
 
     @property
@@ -194,20 +195,26 @@ class Walker(AbstractTask):
 
         if self.rows is not None:
             first = jax.tree.map(lambda column: column[: self.rows], windows(rollouts))
-            return shuffled_splits(first, key=key)
+            splits = shuffled_splits(first, key=key)
+            self._require_chance(splits.train, splits.test)
+            return splits
         if not all(parts):
             raise DataProblem(
                 f"{len(paths)} roll-outs leave a split empty; record eight or more"
             )
         train, validation, test = map(windows, parts)
-        self._require_chance(measure_chance(train[1], test[1]))
-        return Splits(train=train, validation=validation, test=test)
+        splits = Splits(train=train, validation=validation, test=test)
+        self._require_chance(splits.train, splits.test)
+        return splits
 
     def _rollouts(self, data: DataFolder) -> LocalFolder:
         return ROLLOUTS if self.recording is None else recorded(data, self.recording)
 
-    def _require_chance(self, measured: float) -> None:
-        if self.recording is None or abs(measured / self.chance - 1.0) < 0.1:
+    def _require_chance(self, train: Rows, test: Rows) -> None:
+        if self.recording is None:
+            return
+        measured = measure_chance(train[1], test[1])
+        if abs(measured / self.chance - 1.0) < 0.1:
             return  # other windows and strides move it by a few percent
         raise DataProblem(
             f"the chance of {self.recording} is {measured:.3g}, not {self.chance:.3g}; "

@@ -7,7 +7,13 @@
 
 A run says the same, in the same order, as when its rates are tried in turn (`search`),
 but for the last bits of products of another shape. The way for an accelerator.
+
+Each seed is told of by its own checks alone, whatever the seeds beside it do: those of
+a group that were broken off may go on with fewer beside them.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,22 +29,23 @@ from .descent_program import DescentProgram
 class Rehearsal(eqx.Module):
     """The state between two checks: that of every rate, and what is yet to be told.
 
-    `curves` hold the figures of all checks so far, at `[..., rate, check]`; `told` of
-    all checks have been told of, of every seed as many.
+    `curves` hold the figures of all checks so far, at `[..., rate, check]`. `advances`
+    counts the checks that were told of, of every seed as many; after its last check a
+    seed is told of as it was there.
     """
 
     progress: Progress
     initial: PyTree
     curves: dict[str, Array]
-    told: Int[Array, "*seeds"]
+    advances: Int[Array, "*seeds"]
 
 
 class Winner(eqx.Module):
-    """The best rate, whether it is any good, its best step counted over all rates."""
+    """The best rate of a seed, whether it is any good, its best step over all rates."""
 
-    trial: Int[Array, "*seeds"]
-    exists: Bool[Array, "*seeds"]
-    step: Int[Array, "*seeds"]
+    trial: Int[Array, ""]
+    exists: Bool[Array, ""]
+    step: Int[Array, ""]
 
 
 class LockstepProgram(AbstractProgram):
@@ -51,6 +58,7 @@ class LockstepProgram(AbstractProgram):
         self.checks = program.checks * len(self.scales)
         self.bytes = program.bytes
         self.matmul_flops_per_step = program.matmul_flops_per_step
+        self._tell, self._choose = of_each(self._figures), of_each(self._chosen)
 
     def start(self, init_key):
         progress = self.program.start(init_key)
@@ -59,82 +67,80 @@ class LockstepProgram(AbstractProgram):
             for name, figure in self.program.figures.items()
         }
         none = jnp.zeros(progress.step.shape[:-1], int)
-        initial = jax.tree.map(lambda leaf: of_trial(leaf, none), progress.params)
+        first = (slice(None),) * none.ndim + (0,)
+        initial = jax.tree.map(lambda leaf: leaf[first], progress.params)
         return Rehearsal(progress, initial, curves, none)
 
     def advance(self, state, data_key):
         if not bool(jnp.all(state.progress.stopped)):
             state = self._train(state, data_key)
-        state = eqx.tree_at(lambda s: s.told, state, state.told + 1)
-        return state, self._figures(state)
+        state = eqx.tree_at(lambda s: s.advances, state, state.advances + 1)
+        return state, self._tell(state)
 
     def _train(self, state: Rehearsal, data_key: Key | Keys) -> Rehearsal:
         progress, metrics = self.program.advance(state.progress, data_key)
-        at = self._computed(state)
+        at = count_of(state.advances)
         curves = {
             name: curve.at[..., at].set(metrics[name])
             for name, curve in state.curves.items()
         }
-        return Rehearsal(progress, state.initial, curves, state.told)
-
-    def _computed(self, state: Rehearsal) -> int:
-        """Returns how many checks the rate has behind it that went furthest."""
-        return -(-count_of(state.progress.step) // self.program.descent.steps_per_check)
+        return Rehearsal(progress, state.initial, curves, state.advances)
 
     def _figures(self, state: Rehearsal) -> Metrics:
-        """Returns the figures of the check that is told of last."""
-        told, computed = count_of(state.told), self._computed(state)
-        trial, check = divmod(told - 1, computed)
-        over = check + 1 == computed and bool(jnp.all(state.progress.stopped))
-        last = over and trial + 1 == self.trials_at_once
-        figures = {
-            name: curve[..., trial, check] for name, curve in state.curves.items()
-        }
-        earlier = jnp.sum(state.progress.step[..., :trial], axis=-1)
-        winner = self._winner(state, trial + over)
+        """Returns the figures of the check of one seed that is told of last."""
+        steps, trials = state.progress.step, self.trials_at_once
+        # How many checks the rate has behind it that went furthest.
+        computed = -(-jnp.max(steps) // self.program.descent.steps_per_check)
+        told = jnp.minimum(state.advances, trials * computed)
+        trial, check = jnp.divmod(told - 1, computed)
+        over = (check + 1 == computed) & jnp.all(state.progress.stopped)
+        last = over & (trial + 1 == trials)
+        figures = {name: curve[trial, check] for name, curve in state.curves.items()}
+        earlier = jnp.sum(jnp.where(jnp.arange(trials) < trial, steps, 0))
+        winner = self._winner(state, jnp.where(over, trial + 1, trial))
         return {
             **figures,
             "step": figures["step"] + earlier,
             "best_step": winner.step,
             "best_rate": self.program.descent.highest_rate * self.scales[winner.trial],
-            "stopped": jnp.full_like(figures["stopped"], last),
+            "stopped": last,
             "diverged": ~winner.exists & last,
         }
 
-    def _winner(self, state: Rehearsal, judged: int) -> Winner:
-        """Returns the best of the first `judged` rates.
+    def _winner(self, state: Rehearsal, judged: int | Int[Array, ""]) -> Winner:
+        """Returns the best of the first `judged` rates of one seed.
 
         A rate that diverged is out, whatever it had reached before.
         """
         found = state.progress
-        losses = jnp.where(found.diverged, jnp.inf, found.best_loss)
-        losses = losses.at[..., judged:].set(jnp.inf)
-        trial = jnp.argmin(losses, axis=-1)  # of equal ones the first
-        exists = jnp.isfinite(jnp.min(losses, axis=-1))
-        steps = jnp.cumsum(found.step, axis=-1) - found.step + found.best_step
-        step = jnp.where(exists, of_trial(steps, trial), 0)
-        return Winner(trial, exists, step)
+        out = found.diverged | (jnp.arange(self.trials_at_once) >= judged)
+        losses = jnp.where(out, jnp.inf, found.best_loss)
+        trial = jnp.argmin(losses)  # of equal ones the first
+        exists = jnp.isfinite(losses[trial])
+        steps = jnp.cumsum(found.step) - found.step + found.best_step
+        return Winner(trial, exists, jnp.where(exists, steps[trial], 0))
 
     def test(self, state):
-        return self.program.test(self._chosen(state))
+        return self.program.test(self._choose(state))
 
     def best(self, state):
-        return self.program.best(self._chosen(state))
+        return self.program.best(self._choose(state))
 
     def _chosen(self, state: Rehearsal) -> Progress:
-        """Returns the progress at every seed's best rate.
+        """Returns the progress of one seed at its best rate.
 
         Where all rates diverged, its weights are those of the start.
         """
         winner = self._winner(state, self.trials_at_once)
-        found = jax.tree.map(lambda leaf: of_trial(leaf, winner.trial), state.progress)
+        found = jax.tree.map(lambda leaf: leaf[winner.trial], state.progress)
         weights = choose(winner.exists, found.best_params, state.initial)
         return eqx.tree_at(lambda progress: progress.best_params, found, weights)
 
 
-def of_trial(leaf: Array, trial: Int[Array, "*seeds"]) -> Array:
-    """Returns what belongs to one trial, or of every seed to its own.
+def of_each(function: Callable[[Rehearsal], Any]) -> Callable[[Rehearsal], Any]:
+    """Returns a function of one seed's state as one of every seed's, if there are."""
 
-    The axis of the trials leads, or follows that of the seeds.
-    """
-    return jax.vmap(of_trial)(leaf, trial) if trial.ndim else leaf[trial]
+    def applied(state: Rehearsal) -> Any:
+        return jax.vmap(function)(state) if state.advances.ndim else function(state)
+
+    return jax.jit(applied)
