@@ -117,6 +117,15 @@ def test_mnist_raw_holds_bytes_of_training_images_only():
     assert not tested & {image.tobytes() for image in splits.test[0]}
 
 
+@real("mnist")
+def test_mnist_rows_need_the_training_files_alone(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    for path in (ROOT / "mnist").resolve().glob("train-*"):
+        (tmp_path / "mnist" / path.name).symlink_to(path)
+    splits: Any = MNIST(rows=2_000).splits(DataFolder(tmp_path), key=KEY)
+    assert len(splits.train[1]) == 1_536
+
+
 @real("walker")
 def test_windows_of_the_walker_shuffled_as_in_the_thesis_leak():
     """What the sound split is for: nearly every test window overlaps a training one."""

@@ -60,6 +60,19 @@ def fitting(kind: Any, value: Any) -> Any:
         raise ValueError(f"must be {_told(kind)}, not {value!r}") from error
 
 
+def require(kind: Any, **given: Any) -> None:
+    """Holds named values to a kind, where they do not come by way of a registry.
+
+    Raises:
+        ValueError: one is not of that kind; it begins with its name.
+    """
+    for name, value in given.items():
+        try:
+            fitting(kind, value)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
+
+
 def words_of(kind: Any) -> tuple[str, ...]:
     """Returns the words that a number of a kind may be."""
     if get_origin(kind) is Literal:

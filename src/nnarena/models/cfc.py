@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Key, Scalar
 from ..nn import initializers
 from . import MODELS
@@ -70,6 +71,7 @@ class CfC(AbstractCell):
         backbone_layers: int = 1,
         key: Key,
     ):
+        require(Mode, mode=mode)
         backbone_units = hidden if backbone_units is None else backbone_units
         if backbone_units < 1 or backbone_layers < 0:
             raise ValueError(

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Key, Times
 from ..nn.attention import glorot_linear
 from ..nn.flip_flops import Control, Polarity
@@ -151,6 +152,7 @@ class MemoryLayerTransformer(AbstractLayer):
     ):
         if encoding == "rotary":
             raise ValueError("encoding 'rotary' turns queries and keys: there are none")
+        require(Over, over=over)
         if blocks < 1:
             raise ValueError(f"blocks is {blocks}, but an encoder has one at least")
         enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)

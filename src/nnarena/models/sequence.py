@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Inputs, Key, Signature, Times, Tokens
 from ..nn import initializers
 from ..nn.linear import affine, embedded
@@ -95,8 +96,9 @@ def make_embed(
     """Returns what brings the inputs to `width` numbers, or None to leave them raw.
 
     Raises:
-        ValueError: tokens were to go in raw.
+        ValueError: there is no such embedding, or tokens were to go in raw.
     """
+    require(Embed, embed=kind)
     inputs = signature.inputs
     if isinstance(inputs, Tokens):
         if kind == "none":
@@ -115,8 +117,9 @@ def make_head(
     and 10 answers 2.3 times as wide.
 
     Raises:
-        ValueError: the layer's numbers are no answer.
+        ValueError: there is no such head, or the layer's numbers are no answer.
     """
+    require(Head, head=kind)
     outputs = signature.outputs.size
     if kind in ("linear", "glorot"):
         head = eqx.nn.Linear(hidden, outputs, key=key)

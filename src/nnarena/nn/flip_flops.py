@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Key, Scalar
 from .ltc import Positive, positive
 from .ode import Method, integrate
@@ -81,6 +82,8 @@ class FlipFlops(eqx.Module):
     def __init__(
         self, pairs: int, *, own: Polarity, control: Control, unfolds: int, key: Key
     ):
+        require(Polarity, self_synapse=own)
+        require(Control, control=control)
         keys = jax.random.split(key, 4)
         neurons = 2 * pairs
         self.own = Onto(neurons, own, key=keys[0])

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Key
 
 
@@ -28,6 +29,7 @@ def glorot(
     With gates, that many such matrices side by side, `(inputs, gates * outputs)`; as
     one "matrix" the outputs of all gates count, and the start is narrower.
     """
+    require(Start, start=start)
     fan_out = gates * outputs if start == "matrix" else outputs
     limit = math.sqrt(6.0 / (inputs + fan_out))
     shape = (inputs, gates * outputs)
@@ -44,6 +46,7 @@ def orthogonal(
     "matrix", `(size, gates * size)` has orthonormal rows: a state keeps its norm over
     all gates together, not in each.
     """
+    require(Start, start=start)
     tall = (1, gates * size, size) if start == "matrix" else (gates, size, size)
     q, r = jnp.linalg.qr(jax.random.normal(key, tall))
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]

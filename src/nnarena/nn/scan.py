@@ -15,13 +15,14 @@ need not know of:
 """
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import require
 from ..core.types import Times
 from .parametrization import resolve
 
@@ -65,9 +66,7 @@ def scan(
     Raises:
         ValueError: there is no such way to checkpoint.
     """
-    if checkpoint not in get_args(Checkpoint):
-        known = ", ".join(get_args(Checkpoint))
-        raise ValueError(f"checkpoint {checkpoint!r} is none of {known}")
+    require(Checkpoint, checkpoint=checkpoint)
     ready = own_vectors(resolve(cell), xs[0, 0])
 
     def step(state, observation):
