@@ -96,11 +96,11 @@ def compare(
     theirs = f"{name}_plain" if plain else name
     words = [python, str(PEERS / SCRIPTS[peer]), theirs, *map(str, size)]
     words += ["--raw"] if raw else []
-    numbers = {"embed": "none"} if raw else {}
+    settings = {"embed": "none"} if raw else {}
     opened: list[Turns] = []
     try:
         for cores in ("one", "all"):
-            order = Order(contender=name, numbers=numbers, size=size, cores=cores)
+            order = Order(contender=name, settings=settings, size=size, cores=cores)
             opened.append(order_turns(order))
         opened.append(Turns(words))
         opened.append(Turns(pinned(words), birth_environment()))

@@ -61,9 +61,9 @@ def make_record(
     score: float | None = 0.5,
     outcome: Outcome = "finished",
     reason: str | None = None,
-    numbers: Mapping[str, JsonValue] | None = None,
-    task_numbers: Mapping[str, JsonValue] | None = None,
-    trainer_numbers: Mapping[str, JsonValue] | None = None,
+    settings: Mapping[str, JsonValue] | None = None,
+    task_settings: Mapping[str, JsonValue] | None = None,
+    trainer_settings: Mapping[str, JsonValue] | None = None,
     width: int = 32,
     peak_bytes: int = 600_000_000,
     version: str = "1",
@@ -73,11 +73,11 @@ def make_record(
 ) -> Record:
     """Returns one record; the score is dropped unless the run finished."""
     identity = Identity(
-        model=Entrant(name=model, version=version, numbers=dict(numbers or {})),
+        model=Entrant(name=model, version=version, settings=dict(settings or {})),
         width=width,
-        task=Entrant(name=task, version="1", numbers=dict(task_numbers or {})),
+        task=Entrant(name=task, version="1", settings=dict(task_settings or {})),
         trainer=Entrant(
-            name="gradient descent", version="1", numbers=dict(trainer_numbers or {})
+            name="gradient descent", version="1", settings=dict(trainer_settings or {})
         ),
         seed=seed,
     )
@@ -200,7 +200,7 @@ def _put_run(
     record = make_record(
         *triple,
         score=_score(TASKS[task], ability, rng),
-        task_numbers={"length": length},
+        task_settings={"length": length},
         width=16 + 131 * place % 60,
         peak_bytes=int(5e8 * (1 + 37 * place % 20 / 8)),
         seconds=float((5 + place**2) * length / 50 * rng.uniform(0.9, 1.1)),

@@ -63,17 +63,17 @@ def test_worse_than_blind_is_shown_and_counts_as_blind():
     assert row["credited"] == 0.0
 
 
-def test_numbers_are_not_named_where_they_do_not_differ():
+def test_settings_are_not_named_where_they_do_not_differ():
     numbers = {"depth": 2}
-    runs = [make_record(seed=s, numbers=numbers) for s in range(2)]
+    runs = [make_record(seed=s, settings=numbers) for s in range(2)]
     assert labels(*runs) == {("gru", "copy")}
 
 
 def test_variants_of_a_model_are_told_apart():
     assert labels(
-        make_record(numbers={"depth": 1, "tied": False}),
-        make_record(numbers={"depth": 2, "tied": False}),
-        make_record("lstm", numbers={"depth": 1}),
+        make_record(settings={"depth": 1, "tied": False}),
+        make_record(settings={"depth": 2, "tied": False}),
+        make_record("lstm", settings={"depth": 1}),
     ) == {("gru (depth=1)", "copy"), ("gru (depth=2)", "copy"), ("lstm", "copy")}
 
 
@@ -83,7 +83,7 @@ def test_versions_of_a_model_are_told_apart():
 
 
 def test_variants_of_a_task_are_told_apart():
-    runs = [make_record(task_numbers={"length": n}) for n in (100, 20)]
+    runs = [make_record(task_settings={"length": n}) for n in (100, 20)]
     assert labels(*runs) == {("gru", "copy (length=100)"), ("gru", "copy (length=20)")}
     frame = runs_frame(runs)
     assert list(frame["task"]) == ["copy (length=20)", "copy (length=100)"]
@@ -92,9 +92,9 @@ def test_variants_of_a_task_are_told_apart():
 def test_two_trainings_on_one_task_are_told_apart_on_all_tasks():
     low, high = {"learning_rate": 0.001}, {"learning_rate": 0.003}
     assert labels(
-        make_record(trainer_numbers=low),
-        make_record(trainer_numbers=high),
-        make_record(task="recall", trainer_numbers=low),
+        make_record(trainer_settings=low),
+        make_record(trainer_settings=high),
+        make_record(task="recall", trainer_settings=low),
     ) == {
         ("gru (learning_rate=0.001)", "copy"),
         ("gru (learning_rate=0.003)", "copy"),
@@ -104,8 +104,8 @@ def test_two_trainings_on_one_task_are_told_apart_on_all_tasks():
 
 def test_widths_and_trainings_that_follow_the_task_are_no_variants():
     assert labels(
-        make_record(width=32, trainer_numbers={"steps": 100}),
-        make_record(width=40, task="recall", trainer_numbers={"steps": 200}),
+        make_record(width=32, trainer_settings={"steps": 100}),
+        make_record(width=40, task="recall", trainer_settings={"steps": 200}),
     ) == {("gru", "copy"), ("gru", "recall")}
 
 
@@ -114,11 +114,11 @@ def test_two_widths_on_one_task_are_told_apart():
     assert found == {("gru (width=32)", "copy"), ("gru (width=64)", "copy")}
 
 
-def test_labels_join_numbers_and_setup():
+def test_labels_join_settings_and_setup():
     found = labels(
-        make_record(numbers={"depth": 1}, width=32),
-        make_record(numbers={"depth": 1}, width=64),
-        make_record(numbers={"depth": 2}, width=32),
+        make_record(settings={"depth": 1}, width=32),
+        make_record(settings={"depth": 1}, width=64),
+        make_record(settings={"depth": 2}, width=32),
     )
     assert found == {
         ("gru (depth=1, width=32)", "copy"),
@@ -134,8 +134,11 @@ def test_nothing_but_seeds_shares_a_contender_and_a_task():
             rng.choice(["gru", "lstm"]).item(),
             rng.choice(["copy", "add"]).item(),
             int(rng.integers(3)),
-            numbers={"depth": int(rng.integers(2)), "mix": {"a": int(rng.integers(2))}},
-            trainer_numbers={"learning_rate": float(rng.choice([0.1, 0.01]))},
+            settings={
+                "depth": int(rng.integers(2)),
+                "mix": {"a": int(rng.integers(2))},
+            },
+            trainer_settings={"learning_rate": float(rng.choice([0.1, 0.01]))},
             width=int(rng.choice([8, 16])),
         )
         runs[record.key] = record

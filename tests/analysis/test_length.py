@@ -48,7 +48,7 @@ def test_the_interval_counts_the_draws():
 def records(model: str, scores: dict[int, float], **numbers):
     return [
         make_record(
-            model, "copy", seed, score=score, task_numbers={"length": n, **numbers}
+            model, "copy", seed, score=score, task_settings={"length": n, **numbers}
         )
         for n, score in scores.items()
         for seed in range(3)
@@ -97,7 +97,7 @@ def test_tasks_that_differ_in_more_than_length_share_no_curve():
 def test_a_diverged_run_counts_as_blind():
     store = records("gru", {20: 1.0, 40: 1.0})
     ghost = make_record(
-        "gru", "copy", 9, outcome="diverged", task_numbers={"length": 40}
+        "gru", "copy", 9, outcome="diverged", task_settings={"length": 40}
     )
     (curve,) = length_curves(runs_frame([*store, ghost]), rng())
     assert curve.points[1].mean == pytest.approx(0.75)

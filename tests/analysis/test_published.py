@@ -29,8 +29,8 @@ def run(
         seed,
         score=score,
         width=width,
-        task_numbers={"length": length, "rows": 40_000},
-        trainer_numbers=trainer,
+        task_settings={"length": length, "rows": 40_000},
+        trainer_settings=trainer,
     )
 
 
@@ -118,8 +118,8 @@ def test_diverged_runs_count_and_failed_ones_do_not():
         7,
         outcome="diverged",
         width=241,
-        task_numbers={"length": 100, "rows": 40_000},
-        trainer_numbers=TRAINED,
+        task_settings={"length": 100, "rows": 40_000},
+        trainer_settings=TRAINED,
     )
     lost = make_record("gru", "add", 8, outcome="failed")
     (found,) = against_published([run(0, 0.001), ghost, lost])

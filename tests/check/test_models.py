@@ -44,5 +44,5 @@ def test_verdicts_come_one_by_one_in_order():
 def test_a_wrong_name_or_number_is_refused_before_any_law():
     with pytest.raises(UnknownName, match="did you mean elman"):
         check_model("elmann")
-    with pytest.raises(ValueError, match="has no number 'depht'"):
+    with pytest.raises(ValueError, match="has no setting 'depht'"):
         check_model("elman", {"depht": 2})

@@ -51,7 +51,7 @@ def test_missing_data_is_no_fault_of_the_task():
 def test_a_wrong_name_or_number_is_refused_before_any_law():
     with pytest.raises(UnknownName, match="did you mean digits"):
         check_task("digit")
-    with pytest.raises(ValueError, match="has no number 'lenght'"):
+    with pytest.raises(ValueError, match="has no setting 'lenght'"):
         check_task("add", {"lenght": 2})
 
 

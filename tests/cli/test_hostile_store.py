@@ -57,7 +57,7 @@ def store(tmp_path) -> DirectoryStore:
     runs = [ODD[run.identity.model.name](run) for run in runs]
     runs += [make_record(name, "copy", seed) for name in NAMES for seed in (0, 2**53)]
     runs += [make_record("gru", name, 0) for name in NAMES]
-    runs += [make_record("gru", "copy", seed, numbers=NUMBERS) for seed in (0, 1)]
+    runs += [make_record("gru", "copy", seed, settings=NUMBERS) for seed in (0, 1)]
     runs += [
         make_record("gru", "scale", seed).model_copy(update={"scoring": tiny})
         for seed in (0, 1)

@@ -65,7 +65,7 @@ def test_an_entry_knows_itself(registry):
     entry = registry["first"]
     assert entry.make is First
     assert entry.docstring == "The first."
-    assert entry.numbers == {"depth": 2, "tied": False}
+    assert entry.defaults == {"depth": 2, "tied": False}
     assert "first" in registry
     assert "second" not in registry
 
@@ -105,7 +105,7 @@ def test_a_module_may_be_run_twice(registry):
     assert len(list(registry)) == 1
 
 
-def test_settings_are_the_given_numbers_over_the_defaults(registry):
+def test_settings_are_the_given_ones_over_the_defaults(registry):
     enter(registry, "first", First)
     frame = {"readout": Shared(str, "last")}
     settings = registry["first"].settings({"depth": 3}, frame)
@@ -126,9 +126,9 @@ def test_a_number_without_annotation_is_of_its_defaults_kind(registry):
         registry["bare"].settings({"flag": 1})
 
 
-def test_an_unknown_number_is_refused(registry):
+def test_an_unknown_setting_is_refused(registry):
     enter(registry, "first", First)
-    with pytest.raises(ValueError, match=r"no number 'dept'; it has: depth, tied"):
+    with pytest.raises(ValueError, match=r"no setting 'dept'; it has: depth, tied"):
         registry["first"].settings({"dept": 3})
 
 
@@ -142,7 +142,7 @@ def test_a_file_enters_its_classes(models, tmp_path):
     file.write_text(PLUGIN.format(text="Mine."))
     module = import_file(file)
     assert models.names_from(module) == ["plugged"]
-    assert models["plugged"].numbers == {"gain": 1.0}
+    assert models["plugged"].defaults == {"gain": 1.0}
     assert import_file(file) == module, "a file is imported once"
 
 
@@ -203,3 +203,27 @@ def test_a_broken_package_of_somebody_else_is_a_warning(monkeypatch):
     )
     with pytest.warns(UserWarning, match="no_such_package was not loaded"):
         registry.discover()
+
+
+class Grown:
+    """With a newer setting, and another default than at first."""
+
+    def __init__(self, *, depth: int = 3, gate: str = "chrono"):
+        pass
+
+
+def test_the_baseline_is_what_a_run_without_settings_did_at_first(registry):
+    enter(registry, "grown", Grown, former={"depth": 2, "gate": "constant"})
+    frame = {"readout": Shared(str, "last")}
+    baseline = registry["grown"].baseline(frame)
+    assert baseline == {"depth": 2, "gate": "constant", "readout": "last"}
+
+
+def test_a_revision_touches_only_the_settings_that_it_can_have_changed(registry):
+    revisions = {2: lambda s: s["depth"] > 2, 3: lambda s: s["tied"]}
+    enter(registry, "first", First, version=1, revisions=revisions)
+    versions = [
+        registry["first"].version_of({"depth": depth, "tied": tied})
+        for depth, tied in ((2, False), (3, False), (2, True), (3, True))
+    ]
+    assert versions == ["1", "2", "3", "3"]

@@ -227,7 +227,7 @@ def test_fronts_are_those_of_the_analysis(drawn):
 
 def test_lengths_are_drawn_where_tasks_differ_in_length():
     records = [
-        make_record(m, seed=seed, task_numbers={"length": length}, score=score)
+        make_record(m, seed=seed, task_settings={"length": length}, score=score)
         for m in ("gru", "lstm")
         for seed in range(2)
         for length, score in ((10, 0.95), (20, 0.5))

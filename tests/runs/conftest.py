@@ -16,13 +16,13 @@ from nnarena.runs.record import (
 
 def identity(seed: int = 0) -> Identity:
     """Returns the identity of a run, with a number of every kind."""
-    numbers = {"depth": 1, "readout": "last", "dropout": 0.1, "gates": [1, 2]}
+    settings = {"depth": 1, "readout": "last", "dropout": 0.1, "gates": [1, 2]}
     recipe = {"steps": 100, "learning_rate": 3e-3, "patience": None}
     return Identity(
-        model=Entrant(name="lstm", version="1", numbers=numbers),
+        model=Entrant(name="lstm", version="1", settings=settings),
         width=32,
-        task=Entrant(name="add", version="2", numbers={"length": 100}),
-        trainer=Entrant(name="gradient_descent", version="1", numbers=recipe),
+        task=Entrant(name="add", version="2", settings={"length": 100}),
+        trainer=Entrant(name="gradient_descent", version="1", settings=recipe),
         seed=seed,
     )
 

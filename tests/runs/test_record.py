@@ -32,7 +32,7 @@ numbers = st.dictionaries(
     | st.lists(st.integers(), max_size=2),
     max_size=3,
 )
-entrants = st.builds(Entrant, name=words, version=words, numbers=numbers)
+entrants = st.builds(Entrant, name=words, version=words, settings=numbers)
 identities = st.builds(
     Identity,
     model=entrants,
@@ -56,22 +56,22 @@ def changed(content: dict, path: str, value) -> dict:
 
 def test_the_key_is_pinned(make_identity):
     """If this fails, no store written before holds a run that is known now."""
-    assert make_identity().key == "2cdb88b9fc86d100ebbc"
+    assert make_identity().key == "bc46491b571e4fc3774b"
 
 
 CHANGES = [
     ("width", 33),
     ("seed", 1),
-    ("model.numbers.gates", [2, 1]),
-    ("model.numbers.depth", True),
-    ("task.numbers.length", "100"),
-    ("task.numbers", {}),
-    ("trainer.numbers.learning_rate", 0.0030000000000000005),
-    ("trainer.numbers.patience", 0),
+    ("model.settings.gates", [2, 1]),
+    ("model.settings.depth", True),
+    ("task.settings.length", "100"),
+    ("task.settings", {}),
+    ("trainer.settings.learning_rate", 0.0030000000000000005),
+    ("trainer.settings.patience", 0),
     *[
         (f"{part}.{field}", "other")
         for part in ("model", "task", "trainer")
-        for field in ("name", "version", "numbers.new")
+        for field in ("name", "version", "settings.new")
     ],
 ]
 
@@ -93,8 +93,8 @@ def test_roles_are_not_interchangeable(make_identity):
 
 def test_the_order_of_numbers_does_not_change_the_key(make_identity):
     this = make_identity()
-    backwards = dict(reversed(list(this.model.numbers.items())))
-    model = this.model.model_copy(update={"numbers": backwards})
+    backwards = dict(reversed(list(this.model.settings.items())))
+    model = this.model.model_copy(update={"settings": backwards})
     assert this.model_copy(update={"model": model}).key == this.key
 
 
@@ -195,11 +195,15 @@ def test_numbers_that_are_not_finite_are_refused(make_record, value):
     with pytest.raises(ValidationError, match="finite"):
         History(key="a1", series={"train_loss": [value]})
     content = json.loads(to_json(make_record()))
-    for path in ("result.test_score", "scoring.chance", "identity.model.numbers.depth"):
+    for path in (
+        "result.test_score",
+        "scoring.chance",
+        "identity.model.settings.depth",
+    ):
         with pytest.raises(ValueError, match=r"expected value|invalid number"):
             read_record(json.dumps(changed(content, path, value)))
     with pytest.raises(ValidationError, match="finite"):
-        Entrant(name="lstm", version="1", numbers={"depth": value})
+        Entrant(name="lstm", version="1", settings={"depth": value})
 
 
 def test_parts_do_not_change(make_record):

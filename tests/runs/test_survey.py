@@ -144,7 +144,7 @@ def test_no_number_of_steps_breaks_the_survey(tmp_path, plan, make_identity):
     for index, steps in enumerate((0, -1, 10**400, "many", None)):
         store = DirectoryStore(tmp_path / str(index))
         trainer = make_identity().trainer.model_copy(
-            update={"numbers": {"steps": steps}}
+            update={"settings": {"steps": steps}}
         )
         identity = make_identity().model_copy(update={"trainer": trainer})
         cell = Cell(identity=identity, seeds=[0], metric="accuracy")

@@ -28,8 +28,8 @@ def test_no_test_window_shares_a_row_with_training(name):
     if not (ROOT / FOLDERS[name]).is_dir():
         pytest.skip(f"NNARENA_DATA holds no folder {FOLDERS[name]}")
     (choice,) = (task for task in load_suite("arena").tasks if task.name == name)
-    numbers = {**choice.numbers, "excerpt": True} if name == "activity" else {}
-    task = make_task(Choice(name=name, numbers=numbers))
+    settings = {**choice.settings, "excerpt": True} if name == "activity" else {}
+    task = make_task(Choice(name=name, settings=settings))
     splits = task.splits(DataFolder(ROOT), key=jax.random.key(0))
     sides = []
     for part in (splits.train, splits.validation, splits.test):
@@ -50,4 +50,4 @@ def test_what_is_declared_is_what_is_done():
     assert suite.trainer["patience"] >= suite.trainer["checks"] // 2
     assert suite.trainer.get("clip", 1.0) > 0
     for task in suite.tasks:
-        assert "rows" not in task.numbers
+        assert "rows" not in task.settings

@@ -15,11 +15,11 @@ def test_every_packaged_suite_can_be_planned():
         assert make_jobs(load_suite(name)), name
 
 
-def test_a_choice_is_a_name_or_a_table_of_numbers():
+def test_a_choice_is_a_name_or_a_table_of_settings():
     suite = parse_suite(
         {**GOOD, "tasks": ["add", {"name": "add", "length": 7}]}, "here"
     )
-    assert [choice.numbers for choice in suite.tasks] == [{}, {"length": 7}]
+    assert [choice.settings for choice in suite.tasks] == [{}, {"length": 7}]
 
 
 def test_seeds_may_be_a_count_or_a_list():
@@ -62,7 +62,7 @@ def test_a_wrong_suite_names_place_and_key(change, words):
         ({"tasks": [{"name": "memory", "raw": 1}]}, ["raw must be true or false"]),
     ],
 )
-def test_wrong_numbers_are_refused_before_anything_runs(change, words):
+def test_wrong_settings_are_refused_before_anything_runs(change, words):
     with pytest.raises(SuiteProblem) as caught:
         make_jobs(parse_suite({**GOOD, **change}, "here"))
     # A user reads the first line; the types that tests check name values further down.

@@ -39,7 +39,7 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
-            st.sampled_from(["name", "numbers", "width", "length", "depth", "steps"]),
+            st.sampled_from(["name", "settings", "width", "length", "depth", "steps"]),
             inner,
             max_size=2,
         )

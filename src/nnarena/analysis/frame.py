@@ -12,7 +12,7 @@ from .labels import contender_labels, flatten, natural_key, task_labels, traits_
 
 
 LENGTHS = ("length", "fillers")
-"""The numbers of a task that say how long it is; the first that it has counts."""
+"""The settings of a task that say how long it is; the first that it has counts."""
 
 Histories = Callable[[str], History | None]
 """Returns the history of a run by its key, as a store does."""
@@ -20,9 +20,9 @@ Histories = Callable[[str], History | None]
 Row = dict[str, Any]
 """One run: a row of `runs_frame`."""
 
-TEXT = ("key", "contender", "task", "model", "model_numbers", "family", "task_name")
+TEXT = ("key", "contender", "task", "model", "model_settings", "family", "task_name")
 SERIES = ("series", "length_name")
-SETUP = ("task_numbers", "trainer", "trainer_numbers", "outcome", "reason", "metric")
+SETUP = ("task_settings", "trainer", "trainer_settings", "outcome", "reason", "metric")
 WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "best_step", "learning_rate"),
@@ -60,8 +60,8 @@ def runs_frame(
         solve_seconds     `solve_step` times `seconds_per_step`
         series            the task without its length: tasks that differ in nothing else
                           share it
-        length            the task's number `length_name` ("length", "fillers"), NaN and
-                          "" where it has none
+        length            the setting `length_name` of the task ("length", "fillers"),
+                          NaN and "" where it has none
         seconds_per_step  `run_seconds` over `steps`, checks included
 
     The floor of `credited` keeps a run that is a thousand times worse than blind from
@@ -107,12 +107,12 @@ def _identity(record: Record) -> dict[str, object]:
     identity = record.identity
     return {
         "model": identity.model.name,
-        "model_numbers": traits_text(flatten(identity.model.numbers)),
+        "model_settings": traits_text(flatten(identity.model.all_settings)),
         "family": record.family,
         "task_name": identity.task.name,
-        "task_numbers": traits_text(flatten(identity.task.numbers)),
+        "task_settings": traits_text(flatten(identity.task.all_settings)),
         "trainer": identity.trainer.name,
-        "trainer_numbers": traits_text(flatten(identity.trainer.numbers)),
+        "trainer_settings": traits_text(flatten(identity.trainer.all_settings)),
         "seed": identity.seed,
         "width": identity.width,
     }
@@ -141,11 +141,12 @@ def _scores(record: Record) -> dict[str, object]:
 
 
 def _length(task: Entrant) -> dict[str, object]:
-    name = next((name for name in LENGTHS if name in task.numbers), "")
-    value = task.numbers.get(name)
+    settings = task.all_settings
+    name = next((name for name in LENGTHS if name in settings), "")
+    value = settings.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return {"series": task.name, "length": math.nan, "length_name": ""}
-    others = {key: number for key, number in task.numbers.items() if key != name}
+    others = {key: value for key, value in task.settings.items() if key != name}
     told = traits_text(flatten(others) | {"version": task.version})
     return {"series": f"{task.name} ({told})", "length": value, "length_name": name}
 

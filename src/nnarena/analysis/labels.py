@@ -1,7 +1,7 @@
 """Names for people that tell apart what a store must not pool.
 
 A label is the entrant's name alone as long as that is enough. Where a store holds
-variants, the numbers that differ are appended, and only those:
+variants, the settings that differ are appended, and only those:
 
     gru                          the only gru
     gru (depth=1), gru (depth=2) two models that share a name
@@ -26,21 +26,21 @@ from ..runs.record import Entrant, Record
 K = TypeVar("K", bound=Hashable)
 
 Traits = Mapping[str, str]
-"""What may tell one variant from another: the texts of numbers by name."""
+"""What may tell one variant from another: the texts of settings by name."""
 
 
 def value_text(value: JsonValue) -> str:
-    """Returns a number or setting as short text; unequal values have unequal texts."""
+    """Returns a setting as short text; unequal values have unequal texts."""
     if isinstance(value, str) and value.isidentifier():
         words = {"true", "false", "null", "NaN", "Infinity"}
         return json.dumps(value) if value in words else value
     return json.dumps(value, sort_keys=True)
 
 
-def flatten(numbers: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
-    """Returns the texts of numbers by name, nested ones under dotted names."""
+def flatten(settings: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
+    """Returns the texts of settings by name, nested ones under dotted names."""
     flat: dict[str, str] = {}
-    for name, value in numbers.items():
+    for name, value in settings.items():
         if isinstance(value, dict) and value:
             flat |= flatten(value, f"{prefix}{name}.")
         else:
@@ -70,12 +70,12 @@ def natural_key(text: str) -> list[tuple[int, float, str]]:
 
 
 def task_labels(records: Sequence[Record]) -> list[str]:
-    """Returns one label per record: its task, with numbers where variants differ."""
+    """Returns one label per record: its task, with settings where variants differ."""
     return entrant_labels([record.identity.task for record in records])
 
 
 def contender_labels(records: Sequence[Record]) -> list[str]:
-    """Returns one label per record: its model, numbers and setup where they differ.
+    """Returns one label per record: its model, settings and setup where they differ.
 
     Every record of one (contender, task) then shares model, width and trainer, and
     only seeds are pooled.
@@ -87,26 +87,33 @@ def contender_labels(records: Sequence[Record]) -> list[str]:
     for (model, _), variants in cells.items():
         names[model] |= differing(variants)
     return [
-        _appended(model, traits_text(setup, names[model]))
-        for model, setup in zip(models, setups, strict=True)
+        _appended(
+            model, traits_text(_shown(record.identity.trainer, setup), names[model])
+        )
+        for record, model, setup in zip(records, models, setups, strict=True)
     ]
 
 
 def _setup_traits(record: Record) -> Traits:
     trainer = record.identity.trainer
     named = {"trainer": trainer.name, "trainer version": trainer.version}
-    return {**flatten(trainer.numbers), **named, "width": str(record.identity.width)}
+    return {**flatten(trainer.settings), **named, "width": str(record.identity.width)}
 
 
 def entrant_labels(entrants: Sequence[Entrant]) -> list[str]:
-    """Returns one label per entrant: its name, with numbers where variants differ."""
-    traits = [{**flatten(e.numbers), "version": e.version} for e in entrants]
+    """Returns one label per entrant: its name, with settings where variants differ."""
+    traits = [{**flatten(e.settings), "version": e.version} for e in entrants]
     variants = _grouped([entrant.name for entrant in entrants], traits)
     names = {name: differing(group) for name, group in variants.items()}
     return [
-        _appended(entrant.name, traits_text(own, names[entrant.name]))
+        _appended(entrant.name, traits_text(_shown(entrant, own), names[entrant.name]))
         for entrant, own in zip(entrants, traits, strict=True)
     ]
+
+
+def _shown(entrant: Entrant, traits: Traits) -> Traits:
+    """Returns the traits with the defaults: what differs is shown where it is usual."""
+    return {**flatten(entrant.defaults), **traits}
 
 
 def _grouped(keys: Sequence[K], traits: Sequence[Traits]) -> dict[K, list[Traits]]:

@@ -1,7 +1,7 @@
 """Runs beside the figures of the literature: within, above, below, or not comparable.
 
 The figures are kept in `published.toml` with their conditions. A verdict is given only
-where a run has the task's numbers, the training and the size of the study; its doubt
+where a run has the task's settings, the training and the size of the study; its doubt
 is that of both sides, by Welch's interval of the difference of two means; of a single
 run, whose spread is not known, by Student's: it is taken to vary as theirs did.
 """
@@ -34,7 +34,7 @@ class Study:
     """Where figures are from and under which conditions they were measured.
 
     `n` is None where the source does not say how many runs there were. `trainer` and
-    `tasks` hold the numbers that a comparable run has.
+    `tasks` hold the settings that a comparable run has.
     """
 
     name: str
@@ -188,20 +188,20 @@ def _differences(figure: Figure, record: Record) -> Iterator[str]:
     if figure.metric != record.scoring.metric:
         yield f"another metric: {record.scoring.metric}, not {figure.metric}"
     task = figure.study.tasks.get(figure.task, {})
-    yield from _others("task", identity.task.numbers, task)
-    yield from _others("training", identity.trainer.numbers, figure.study.trainer)
+    yield from _others("task", identity.task.all_settings, task)
+    yield from _others("training", identity.trainer.all_settings, figure.study.trainer)
     wanted = figure.parameters
     if wanted and count and abs(count - wanted) > SIZE * wanted:
         yield f"{SIZE_DIFFERS}: {count:,} parameters, not {wanted:,}"
 
 
 def _others(
-    what: str, numbers: Mapping[str, JsonValue], wanted: Mapping[str, JsonValue]
+    what: str, settings: Mapping[str, JsonValue], wanted: Mapping[str, JsonValue]
 ) -> Iterator[str]:
     told = [
-        f"{name} {numbers.get(name)}, not {value}"
+        f"{name} {settings.get(name)}, not {value}"
         for name, value in wanted.items()
-        if numbers.get(name) != value
+        if settings.get(name) != value
     ]
     if told:
         yield f"another {what}: {', '.join(told)}"

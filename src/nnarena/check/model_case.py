@@ -73,15 +73,15 @@ def _answer_batch(model: AbstractModel, xs: Array, dts: Array) -> Array:
 
 
 class ModelCase:
-    """A registered model with some numbers, ready to be held to the laws.
+    """A registered model with some settings, ready to be held to the laws.
 
     Raises:
         UnknownName: no model carries the name.
-        ValueError: the model has no number of that name.
+        ValueError: the model has no setting of that name.
     """
 
-    def __init__(self, name: str, numbers: Mapping[str, Any] | None = None):
-        self.contender = Contender(name, numbers or {})
+    def __init__(self, name: str, settings: Mapping[str, Any] | None = None):
+        self.contender = Contender(name, settings or {})
         self._models: dict[str, AbstractModel] = {}
 
     @property

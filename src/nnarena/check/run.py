@@ -12,21 +12,21 @@ from .task_laws import TASK_LAWS
 
 
 def check_model(
-    name: str, numbers: Mapping[str, Any] | None = None
+    name: str, settings: Mapping[str, Any] | None = None
 ) -> Iterator[Verdict]:
     """Returns the verdicts on a model, each as soon as it is reached.
 
     Raises:
         UnknownName: no model carries the name.
-        ValueError: the model has no number of that name.
+        ValueError: the model has no setting of that name.
     """
-    case = ModelCase(name, numbers)
+    case = ModelCase(name, settings)
     return (judge(law, case) for law in MODEL_LAWS)
 
 
 def check_task(
     name: str,
-    numbers: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     data: DataFolder | None = None,
 ) -> Iterator[Verdict]:
     """Returns the verdicts on a task, each as soon as it is reached.
@@ -36,7 +36,7 @@ def check_task(
 
     Raises:
         UnknownName: no task carries the name.
-        ValueError: the task has no number of that name.
+        ValueError: the task has no setting of that name.
     """
-    case = TaskCase(name, numbers, data)
+    case = TaskCase(name, settings, data)
     return (judge(law, case) for law in TASK_LAWS)

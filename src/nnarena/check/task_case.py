@@ -48,22 +48,22 @@ def _make_answers(task: AbstractTask, rows: Rows) -> tuple[Array, Array]:
 
 
 class TaskCase:
-    """A registered task with some numbers, ready to be held to the laws.
+    """A registered task with some settings, ready to be held to the laws.
 
     Raises:
         UnknownName: no task carries the name.
-        ValueError: the task has no number of that name.
+        ValueError: the task has no setting of that name.
     """
 
     def __init__(
         self,
         name: str,
-        numbers: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         data: DataFolder | None = None,
     ):
         self.name = name
         self.entry: Entry = TASKS[name]
-        self.settings = self.entry.settings(numbers or {})
+        self.settings = self.entry.settings(settings or {})
         self.data = data or DataFolder()
 
     # What follows is made when a law first asks: what it raises is then a verdict.

@@ -113,12 +113,12 @@ def list_(
     show_list(kind, as_json=json)
 
 
-@app.command(short_help="Show an entrant's equations or data, numbers and source.")
+@app.command(short_help="Show an entrant's equations or data, settings and source.")
 def show(
     name: Annotated[str, typer.Argument(help="A model, task or suite.")],
     json: AsJson = False,
 ) -> None:
-    """Show an entrant's equations or data, its numbers and its source."""
+    """Show an entrant's equations or data, its settings and its source."""
     from .listing import show_entrant
 
     show_entrant(name, as_json=json)

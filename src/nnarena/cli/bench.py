@@ -57,7 +57,7 @@ def bench_contenders(
             try:
                 order = Order(
                     contender=contender.name,
-                    numbers=contender.numbers,
+                    settings=contender.given,
                     size=size,
                     plugins=tuple(plugins),
                     trace=None if trace is None else str(trace / contender.name),

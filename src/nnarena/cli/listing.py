@@ -89,7 +89,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     from ..analysis.labels import value_text
 
     shared = _frame(kind, entry)
-    numbers = {name: one.default for name, one in shared.items()} | entry.numbers
+    settings = {name: one.default for name, one in shared.items()} | entry.defaults
     kinds = {name: one.kind for name, one in shared.items()} | entry.kinds
     if as_json:
         print_json(
@@ -99,7 +99,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
                 "family": entry.family,
                 "version": entry.version,
                 "docstring": entry.docstring,
-                "numbers": numbers,
+                "settings": settings,
                 "source": entry.source,
                 "bibtex": bibtex(entry.source),
             }
@@ -110,12 +110,12 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
         f"version {entry.version}\n"
     )
     out.print(entry.docstring, markup=False, soft_wrap=True)
-    out.print("\n[bold]Numbers[/], to be set as NAME(number=value):")
-    for number, value in numbers.items():
-        others = [word for word in words_of(kinds[number]) if word != value]
+    out.print("\n[bold]Settings[/], to be set as NAME(setting=value):")
+    for name, value in settings.items():
+        others = [word for word in words_of(kinds[name]) if word != value]
         instead = f"  (or {', '.join(others)})" if others else ""
-        out.print(f"  {number} = {value_text(value)}{instead}", markup=False)
-    if not numbers:
+        out.print(f"  {name} = {value_text(value)}{instead}", markup=False)
+    if not settings:
         out.print("  none")
     out.print("\n[bold]Source[/]")
     out.print(
@@ -124,7 +124,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
 
 
 def _frame(kind: str, entry: Entry) -> Mapping[str, Shared]:
-    """Returns the numbers that an entrant has from the frame around it."""
+    """Returns the settings that an entrant has from the frame around it."""
     if kind == "tasks":
         return {}
     from ..models.contender import Contender
@@ -148,8 +148,8 @@ def _show_suite(suite: dict[str, Any]) -> None:
 def _choice_text(choice: dict[str, Any]) -> str:
     from ..analysis.labels import value_text
 
-    numbers = dict(choice["numbers"])
+    settings = dict(choice["settings"])
     if choice.get("width"):
-        numbers["width"] = choice["width"]
-    text = ", ".join(f"{key}={value_text(value)}" for key, value in numbers.items())
+        settings["width"] = choice["width"]
+    text = ", ".join(f"{key}={value_text(value)}" for key, value in settings.items())
     return f"{choice['name']}({text})" if text else choice["name"]

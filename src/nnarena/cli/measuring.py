@@ -42,7 +42,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="CONTENDER",
-            help="NAME, NAME(number=value), or FILE.py that registers some [all].",
+            help="NAME, NAME(setting=value), or FILE.py that registers some [all].",
             show_default=False,
         ),
     ] = None,

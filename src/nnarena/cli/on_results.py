@@ -25,6 +25,24 @@ def status(
     show_status(results, as_json=json, live=follow)
 
 
+@on_results.command(short_help="Rewrite results of an older version of the arena.")
+def upgrade(
+    results: ResultsArgument = "results",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """File the runs of an older schema under the keys that they have today.
+
+    Every command reads older results as they are; this saves looking for them each
+    time. No result, history or weight changes; a run under way begins anew.
+    """
+    from .upgrade import upgrade_store
+
+    upgrade_store(results, dry=dry_run, as_json=json)
+
+
 @on_results.command(short_help="Merge stores; prove that what overlaps agrees.")
 def merge(
     stores: Annotated[

@@ -29,8 +29,8 @@ Models = Annotated[
     typer.Option(
         "--models",
         "-m",
-        help="Models instead of the suite's: NAME, with the numbers that the suite "
-        "gives it, NAME(number=value), over its defaults, or FILE.py that registers "
+        help="Models instead of the suite's: NAME, with the settings that the suite "
+        "gives it, NAME(setting=value), over its defaults, or FILE.py that registers "
         "some; several by commas or by repeating.",
     ),
 ]
@@ -39,7 +39,7 @@ Tasks = Annotated[
     typer.Option(
         "--tasks",
         "-t",
-        help="Tasks instead of the suite's: NAME or NAME(number=value), as with "
+        help="Tasks instead of the suite's: NAME or NAME(setting=value), as with "
         "--models; several by commas or by repeating.",
     ),
 ]

@@ -35,7 +35,7 @@ class Request:
 def resolve(request: Request, results: str) -> Session:
     """Returns the session that a request means.
 
-    A bare name that the suite has means every entry of that name, with its numbers.
+    A bare name that the suite has means every entry of that name, with its settings.
     """
     shard = parse_shard(request.shard) if request.shard is not None else None
     suite = load_suite(request.suite)
@@ -67,14 +67,14 @@ def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]
 
     Raises:
         UnknownName: no model carries a name.
-        SuiteProblem: a contender has no such number, or a file registers none.
+        SuiteProblem: a contender has no such setting, or a file registers none.
     """
     split = split_words(list(words))
     contenders = []
     for name in [name for word in split for name in _expand(word)]:
-        numbers = _choice(name)
+        settings = _choice(name)
         try:
-            contenders.append(Contender(numbers.pop("name"), numbers))
+            contenders.append(Contender(settings.pop("name"), settings))
         except ValueError as error:
             raise SuiteProblem(str(error)) from error
     return contenders, [str(Path(w).resolve()) for w in split if w.endswith(".py")]
@@ -107,22 +107,22 @@ def _choices(word: str, known: Sequence[Choice]) -> list[dict[str, Any]]:
 
 
 def _choice(word: str) -> dict[str, Any]:
-    """Returns what NAME or NAME(number=value, ...) chooses."""
+    """Returns what NAME or NAME(setting=value, ...) chooses."""
     call = CALL.match(word)
     if call is None:
         return {"name": word}
     name, arguments = call.groups()
-    numbers: dict[str, Any] = {"name": name}
+    settings: dict[str, Any] = {"name": name}
     for argument in filter(None, (part.strip() for part in arguments.split(","))):
-        number, _, value = argument.partition("=")
-        numbers[number.strip()] = _value(value.strip(), argument)
-    return numbers
+        setting, _, value = argument.partition("=")
+        settings[setting.strip()] = _value(value.strip(), argument)
+    return settings
 
 
 def _value(text: str, argument: str) -> Any:
     """Returns a TOML value, or what Python calls it; another bare word is text."""
     if not text:
-        raise SuiteProblem(f"{argument!r} should read number=value")
+        raise SuiteProblem(f"{argument!r} should read setting=value")
     if text in PYTHONS:
         return PYTHONS[text]
     try:

@@ -38,7 +38,7 @@ Sentence = Annotated[str, AfterValidator(printable)]
 
 
 def fitting(kind: Any, value: Any) -> Any:
-    """Returns a value for a number of a kind.
+    """Returns a value for a setting of a type.
 
     A whole number stands for the number that it is, so that 100 and 100.0 are the
     same; nothing else becomes what it is not, as a text that reads "False" would
@@ -74,7 +74,7 @@ def require(kind: Any, **given: Any) -> None:
 
 
 def words_of(kind: Any) -> tuple[str, ...]:
-    """Returns the words that a number of a kind may be."""
+    """Returns the words that a setting of a type may be."""
     if get_origin(kind) is Literal:
         return tuple(word for word in get_args(kind) if isinstance(word, str))
     return tuple(word for part in _parts(kind) for word in words_of(part))

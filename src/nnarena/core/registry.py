@@ -18,7 +18,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -57,19 +57,26 @@ class BrokenFile(UserProblem, ImportError):
 
 
 class Shared(NamedTuple):
-    """A number of the frame around entrants: what it may be, and what it is else."""
+    """A setting of the frame around entrants: its type and its default."""
 
     kind: Any
     default: Any
+
+
+Condition = Callable[[Mapping[str, Any]], bool]
+"""Whether a revision can have changed the results of these settings."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One registered entrant.
 
-    `source` is a key of `references.bib` or free text; `version` changes whenever
-    the entrant's results would, and is a digest of the source text for entrants
-    from outside the package, whose authors are still editing it.
+    `source` is a key of `references.bib` or free text. `version` is that of the first
+    results, or a digest of the source text for entrants from outside the package,
+    whose authors are still editing it. `revisions` are the later versions, each with
+    the settings whose results it changed. `former` holds what a setting meant in runs
+    that did not name it, where that is not today's default: the old default, or, for a
+    setting that is newer than those runs, the value that is what they did.
     """
 
     name: str
@@ -77,6 +84,8 @@ class Entry:
     family: str
     source: str
     version: str
+    revisions: Mapping[int, Condition] = field(default_factory=dict)
+    former: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def docstring(self) -> str:
@@ -84,7 +93,7 @@ class Entry:
         return inspect.getdoc(self.make) or ""
 
     @property
-    def numbers(self) -> dict[str, Any]:
+    def defaults(self) -> dict[str, Any]:
         """The keyword arguments that a suite may set, with their defaults."""
         parameters = inspect.signature(self.make).parameters.values()
         return {
@@ -95,40 +104,54 @@ class Entry:
 
     @property
     def kinds(self) -> dict[str, Any]:
-        """What the numbers may be: their annotations, or the kind of their default."""
+        """The types of the settings: annotated, or those of their defaults."""
         try:
             hints = get_type_hints(self.make.__init__)  # pyright: ignore
         except Exception:  # somebody's annotation that does not resolve
             hints = {}
         return {
             name: hints.get(name, _kind_of(default))
-            for name, default in self.numbers.items()
+            for name, default in self.defaults.items()
         }
 
     def settings(
         self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
     ) -> dict[str, Any]:
-        """Returns all numbers: the given ones over the defaults.
+        """Returns all settings: the given ones over the defaults.
 
-        `shared` are numbers that come from a frame around the entrant.
+        `shared` are settings that come from a frame around the entrant.
 
         Raises:
-            ValueError: the entrant has no number of that name, or not that value.
+            ValueError: the entrant has no setting of that name, or not that value.
         """
         shared = shared or {}
-        found = {name: one.default for name, one in shared.items()} | self.numbers
+        found = {name: one.default for name, one in shared.items()} | self.defaults
         kinds = {name: one.kind for name, one in shared.items()} | self.kinds
-        for number, value in given.items():
-            if number not in kinds:
+        for name, value in given.items():
+            if name not in kinds:
                 raise ValueError(
-                    f"{self.name!r} has no number {number!r}; "
+                    f"{self.name!r} has no setting {name!r}; "
                     f"it has: {', '.join(sorted(kinds)) or 'none'}"
                 )
             try:
-                found[number] = fitting(kinds[number], value)
+                found[name] = fitting(kinds[name], value)
             except ValueError as error:
-                raise ValueError(f"{self.name}: {number} {error}") from error
+                raise ValueError(f"{self.name}: {name} {error}") from error
         return found
+
+    def baseline(self, shared: Mapping[str, Shared] | None = None) -> dict[str, Any]:
+        """Returns the settings that a run without any settings had at first.
+
+        A run's key leaves out what equals them, so that a new setting or a changed
+        default gives no new key to a run that still does what it did.
+        """
+        defaults = {name: one.default for name, one in (shared or {}).items()}
+        return {**defaults, **self.defaults, **self.former}
+
+    def version_of(self, settings: Mapping[str, Any]) -> str:
+        """Returns the version of the results that these settings have today."""
+        touched = [n for n, changes in self.revisions.items() if changes(settings)]
+        return str(max(touched)) if touched else self.version
 
 
 class Registry:
@@ -141,9 +164,20 @@ class Registry:
         self._discovered = False
 
     def register(
-        self, name: str, *, family: str, source: str, version: int | None = None
+        self,
+        name: str,
+        *,
+        family: str,
+        source: str,
+        version: int | None = None,
+        revisions: Mapping[int, Condition] | None = None,
+        former: Mapping[str, Any] | None = None,
     ) -> Callable[[T], T]:
         """Returns the decorator that enters a class under `name`.
+
+        A change that touches all results raises `version`. One that touches those of
+        some settings is a revision, as `revisions={2: lambda s: s["decay"] > 0}`. A
+        changed default, or the old behavior behind a new setting, goes into `former`.
 
         Raises:
             ValueError: another class already carries the name.
@@ -157,7 +191,9 @@ class Registry:
                     f"{old.make.__module__} and by {make.__module__}"
                 )
             stamp = str(version) if version is not None else self._version_of(make)
-            self._entries[name] = Entry(name, make, family, source, stamp)
+            self._entries[name] = Entry(
+                name, make, family, source, stamp, revisions or {}, former or {}
+            )
             return make
 
         return enter
@@ -204,7 +240,7 @@ class Registry:
 
 
 def _kind_of(default: Any) -> Any:
-    """Returns what a number without annotation may be, by its default."""
+    """Returns the type of a setting without annotation, by its default."""
     if isinstance(default, bool | float | str):
         return type(default)
     return int | float if isinstance(default, int) else Any

@@ -6,7 +6,7 @@
 
 Most contenders are a cell or a layer and share embedding, readout and head
 (`sequence.py`), so that a comparison differs in one thing. Their constructors take
-`(features, hidden, *, key)` and keyword numbers with defaults; the constructor of a
+`(features, hidden, *, key)` and keyword settings with defaults; the constructor of a
 whole model takes `(signature, hidden, *, key)`.
 """
 

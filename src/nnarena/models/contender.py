@@ -1,4 +1,4 @@
-"""A contender: a registered model with its numbers, ready to be built for a task."""
+"""A contender: a registered model with its settings, ready to be built for a task."""
 
 import functools
 import math
@@ -28,29 +28,27 @@ from .sequence import (
 )
 
 
-SHARED_NUMBERS = {
+FRAME_SETTINGS = {
     "depth": Shared(int, 1),
     "embed": Shared(Embed, "linear"),
     "head": Shared(Head, "linear"),
     "readout": Shared(Readout, "last"),
+    "checkpoint": Shared(Checkpoint, "none"),
 }
-"""Numbers of the frame, which every cell and layer accepts beside its own."""
-
-UNCHANGED = {"checkpoint": Shared(Checkpoint, "none")}
-"""Numbers that say how to compute, not what: they enter a run's key only if changed."""
+"""Settings of the frame, which every cell and layer accepts besides its own."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What is entered: a name and the numbers that differ from its defaults.
+    """What is entered: a name and the settings that differ from its defaults.
 
     Raises:
         UnknownName: no model carries the name.
-        ValueError: the model has no number of that name, or not that value.
+        ValueError: the model has no setting of that name, or not that value.
     """
 
     name: str
-    numbers: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         _ = self.settings  # a wrong name is refused here, not in the middle of a suite
@@ -66,20 +64,13 @@ class Contender:
 
     @property
     def frame(self) -> Mapping[str, Shared]:
-        """The numbers of the frame that it stands in; none if it is a whole model."""
-        return {**SHARED_NUMBERS, **UNCHANGED} if self.framed else {}
+        """The settings of the frame that it stands in; none if it is a whole model."""
+        return FRAME_SETTINGS if self.framed else {}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The numbers that say what it computes, those given over those by default."""
-        found = self.entry.settings(self.numbers, self.frame)
-        return {
-            name: value
-            for name, value in found.items()
-            if name in self.entry.numbers
-            or name not in UNCHANGED
-            or value != UNCHANGED[name].default
-        }
+        """All settings, those given over the defaults."""
+        return self.entry.settings(self.given, self.frame)
 
     def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
         """Returns the model with random weights, for one kind of input and output."""
@@ -100,7 +91,7 @@ class Contender:
         *,
         key: Key,
     ) -> SequenceModel:
-        """Returns layers of the entrant, with its own numbers, in the shared frame."""
+        """Returns layers of the entrant, with its own settings, in the shared frame."""
         if frame["depth"] < 1:
             raise ValueError(f"depth is {frame['depth']}, but takes at least one layer")
         frame_key, *layer_keys = jax.random.split(key, 1 + frame["depth"])

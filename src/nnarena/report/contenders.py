@@ -20,7 +20,7 @@ class Section:
     Attributes:
         anchor: the place in the page.
         standing: its standing over all tasks.
-        numbers: the numbers that its model was built with.
+        settings: the settings that its model was built with.
         account: its docstring, typeset; empty where its source is not at hand.
         caveat: what to know of the account; empty where there is nothing.
         citation: the work that it is from.
@@ -31,7 +31,7 @@ class Section:
 
     anchor: str
     standing: Standing
-    numbers: str
+    settings: str
     account: Markup
     caveat: str
     citation: str
@@ -66,7 +66,7 @@ def _section(
     return Section(
         anchor=anchor,
         standing=standing,
-        numbers=runs[0]["model_numbers"],
+        settings=runs[0]["model_settings"],
         account=to_html(account.docstring) if account else Markup(""),
         caveat=_caveat(account, model, versions.get(model, set())),
         citation=_citation(account),

@@ -19,6 +19,7 @@ never collide, and copying one store's files into another merges them.
 import abc
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from ..core.problems import StoreProblem
@@ -32,6 +33,7 @@ from .files import (
     read_named_record,
     to_safetensors,
 )
+from .older import is_of_ended_run, is_older, upgraded
 from .record import History, NewerRecord, Record, to_json
 
 
@@ -74,7 +76,7 @@ class AbstractStore(abc.ABC):
         """Returns the names of the files of a kind that are there, in order."""
 
     @abc.abstractmethod
-    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+    def _fetch(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """Yields the content of files, or that there is none, in the given order."""
 
     @abc.abstractmethod
@@ -134,9 +136,34 @@ class AbstractStore(abc.ABC):
 
     def __iter__(self) -> Iterator[Record]:
         """The records, by key; what cannot be read is left out (see `unreadable`)."""
-        for _, record in self._parsed(self._names("records")):
-            if isinstance(record, Record):
+        names = self._names("records")
+        there = {PurePosixPath(name).stem for name in names}
+        for name, record in self._parsed(names):
+            # An older record of a run that was done again since counts no more.
+            if isinstance(record, Record) and (
+                record.key not in there or PurePosixPath(name).stem == record.key
+            ):
                 yield record
+
+    @cached_property
+    def older(self) -> dict[str, str]:
+        """The keys of today whose files lie under the key of an older schema.
+
+        Found once, by the first bytes of every record; `arena upgrade` ends the need.
+        """
+        names = self._names("records")
+        old = [
+            name
+            for name, content in self._fetch(names)
+            if isinstance(content, bytes) and is_older(content)
+        ]
+        found = {
+            record.key: PurePosixPath(name).stem
+            for name, record in self._parsed(old)
+            if isinstance(record, Record)
+        }
+        there = {PurePosixPath(name).stem for name in names}
+        return {key: filed for key, filed in found.items() if key not in there}
 
     def unreadable(self) -> list[tuple[str, str]]:
         """The records that cannot be read: file and reason."""
@@ -240,6 +267,20 @@ class AbstractStore(abc.ABC):
     def place(self, name: str) -> str:
         """Returns where a file lies, for people."""
         return f"{self.address}/{name}"
+
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+        """Yields the content of files; those of older schemas as of today's."""
+        for name, content in self._fetch(names):
+            if isinstance(content, FileNotFoundError) and is_of_ended_run(name):
+                key = PurePosixPath(name).stem
+                if key in self.older:
+                    content = self._fetch_older(name, key)
+            yield name, content
+
+    def _fetch_older(self, name: str, key: str) -> bytes | OSError:
+        kind = PurePosixPath(name).parent.name
+        ((_, content),) = self._fetch([name_of(kind, self.older[key])])
+        return content if isinstance(content, OSError) else upgraded(kind, content, key)
 
     def _content(self, name: str) -> bytes:
         ((_, content),) = self._read([name])

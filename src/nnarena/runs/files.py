@@ -10,7 +10,7 @@ import numpy as np
 import safetensors.numpy
 from pydantic_core import from_json
 
-from .record import History, Record, read_record
+from .record import History, Record, record_of
 
 
 SUFFIXES = {
@@ -67,9 +67,11 @@ def read_named_record(name: str, content: bytes) -> Record:
     Raises:
         ValueError: it is no record, or another run's.
     """
-    record = read_record(content)
-    if name != name_of("records", record.key):
-        raise ValueError(f"the file of the record {record.key} has another name")
+    parsed = from_json(content, allow_inf_nan=False)
+    record = record_of(parsed)
+    filed = parsed["key"]  # of an older record the key that it had then
+    if name != name_of("records", filed):
+        raise ValueError(f"the file of the record {filed} has another name")
     return record
 
 

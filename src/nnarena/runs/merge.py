@@ -101,7 +101,7 @@ def _differences(
 ) -> list[str]:
     """Returns what is not the same in two runs of one key."""
     found = []
-    if (record.identity, record.result) != (other.identity, other.result):
+    if record.result != other.result:
         found.append("result")
     for kind in BESIDE:
         new, old = (store.content(kind, record.key) for store in (source, holder))

@@ -60,12 +60,12 @@ class ObjectStore(AbstractStore):
             f"{kind}/{name}" for name in names if name.endswith(SUFFIXES[kind])
         )
 
-    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+    def _fetch(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         listed = list(names)
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            yield from zip(listed, pool.map(self._fetch, listed), strict=True)
+            yield from zip(listed, pool.map(self._get, listed), strict=True)
 
-    def _fetch(self, name: str) -> bytes | OSError:
+    def _get(self, name: str) -> bytes | OSError:
         """Returns an object, or that there is none."""
         with self._reached(name):
             try:

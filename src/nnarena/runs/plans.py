@@ -5,15 +5,18 @@ a changed entrant it takes the place of the old one, whose records are then of a
 version.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
+from pydantic_core import from_json
 
 from .base import AbstractStore
+from .older import upgraded_identity
 from .record import SCHEMA, Entrant, Identity, Part, to_json
 
 
@@ -35,8 +38,8 @@ class PlannedRun:
     @property
     def total_steps(self) -> float:
         """The steps of the run if it goes to its end at each of its learning rates."""
-        numbers = self.identity.trainer.numbers
-        steps, rates = numbers.get("steps"), numbers.get("learning_rate")
+        settings = self.identity.trainer.all_settings
+        steps, rates = settings.get("steps"), settings.get("learning_rate")
         trials = max(1, len(rates)) if isinstance(rates, list) else 1
         if isinstance(steps, int | float) and 1 <= steps < LARGEST:
             return float(trials * steps)
@@ -108,12 +111,39 @@ def read_plans(store: AbstractStore) -> list[Plan]:
 
     A plan that cannot be read costs its overview only: give the command again.
     """
-    found = []
-    for key in store.keys("plans"):
-        try:
-            plan = Plan.model_validate_json(store.text("plans", key) or "")
-        except (ValidationError, ValueError):
-            continue
-        if plan.key == key:
-            found.append(plan)
+    filed = filed_plans(store)
+    # An older plan that was asked for again since counts no more.
+    found = [p for key, p in filed.items() if p.key == key or p.key not in filed]
     return sorted(found, key=lambda plan: (plan.asked_at, plan.name))
+
+
+def filed_plans(store: AbstractStore) -> dict[str, Plan]:
+    """Returns the plans by the keys that they are filed under, of older schemas too."""
+    found = {}
+    for key in store.keys("plans"):
+        with contextlib.suppress(ValueError):
+            found[key] = _read_plan(store.text("plans", key) or "", key)
+    return found
+
+
+def _read_plan(text: str, key: str) -> Plan:
+    """Returns the plan in a text, one of an older schema as one of today's.
+
+    Raises:
+        ValueError: it is no plan, or that of another key.
+    """
+    content = from_json(text, allow_inf_nan=False)
+    filed = content["key"] if isinstance(content, dict) and "key" in content else None
+    if filed != key:
+        raise ValueError(f"the file of the plan {filed} has another name")
+    if content.get("schema_version") != 1:
+        return Plan.model_validate(content)
+    try:
+        cells = [
+            Cell(**{**cell, "identity": upgraded_identity(cell["identity"])})
+            for cell in content["cells"]
+        ]
+        told = {name: content[name] for name in ("name", "workers", "asked_at")}
+        return make_plan(**told, cells=cells)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no plan: {error!r} is missing or wrong") from error

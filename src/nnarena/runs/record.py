@@ -2,7 +2,7 @@
 
 A record has four parts that never mix:
 
-    identity     what was run; its hash is the key, the file's name
+    identity     what was run; the hash of what decides its result is the key
     result       what came out; the same bits on every repetition
     cost         what it took; measured, different each time
     provenance   where, when and with which versions
@@ -11,64 +11,41 @@ The device, the number of workers and the clock are in the last two, so that a r
 the same run wherever it happens. `docs/records.md` describes every field.
 """
 
-import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from ..core.numbers import Count, Finite, Seconds, Sentence, Word
 from ..core.problems import first_problem
 from ..core.scoring import Scoring
+from .identity import Entrant, Identity, Part, entrant_of
+from .older import upgraded_record
 
 
-SCHEMA = 1
+__all__ = [
+    "SCHEMA",
+    "Cost",
+    "Entrant",
+    "History",
+    "Identity",
+    "NewerRecord",
+    "Part",
+    "Provenance",
+    "Record",
+    "Result",
+    "entrant_of",
+    "read_record",
+    "record_of",
+    "to_json",
+]
+
+
+SCHEMA = 2
 """Version of the record's layout; a reader refuses what is newer than itself."""
 
 Outcome = Literal["finished", "diverged", "failed"]
-
-
-class Part(BaseModel):
-    """Base of all parts: immutable, every number finite, nothing unknown accepted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Entrant(Part):
-    """A model, task or trainer: its name, version and ALL its numbers."""
-
-    name: Word
-    version: Word
-    numbers: dict[Word, JsonValue]
-
-
-class Identity(Part):
-    """Everything that decides a run's result, and nothing else."""
-
-    model: Entrant
-    width: Count
-    task: Entrant
-    trainer: Entrant
-    seed: Count
-
-    @property
-    def key(self) -> str:
-        """The hash that names the run's files: 20 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-    @property
-    def label(self) -> str:
-        """A short name for people: "lstm on add, seed 0"."""
-        return f"{self.model.name} on {self.task.name}, seed {self.seed}"
 
 
 class Result(Part):
@@ -166,13 +143,22 @@ class NewerRecord(ValueError):
 
 
 def read_record(text: str | bytes) -> Record:
-    """Returns the record in a JSON text.
+    """Returns the record in a JSON text, one of an older schema as one of today.
 
     Raises:
-        NewerRecord: it is of a newer kind.
+        NewerRecord: a newer package wrote it.
         ValueError: it is no record, or its key does not fit its identity.
     """
-    content = from_json(text, allow_inf_nan=False)
+    return record_of(from_json(text, allow_inf_nan=False))
+
+
+def record_of(content: Any) -> Record:
+    """Returns the record in parsed JSON, as `read_record` does.
+
+    Raises:
+        NewerRecord: a newer package wrote it.
+        ValueError: it is no record, or its key does not fit its identity.
+    """
     # Asked first: a newer record has fields that this reader does not know.
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA:
@@ -180,6 +166,8 @@ def read_record(text: str | bytes) -> Record:
             f"the record has schema {version}, this nnarena reads up to {SCHEMA}: "
             "update the package"
         )
+    if version == 1:
+        content = upgraded_record(content)
     try:
         record = Record.model_validate(content)
     except ValidationError as error:

@@ -41,7 +41,7 @@ class DirectoryStore(AbstractStore):
         found = (self.root / kind).glob(f"*{SUFFIXES[kind]}")
         return sorted(f"{kind}/{path.name}" for path in found if path.name[0] != ".")
 
-    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+    def _fetch(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         for name in names:
             try:
                 yield name, (self.root / name).read_bytes()

@@ -34,7 +34,7 @@ ERROR = re.compile(r"[\w.]+(Error|Exception|Problem): ")
 
 
 class Order(BaseModel):
-    """What a child is to time: a contender with its numbers, at a size.
+    """What a child is to time: a contender with its settings, at a size.
 
     `cores` is "one" for how a suite's worker runs, pinned and with one thread, or
     "all" for a process by itself. With `trace` the child leaves a trace of two steps
@@ -44,7 +44,7 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     contender: str
-    numbers: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
     size: tuple[int, int, int]
     cores: Cores = "one"
     plugins: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ def main(order: Order) -> None:
     for plugin in order.plugins:
         import_file(plugin)
     size = Size(*order.size)
-    step = TrainingStep(Contender(order.contender, order.numbers), size)
+    step = TrainingStep(Contender(order.contender, order.settings), size)
     step.run(2)
     about = {
         "ready": True,

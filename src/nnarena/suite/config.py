@@ -35,12 +35,12 @@ Budget = Annotated[int, Field(ge=1, le=10**11)]
 
 
 class Choice(BaseModel):
-    """A registered name and the numbers that differ from its defaults."""
+    """A registered name and the settings that differ from its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    numbers: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class ModelChoice(Choice):
@@ -53,13 +53,13 @@ class ModelChoice(Choice):
 
 
 def _as_choice(value: Any) -> Any:
-    """Returns the form that is kept of a name, or of a table of name and numbers."""
+    """Returns the form that is kept of a name, or of a table of name and settings."""
     if isinstance(value, str):
         return {"name": value}
-    if isinstance(value, dict) and "numbers" not in value and "name" in value:
+    if isinstance(value, dict) and "settings" not in value and "name" in value:
         own = {key: value[key] for key in ("name", "width") if key in value}
-        numbers = {key: number for key, number in value.items() if key not in own}
-        return {**own, "numbers": numbers}
+        settings = {key: given for key, given in value.items() if key not in own}
+        return {**own, "settings": settings}
     return value
 
 

@@ -1,23 +1,22 @@
 """From a suite to its jobs: every run with its identity, before anything starts."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.problems import first_problem
-from ..core.registry import Registry, import_file
+from ..core.registry import Entry, Registry, Shared, import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..runs.plans import Cell, Plan, make_plan
-from ..runs.record import Entrant, Identity
+from ..runs.record import Entrant, Identity, entrant_of
 from ..tasks import TASKS, AbstractTask
+from ..training import TRAINERS
 from ..training.base import AbstractTrainer
-from ..training.gradient_descent import GradientDescent
 from .config import Choice, ModelChoice, Suite, SuiteProblem
 
 
@@ -60,30 +59,28 @@ class Assembled:
 
 
 def make_task(choice: Choice) -> AbstractTask:
-    """Returns the task of a name and its numbers.
+    """Returns the task of a name and its settings.
 
     Raises:
         UnknownName: no task carries the name.
-        ValueError: it has no such number, or not that value.
+        ValueError: it has no such setting, or not that value.
     """
     entry = TASKS[choice.name]
-    return entry.make(**entry.settings(choice.numbers))
+    return entry.make(**entry.settings(choice.settings))
 
 
-def make_trainer(numbers: Mapping[str, Any]) -> GradientDescent:
-    """Returns the trainer with its numbers.
+def make_trainer(name: str, settings: Mapping[str, Any]) -> AbstractTrainer:
+    """Returns the trainer of a name and its settings.
 
     Raises:
-        ValueError: it has no such number, or not that value.
+        UnknownName: no trainer carries the name.
+        ValueError: it has no such setting, or not that value.
     """
-    allowed = {field.name for field in dataclasses.fields(GradientDescent)}
-    for name in numbers:
-        if name not in allowed:
-            raise ValueError(
-                f"trainer: there is no number {name!r}; "
-                f"it has: {', '.join(sorted(allowed))}"
-            )
-    return GradientDescent(**numbers)
+    entry = TRAINERS[name]
+    try:
+        return entry.make(**entry.settings(settings))
+    except ValueError as error:
+        raise ValueError(f"trainer {error}") from error
 
 
 def assemble(job: Job) -> Assembled:
@@ -91,29 +88,36 @@ def assemble(job: Job) -> Assembled:
 
     Raises:
         UnknownName: the model or the task is not registered here.
-        ValueError: one of them is of another version than the job's. A worker imports
-            a plugin file long after the job was named, and it may have been edited.
+        ValueError: a part is of another version than the job's. A worker imports a
+            plugin file long after the job was named, and it may have been edited.
     """
     for plugin in job.plugins:
         import_file(plugin)
     identity = job.identity
-    _require_version(identity.model, MODELS)
-    _require_version(identity.task, TASKS)
+    model, task, trainer = identity.model, identity.task, identity.trainer
     return Assembled(
-        contender=Contender(identity.model.name, identity.model.numbers),
-        task=make_task(Choice(name=identity.task.name, numbers=identity.task.numbers)),
-        trainer=make_trainer(identity.trainer.numbers),
+        contender=Contender(model.name, _settings(model, MODELS)),
+        task=make_task(Choice(name=task.name, settings=_settings(task, TASKS))),
+        trainer=make_trainer(trainer.name, _settings(trainer, TRAINERS)),
         width=identity.width,
     )
 
 
-def _require_version(entrant: Entrant, registry: Registry) -> None:
-    today = registry[entrant.name].version
+def _settings(entrant: Entrant, registry: Registry) -> dict[str, Any]:
+    """Returns the settings of a run: what it does not name is as it was at first.
+
+    Raises:
+        ValueError: its results are of another version than today's.
+    """
+    entry = registry[entrant.name]
+    settings = {**entry.former, **entrant.all_settings}
+    today = entry.version_of(settings)
     if entrant.version != today:
         raise ValueError(
             f"{registry.kind} {entrant.name!r} was version {entrant.version} when its "
             f"run was planned and is version {today} now"
         )
+    return settings
 
 
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
@@ -123,16 +127,11 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
 
     Raises:
         UnknownName: a model or task is not registered.
-        SuiteProblem: numbers that an entrant does not have, or a budget that a
+        SuiteProblem: settings that an entrant does not have, or a budget that a
             contender cannot meet.
     """
     try:
-        trainer = make_trainer(suite.trainer)
-        numbers = {
-            field.name: getattr(trainer, field.name)
-            for field in dataclasses.fields(trainer)
-        }
-        recipe = _entrant("gradient_descent", "1", numbers)
+        recipe = _recipe("gradient_descent", suite.trainer)
         jobs = {
             job.key: job
             for model in suite.models
@@ -182,7 +181,7 @@ def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:
     given = model.width or suite.width
     if given is not None:
         return given
-    contender = Contender(model.name, model.numbers)
+    contender = Contender(model.name, model.settings)
     return fit_width(contender, signature, parameters=suite.parameters or 0)
 
 
@@ -194,24 +193,22 @@ def _cell_jobs(
     plugins: tuple[str, ...],
 ) -> list[Job]:
     """Returns the jobs of one model on one task, one per seed."""
-    contender = Contender(model.name, model.numbers)
+    contender = Contender(model.name, model.settings)
     made = make_task(task)
     width = choose_width(suite, model, made.signature)
-    entry, settings = TASKS[task.name], TASKS[task.name].settings(task.numbers)
-    parameters = count_parameters(contender.shapes(made.signature, width))
+    shapes = contender.shapes(made.signature, width)
+    entry = TASKS[task.name]
     return [
         Job(
             identity=Identity(
-                model=_entrant(
-                    model.name, MODELS[model.name].version, contender.settings
-                ),
+                model=_entrant(contender.entry, contender.settings, contender.frame),
                 width=width,
-                task=_entrant(task.name, entry.version, settings),
+                task=_entrant(entry, entry.settings(task.settings)),
                 trainer=recipe,
                 seed=seed,
             ),
             family=contender.entry.family,
-            parameters=parameters,
+            parameters=count_parameters(shapes),
             scoring=made.scoring,
             plugins=plugins,
         )
@@ -219,6 +216,19 @@ def _cell_jobs(
     ]
 
 
-def _entrant(name: str, version: str, numbers: dict[str, Any]) -> Entrant:
-    """Returns an entrant whose numbers are what JSON makes of them."""
-    return Entrant(name=name, version=version, numbers=json.loads(json.dumps(numbers)))
+def _recipe(name: str, given: Mapping[str, Any]) -> Entrant:
+    """Returns the trainer of a suite, with its settings as the trainer reads them.
+
+    Raises:
+        ValueError: it has no such setting, or not that value.
+    """
+    entry, trainer = TRAINERS[name], make_trainer(name, given)
+    return _entrant(entry, {key: getattr(trainer, key) for key in entry.defaults})
+
+
+def _entrant(
+    entry: Entry, settings: Mapping[str, Any], frame: Mapping[str, Shared] | None = None
+) -> Entrant:
+    """Returns what identifies an entrant with all its settings."""
+    version, baseline = entry.version_of(settings), entry.baseline(frame)
+    return entrant_of(entry.name, version, settings, baseline)

@@ -84,7 +84,7 @@ class Outbox(AbstractStore):
     def _names(self, kind: str) -> list[str]:
         return sorted(name for name in self._files if name.startswith(f"{kind}/"))
 
-    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
+    def _fetch(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         for name in names:
             yield name, self._files.get(name, FileNotFoundError(name))
 

@@ -181,8 +181,8 @@ def run(
 ) -> Leaderboard:
     """Runs every model on every task over several seeds; returns the leaderboard.
 
-    Models and tasks are names, or dictionaries of a name and its numbers. Other
-    keywords are numbers of the trainer (`steps`, `learning_rate`, ...). Runs that the
+    Models and tasks are names, or dictionaries of a name and its settings. Other
+    keywords are settings of the trainer (`steps`, `learning_rate`, ...). Runs that the
     folder already holds are not repeated. Models registered in a script or notebook
     run in this process; `workers` processes know only those of installed packages.
 

@@ -107,7 +107,7 @@ class SyntheticSplits(eqx.Module):
 
 
 class AbstractTask(eqx.Module):
-    """A task. Its constructor takes keyword numbers with defaults.
+    """A task. Its constructor takes keyword settings with defaults.
 
     Its docstring draws one example, and states chance and source.
     """

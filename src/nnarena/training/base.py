@@ -73,7 +73,7 @@ def program_bytes(compiled: Any) -> int | None:
 
 
 class AbstractTrainer(eqx.Module):
-    """A recipe: how any model is fitted to any task, with its numbers filled in."""
+    """A recipe: how any model is fitted to any task, with its settings filled in."""
 
     @abc.abstractmethod
     def compile(

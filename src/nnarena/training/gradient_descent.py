@@ -11,6 +11,7 @@ from jaxtyping import Array, Int
 
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
+from . import TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
 from .descent import Descent, Plateau
 from .descent_program import DescentProgram
@@ -31,6 +32,9 @@ def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
     return rates[0] if len(rates) == 1 else rates
 
 
+@TRAINERS.register(
+    "gradient_descent", family="gradient descent", source="loshchilov2019decoupled"
+)
 class GradientDescent(AbstractTrainer):
     """AdamW (Loshchilov & Hutter 2019) on fresh or shuffled batches.
 

@@ -1,0 +1,115 @@
+"""What older versions of this package wrote, brought to the layout of today in memory.
+
+Schema 1 made a run's key from all of its settings, so that one new setting would have
+orphaned every record. Since schema 2 the key leaves out what equals the baseline of an
+entrant (`core.registry.Entry.baseline`). `schema1.json` holds the defaults of every
+entrant as they were then: they are those baselines, which a test compares. An entrant
+from outside the package has no row there, and its older runs keep all their settings.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic_core import from_json
+
+from .identity import Entrant, Identity, entrant_of
+
+
+PARTS = ("model", "task", "trainer")
+
+HEAD = re.compile(rb'^\s*\{\s*"schema_version":\s*1\s*,')
+"""How every record of schema 1 begins: enough to tell one without reading it all."""
+
+
+def is_older(content: bytes) -> bool:
+    """Returns whether a record's file is of schema 1."""
+    return HEAD.match(content[:64]) is not None
+
+
+def older_key(identity: Mapping[str, Any]) -> str:
+    """Returns the key that schema 1 gave to an identity of its layout."""
+    text = json.dumps(identity, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def upgraded_identity(identity: Mapping[str, Any]) -> Identity:
+    """Returns an identity of schema 1 as one of today.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: it is no such identity.
+    """
+    parts = {part: _entrant(part, identity[part]) for part in PARTS}
+    return Identity(**{**identity, **parts})
+
+
+def upgraded_record(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the content of a record of schema 1 as that of one of today.
+
+    A run whose test loss was not finite had answered what is no number: its score,
+    which counted such an answer as the first class, is taken back.
+
+    Raises:
+        ValueError: it is no such record, or its key does not fit its identity.
+    """
+    try:
+        identity, result = content["identity"], dict(content["result"])
+        if content["key"] != older_key(identity):
+            key = content["key"]
+            raise ValueError(f"the record's key {key} does not fit its identity")
+        today = upgraded_identity(identity)
+        if result["outcome"] == "finished" and result.get("test_loss") is None:
+            reason = "the test loss is not finite"
+            result |= {"outcome": "diverged", "reason": reason, "test_score": None}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"no record of a run: {error!r} is missing or wrong"
+        ) from error
+    return {
+        **content,
+        "schema_version": 2,
+        "key": today.key,
+        "identity": today,
+        "result": result,
+    }
+
+
+def is_of_ended_run(name: str) -> bool:
+    """Returns whether a file is one of those that an ended run leaves."""
+    return name.partition("/")[0] in ("records", "history", "weights", "logs")
+
+
+def upgraded(kind: str, content: bytes, key: str) -> bytes:
+    """Returns the file of an older run as one of today's, under its key of today.
+
+    What cannot be read comes back as it is, for the reader to say so.
+    """
+    if kind not in ("records", "history"):
+        return content
+    try:
+        found = from_json(content, allow_inf_nan=False)
+        if kind == "records":
+            record = upgraded_record(found)
+            identity = record["identity"].model_dump(mode="json")
+            found = {**record, "identity": identity}
+        else:
+            found = {**found, "schema_version": 2, "key": key}
+    except (ValueError, TypeError):
+        return content
+    return (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _entrant(part: str, content: Mapping[str, Any]) -> Entrant:
+    name, version, settings = (content[x] for x in ("name", "version", "numbers"))
+    baseline = _baselines()[part].get(name, {}) if version == "1" else {}
+    return entrant_of(name, version, settings, baseline)
+
+
+@cache
+def _baselines() -> dict[str, dict[str, dict[str, Any]]]:
+    text = (files("nnarena.runs") / "schema1.json").read_text(encoding="utf-8")
+    return json.loads(text)
