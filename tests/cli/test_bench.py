@@ -65,11 +65,11 @@ def test_a_wrong_size_is_refused(size):
     assert "--size" in done.output
 
 
-def test_a_wrong_name_or_number_is_refused_before_anything_is_timed():
+def test_a_wrong_name_or_setting_is_refused_before_anything_is_timed():
     assert run(app, ["bench", "nope"]).exit_code == 2
     done = run(app, ["bench", "gru(x=1)"])
     assert done.exit_code == 2
-    assert "no number 'x'" in done.output
+    assert "no setting 'x'" in done.output
 
 
 def test_what_cannot_run_is_named_and_the_others_are_timed():

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import JsonValue
 from tests.synthetic import make_history, make_record
 from typer.testing import CliRunner
 
 from nnarena.cli import app
 from nnarena.core.scoring import Scoring
-from nnarena.runs.record import Cost, History, JsonValue, Record, read_record, to_json
+from nnarena.runs.record import Cost, History, Record, read_record, to_json
 from nnarena.runs.store import DirectoryStore
 
 

@@ -33,7 +33,7 @@ from .files import (
     read_named_record,
     to_safetensors,
 )
-from .older import is_of_ended_run, is_older, upgraded
+from .older import is_of_ended_run, older_keys, upgraded
 from .record import History, NewerRecord, Record, to_json
 
 
@@ -151,19 +151,7 @@ class AbstractStore(abc.ABC):
 
         Found once, by the first bytes of every record; `arena upgrade` ends the need.
         """
-        names = self._names("records")
-        old = [
-            name
-            for name, content in self._fetch(names)
-            if isinstance(content, bytes) and is_older(content)
-        ]
-        found = {
-            record.key: PurePosixPath(name).stem
-            for name, record in self._parsed(old)
-            if isinstance(record, Record)
-        }
-        there = {PurePosixPath(name).stem for name in names}
-        return {key: filed for key, filed in found.items() if key not in there}
+        return older_keys(self._fetch(self._names("records")))
 
     def unreadable(self) -> list[tuple[str, str]]:
         """The records that cannot be read: file and reason."""

@@ -7,12 +7,14 @@ entrant as they were then: they are those baselines, which a test compares. An e
 from outside the package has no row there, and its older runs keep all their settings.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic_core import from_json
@@ -26,9 +28,24 @@ HEAD = re.compile(rb'^\s*\{\s*"schema_version":\s*1\s*,')
 """How every record of schema 1 begins: enough to tell one without reading it all."""
 
 
-def is_older(content: bytes) -> bool:
-    """Returns whether a record's file is of schema 1."""
-    return HEAD.match(content[:64]) is not None
+def older_keys(records: Iterable[tuple[str, bytes | OSError]]) -> dict[str, str]:
+    """Returns the keys of today whose record is of schema 1, and the one it lies under.
+
+    Those that have a record of today beside the older one are left out: the run was
+    done again. So is what cannot be read.
+
+    Args:
+        records: all record files of a store, by name.
+    """
+    there, found = set(), {}
+    for name, content in records:
+        filed = PurePosixPath(name).stem
+        there.add(filed)
+        if isinstance(content, bytes) and HEAD.match(content[:64]):
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                identity = upgraded_identity(from_json(content)["identity"])
+                found[identity.key] = filed
+    return {key: filed for key, filed in found.items() if key not in there}
 
 
 def older_key(identity: Mapping[str, Any]) -> str:
