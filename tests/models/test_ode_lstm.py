@@ -141,8 +141,8 @@ def test_a_constant_drive_is_approached_exponentially(dt: float):
 
 
 def test_the_forget_gate_starts_open():
-    """Nothing seen, nothing said: the memory shrinks by the logistic of 3."""
-    cell = ODELSTM(FEATURES, HIDDEN, key=KEY)
+    """Nothing seen, nothing said: the memory shrinks by the logistic of the bias."""
+    cell = ODELSTM(FEATURES, HIDDEN, forget_bias=3.0, key=KEY)
     state = jnp.zeros(HIDDEN), jnp.ones(HIDDEN)
     (_, c), _ = cell(state, jnp.zeros(FEATURES), jnp.float32(1.0))
     np.testing.assert_allclose(c, 1.0 / (1.0 + math.exp(-3.0)), rtol=1e-6)

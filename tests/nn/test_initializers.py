@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from nnarena.models import MODELS
 from nnarena.models.gru import GRU
 from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
@@ -42,3 +43,14 @@ def test_a_cell_starts_as_it_is_told(cell, gates):
     assert wider == pytest.approx(np.sqrt((8 + gates * 64) / (8 + 64)), rel=1e-3)
     larger = np.std(apart.recurrent_weight) / np.std(together.recurrent_weight)
     assert larger == pytest.approx(np.sqrt(gates), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "ode_lstm"])
+def test_all_gates_that_keep_a_state_start_alike(name: str):
+    """A cell that starts with its gates wider open remembers longer at first."""
+    model = MODELS[name].make(3, 4, key=jax.random.key(0))
+    biases = model.input_bias if name == "gru" else model.bias
+    gates = np.asarray(biases).reshape(-1, 4)
+    assert np.all(gates[1] == initializers.FORGET_BIAS)
+    assert np.all(gates[[0, *range(2, len(gates))]] == 0)
+    assert MODELS[name].defaults["forget_bias"] == initializers.FORGET_BIAS

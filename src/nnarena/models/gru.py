@@ -11,7 +11,9 @@ from . import MODELS
 from .base import AbstractCell
 
 
-@MODELS.register("gru", family="gated", source="cho2014learning")
+@MODELS.register(
+    "gru", family="gated", source="cho2014learning", former={"forget_bias": 0.0}
+)
 class GRU(AbstractCell):
     r"""Two gates, one state: an LSTM without a separate memory.
 
@@ -26,7 +28,8 @@ class GRU(AbstractCell):
     second product in sequence. The matrices are fused in the order r, z, n. $W$ starts
     Glorot-uniform and $U$ orthogonal: each of the "gates" by itself, or, with
     `start="matrix"`, all as the one matrix that they are in Keras, about 0.6 as wide.
-    Biases start at zero.
+    Biases start at zero but for that of $z$, which keeps the state as an LSTM's forget
+    gate does: it starts at `forget_bias` as theirs do. Keras and torch start it at 0.
     """
 
     input_weight: Float[Array, "features 3*hidden"]
@@ -40,6 +43,7 @@ class GRU(AbstractCell):
         features: int,
         hidden: int,
         *,
+        forget_bias: float = initializers.FORGET_BIAS,
         start: initializers.Start = "gates",
         key: Key,
     ):
@@ -50,7 +54,9 @@ class GRU(AbstractCell):
         self.recurrent_weight = initializers.orthogonal(
             hidden, gates=3, start=start, key=recurrent_key
         )
-        self.input_bias = jnp.zeros(3 * hidden)
+        self.input_bias = initializers.gate_biases(
+            hidden, gates=3, keeping=1, forget_bias=forget_bias
+        )
         self.recurrent_bias = jnp.zeros(3 * hidden)
         self.hidden_size = hidden
 

@@ -42,7 +42,7 @@ class LSTM(AbstractCell):
         features: int,
         hidden: int,
         *,
-        forget_bias: float = 1.0,
+        forget_bias: float = initializers.FORGET_BIAS,
         start: initializers.Start = "gates",
         key: Key,
     ):
@@ -53,7 +53,9 @@ class LSTM(AbstractCell):
         self.recurrent_weight = initializers.orthogonal(
             hidden, gates=4, start=start, key=recurrent_key
         )
-        self.bias = jnp.zeros((4, hidden)).at[1].set(forget_bias).reshape(-1)
+        self.bias = initializers.gate_biases(
+            hidden, gates=4, keeping=1, forget_bias=forget_bias
+        )
         self.hidden_size = hidden
 
     def init_state(self):

@@ -12,7 +12,12 @@ from . import MODELS
 from .base import AbstractCell
 
 
-@MODELS.register("ode_lstm", family="continuous time", source="lechner2020learning")
+@MODELS.register(
+    "ode_lstm",
+    family="continuous time",
+    source="lechner2020learning",
+    former={"forget_bias": 3.0},
+)
 class ODELSTM(AbstractCell):
     r"""An LSTM that keeps its memory in steps and lets its output flow in time.
 
@@ -34,7 +39,7 @@ class ODELSTM(AbstractCell):
     The form is that of the authors' first code and of the thesis, with Euler in 4
     steps; later code of theirs lets $h'$ itself flow, by a network without input.
     They add 3 before the forget gate's sigmoid; here its bias starts at `forget_bias`,
-    which differs only for an optimizer that decays biases. $W$ and $V$ start
+    by default at that of all gated cells; 3 is theirs. $W$ and $V$ start
     Glorot-uniform, $U$ and $R$ orthogonal, other biases zero, the gain $s$ one. Of $W$
     and $U$ each of the "gates" starts by itself, or, with `start="matrix"`, all start
     as the one matrix that they are in the authors' code, about half as wide.
@@ -55,7 +60,7 @@ class ODELSTM(AbstractCell):
         features: int,
         hidden: int,
         *,
-        forget_bias: float = 3.0,
+        forget_bias: float = initializers.FORGET_BIAS,
         start: initializers.Start = "gates",
         solver: Solver = "euler",
         unfolds: int = 4,
@@ -71,7 +76,9 @@ class ODELSTM(AbstractCell):
         self.recurrent_weight = initializers.orthogonal(
             hidden, gates=4, start=start, key=keys[1]
         )
-        self.bias = jnp.zeros((4, hidden)).at[1].set(forget_bias).reshape(-1)
+        self.bias = initializers.gate_biases(
+            hidden, gates=4, keeping=1, forget_bias=forget_bias
+        )
         self.flow_input_weight = initializers.glorot(hidden, hidden, key=keys[2])
         self.flow_recurrent_weight = initializers.orthogonal(hidden, key=keys[3])
         self.flow_bias = jnp.zeros(hidden)

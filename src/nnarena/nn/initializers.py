@@ -21,6 +21,21 @@ Start = Literal["gates", "matrix"]
 """Matrices of several gates start each gate by itself, or as one wide matrix."""
 
 
+FORGET_BIAS = 1.0
+"""Where the bias of every gate that keeps a state starts (Jozefowicz et al. 2015).
+
+One value for all gated cells: which of them remembers longest at first would else be
+decided by their authors' choices. A gate at this bias keeps 0.73 of a state per step.
+"""
+
+
+def gate_biases(
+    hidden: int, *, gates: int, keeping: int, forget_bias: float
+) -> Float[Array, " biases"]:
+    """Returns biases of zero, but `forget_bias` at the gate `keeping` of `gates`."""
+    return jnp.zeros((gates, hidden)).at[keeping].set(forget_bias).reshape(-1)
+
+
 def glorot(
     inputs: int, outputs: int, *, gates: int = 1, start: Start = "gates", key: Key
 ) -> Matrix:
