@@ -121,7 +121,7 @@ def _thesis_row(found: Comparison, epochs: float) -> str:
 
 def _thesis_summary(found: Sequence[Comparison]) -> str:
     """How the cells read, and in how many of them none could have agreed."""
-    verdicts = Counter(cell.verdict for cell in found)
+    verdicts = _verdicts(found)
     tied = sum(not cell.figure.can_be_met for cell in found)
     wide = sum(
         cell.figure.can_be_met
@@ -141,12 +141,17 @@ def _thesis_summary(found: Sequence[Comparison]) -> str:
 
 def swap_table(store: str) -> Iterator[str]:
     """Yields what runs read against their own figures and against wrong ones."""
-    found = against_published(records_of(store).values(), "thesis")
+    records = records_of(store).values()
+    found = against_published(records, "thesis")
+    first = [record for record in records if record.identity.seed == 0]
     others: Verdicts = sum(map(swapped, found), Counter())
     yield "| what is held against what | pairs | agrees | differs | not told apart |"
     yield "|---|---:|---:|---:|---:|"
     rows = {
-        "the cells' runs against their own figures": Counter(c.verdict for c in found),
+        "the cells' runs against their own figures": _verdicts(found),
+        "the cells' first runs alone (seed 0) against their own figures": (
+            _verdicts(against_published(first, "thesis"))
+        ),
         "the cells' runs against the figures of other contenders of the task": others,
         "one run that reads another contender's published mean, against all figures": (
             swapped_means("thesis")
@@ -154,6 +159,10 @@ def swap_table(store: str) -> Iterator[str]:
     }
     for name, verdicts in rows.items():
         yield f"| {name} | {verdicts.total()} | {_shares(verdicts)} |"
+
+
+def _verdicts(found: Sequence[Comparison]) -> Verdicts:
+    return Counter(cell.verdict for cell in found)
 
 
 def _shares(verdicts: Verdicts) -> str:
