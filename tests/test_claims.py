@@ -1,11 +1,17 @@
 """What the pages of claims say is what the measured files hold."""
 
 import json
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from experiments import memory_cell, pages
+
+from nnarena.analysis.published import against_published, gap_to, published_figures
+from nnarena.runs.record import Record
+from nnarena.runs.store import DirectoryStore
 
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +54,75 @@ def test_tables_of_records_are_up_to_date(name: str):
 def test_a_changed_figure_is_noticed():
     text = (ROOT / "docs/thesis.md").read_text(encoding="utf-8")
     assert pages.renewed(text.replace("0.442", "0.443")) == text
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict[tuple[str, str], list[Record]]:
+    """The thesis's runs by task and contender, in the order of their seeds."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in DirectoryStore(ROOT / "results/thesis"):
+        of = record.identity
+        found.setdefault((of.task.name, of.model.name), []).append(record)
+    return {
+        cell: sorted(runs, key=lambda run: run.identity.seed)
+        for cell, runs in found.items()
+    }
+
+
+def test_the_verdict_of_the_thesis_page_is_that_of_its_table(cells):
+    """Should new seeds change a verdict, the page has to be written anew."""
+    text = (ROOT / "docs/thesis.md").read_text(encoding="utf-8")
+    assert "**No figure of the thesis is shown to come out again" in text
+    found = against_published([run for runs in cells.values() for run in runs])
+    assert {cell.verdict for cell in found} == {"not told apart"}
+    first = against_published([runs[0] for runs in cells.values()])
+    assert {
+        (cell.figure.contender, cell.task, cell.better)
+        for cell in first
+        if cell.verdict == "differs"
+    } == {
+        ("encoder_decoder_transformer", "walker", False),
+        ("ode_lstm", "add", True),
+    }
+
+
+def test_three_seeds_in_every_cell_would_bring_no_interval_within_its_margin(cells):
+    for task, contender in cells:
+        (figure,) = [
+            figure
+            for figure in published_figures("thesis")
+            if (figure.task, figure.contender) == (task, contender)
+        ]
+        three = figure.value + figure.spread * np.array([-1.0, 0.0, 1.0])
+        gap = gap_to(figure, [float(score) for score in three])
+        assert gap.reach > figure.margin
+
+
+def test_later_seeds_were_begun_when_the_first_could_be_seen(cells):
+    several = {cell: runs for cell, runs in cells.items() if len(runs) > 1}
+    assert len(cells) == 24
+    for first, *later in several.values():
+        for run in later:
+            assert run.provenance.started_at >= first.provenance.finished_at
+    order = sorted(several, key=lambda cell: several[cell][1].provenance.started_at)
+    assert order[:5] == [
+        ("walker", "encoder_decoder_transformer"),
+        ("memory", "gru"),
+        ("add", "ode_lstm"),
+        ("add", "lstm"),
+        ("mnist", "ct_gru"),
+    ]
+
+
+def test_gradients_of_the_thesis_s_runs_are_no_smaller_than_its_page_says(cells):
+    store = DirectoryStore(ROOT / "results/thesis")
+    means = []
+    for run in (run for runs in cells.values() for run in runs):
+        history = store.history(run.key)
+        assert history is not None
+        norm = history.series["gradient_norm"][0]
+        means.append(norm / math.sqrt(run.result.parameters))
+    assert min(means) == pytest.approx(2.5e-3, rel=0.01)
 
 
 @pytest.mark.parametrize("part", memory_cell.COLUMNS)

@@ -4,12 +4,14 @@ import tomllib
 from importlib import resources
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
 from jaxtyping import PyTree
 
 from nnarena.models.contender import count_parameters
+from nnarena.models.memory_augmented_transformer import PostNormBlock
 from nnarena.nn.ltc import Circuit
 from nnarena.nn.wiring import Wiring, edges
 from nnarena.suite.config import load_suite
@@ -75,6 +77,56 @@ def test_the_recipe_is_that_of_the_thesis():
     for suite in ("thesis", "thesis-cell"):
         assert load_suite(suite).trainer == load_suite("thesis").trainer
         assert load_suite(suite).deviations
+
+
+@pytest.mark.parametrize(
+    ("gradient", "less"), [(1e-3, 0.003), (1e-5, 0.233), (3.84e-7, 0.864)]
+)
+def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
+    """Keras: rate sqrt(1 - b2) / (1 - b1) m / (sqrt(v) + epsilon)."""
+    trainer = assemble(JOBS["lstm", "add"]).trainer
+    optimizer = trainer.optimizer()
+    weight, slope = jax.numpy.zeros(()), jax.numpy.asarray(gradient)
+    with jax.numpy_dtype_promotion("standard"):
+        ours, _ = optimizer.update(slope, optimizer.init(weight), weight)
+    mean, square = (1 - 0.9) * gradient, (1 - 0.999) * gradient**2
+    corrected = 1e-3 * np.sqrt(1 - 0.999) / (1 - 0.9)
+    keras = -corrected * mean / (np.sqrt(square) + 1e-7)
+    assert 1 - keras / float(ours) == pytest.approx(less, rel=0.02)
+
+
+def test_the_memory_cell_s_first_gradients_are_as_small_as_its_deviations_say():
+    parts = assemble(JOBS["memory_cell", "cell"])
+    rows = jax.random.split(jax.random.key(0), 8)
+    model = parts.build(jax.random.key(1))
+    weights, rest = eqx.partition(model, eqx.is_inexact_array)
+
+    def loss(weights):
+        whole = eqx.combine(weights, rest)
+        return tally_batch(whole, parts.task, rows).mean_loss
+
+    slopes = jax.tree.leaves(jax.jit(jax.grad(loss))(weights))
+    sizes = np.abs([float(slope[0]) for slope in slopes])
+    assert sizes.min() == pytest.approx(4e-7, rel=0.1)
+    assert sizes.max() == pytest.approx(5e-5, rel=0.1)
+
+
+def test_keras_s_attention_would_start_narrower_as_the_deviations_say():
+    """Its Glorot start of (width, heads, size) counts width times both of the rest."""
+    model = assemble(JOBS["memory_augmented_transformer", "add"]).build(
+        jax.random.key(0)
+    )
+    blocks = jax.tree.leaves(
+        model, is_leaf=lambda node: isinstance(node, PostNormBlock)
+    )
+    (block,) = [node for node in blocks if isinstance(node, PostNormBlock)]
+    width, heads, size = 32, 2, 32
+    project = np.sqrt(6 / (width * heads + width * size))
+    merge = np.sqrt(6 / (heads * size + heads * width))
+    assert float(abs(block.project.weight).max()) == pytest.approx(
+        3.4 * project, rel=0.03
+    )
+    assert float(abs(block.merge.weight).max()) == pytest.approx(1.15 * merge, rel=0.03)
 
 
 def test_the_memory_cell_solves_its_two_sequences_before_training():

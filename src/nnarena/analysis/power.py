@@ -79,13 +79,24 @@ def mean_difference(
     freedom = 2 * tasks * (runs - 1)
     if freedom < 1:
         return None
-    limit = stats.t.ppf(1 - level / 2, freedom)
+    shift = detectable_shift(float(freedom), level=level, power=power)
+    return spread * math.sqrt(2 / (runs * tasks)) * shift
+
+
+def detectable_shift(freedom: float, *, level: float, power: float = POWER) -> float:
+    """Returns how many standard errors a difference takes for a t test to find it.
+
+    Args:
+        freedom: the degrees of freedom of the standard error.
+        level: the chance of a false alarm, two-sided.
+        power: the chance to find it.
+    """
+    limit = float(stats.t.ppf(1 - level / 2, freedom))
 
     def short(shift: float) -> float:
-        return _power(shift, float(limit), freedom) - power
+        return _power(shift, limit, freedom) - power
 
-    shift = optimize.root_scalar(short, bracket=(0.0, 10 * limit + 10)).root
-    return spread * math.sqrt(2 / (runs * tasks)) * float(shift)
+    return float(optimize.root_scalar(short, bracket=(0.0, 10 * limit + 10)).root)
 
 
 def rank_difference(
@@ -167,7 +178,7 @@ def _sentence(
     )
 
 
-def _power(shift: float, limit: float, freedom: int) -> float:
+def _power(shift: float, limit: float, freedom: float) -> float:
     """How often a t statistic shifted by so many standard errors exceeds its limit.
 
     The noncentral t distribution, as the mean of a normal one over the quantiles of

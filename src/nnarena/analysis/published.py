@@ -1,9 +1,13 @@
-"""Runs beside the figures of the literature: within, above, below, or not comparable.
+"""Runs beside the figures of the literature: does the mean of a model come out again?
 
 The figures are kept in `published.toml` with their conditions. A verdict is given only
-where a run has the task's settings, the training and the size of the study; its doubt
-is that of both sides, by Welch's interval of the difference of two means; of a single
-run, whose spread is not known, by Student's: it is taken to vary as theirs did.
+where a run has the task's settings, the training and the size of the study. It is a
+test of equivalence (`gap.judge`): the interval of the difference of the two means is
+held against a margin that follows from the study alone, half the gap to the nearest
+other contender of the task, so that runs which agree with a figure lie closer to it
+than to any other. A study of one contender states its margin. The doubt is that of
+both sides, by Welch's interval; of a single run, whose spread is not known, by
+Student's: it is taken to vary as theirs did.
 """
 
 import tomllib
@@ -19,7 +23,7 @@ from pydantic import JsonValue
 from ..runs.record import Record
 from .bootstrap import Interval
 from .frame import runs_frame
-from .gap import Verdict, gap_interval, judge
+from .gap import Gap, Verdict, gap_of, judge
 
 
 SIZE = 0.1
@@ -51,7 +55,10 @@ class Study:
 class Figure:
     """A published test score: its mean and sample standard deviation, if printed.
 
-    `parameters` is None where it is not known or was counted in another way.
+    `margin` is how far a mean may lie from `value` and still agree with it: half the
+    gap to the nearest other contender of the task, or what the study states. It is 0
+    where two contenders have the same mean. `parameters` is None where it is not known
+    or was counted in another way.
     """
 
     study: Study
@@ -60,8 +67,14 @@ class Figure:
     metric: str
     value: float
     spread: float | None
+    margin: float
     parameters: int | None
     epochs: float | None
+
+    @property
+    def can_be_met(self) -> bool:
+        """Whether the margin is wider than the rounding: else no run can agree."""
+        return self.margin > self.study.rounding
 
 
 @dataclass(frozen=True)
@@ -69,9 +82,11 @@ class Comparison:
     """The runs of one contender on one task beside one published figure.
 
     `scores` count a diverged run as a blind answer. `gap` is the interval of ours less
-    theirs, None for a single run beside a figure without spread. "above" and "below"
-    are of the metric's value; `better` says which of the two it is, None where there is
-    no such verdict. `reasons` say why there is no comparison.
+    theirs, and `detectable` the smallest true difference that so many runs of this
+    spread would have shown with a power of 0.8: both None for a single run beside a
+    figure without spread. `better` says which side of a figure that it differs from
+    the mean is on, None for any other verdict. `reasons` say why there is no
+    comparison.
     """
 
     figure: Figure
@@ -82,6 +97,7 @@ class Comparison:
     diverged: int
     parameters: int | None
     gap: Interval | None
+    detectable: float | None
     verdict: Verdict
     better: bool | None
     reasons: tuple[str, ...]
@@ -113,7 +129,7 @@ def published_figures(study: str | None = None) -> tuple[Figure, ...]:
     if study is not None:
         tables = {study: tables[study]}
     return tuple(
-        _figure(_study(name, table), row)
+        _figure(_study(name, table), row, table)
         for name, table in tables.items()
         for row in table["figures"]
     )
@@ -139,6 +155,19 @@ def against_published(
     ]
 
 
+def gap_to(figure: Figure, scores: Sequence[float]) -> Gap | None:
+    """Returns the mean of runs less a published figure; None if nothing has a spread.
+
+    Args:
+        figure: the figure.
+        scores: one score per run.
+    """
+    study = figure.study
+    return gap_of(
+        np.array(scores), figure.value, figure.spread, study.n, rounding=study.rounding
+    )
+
+
 Cells = dict[tuple[str, str], dict[tuple[str, str], list[tuple[Record, float]]]]
 """By model and task, then by the labels of both: runs with what they count for."""
 
@@ -159,14 +188,11 @@ def _compared(
 ) -> Comparison:
     records, scores = zip(*runs, strict=True)
     differences = list(_differences(figure, records[0]))
-    study, sample = figure.study, np.array(scores)
-    gap = gap_interval(
-        sample, figure.value, figure.spread, study.n, rounding=study.rounding
-    )
-    scoring = records[0].scoring
-    span = abs(scoring.best - scoring.chance)
-    verdict: Verdict = "not comparable" if differences else judge(gap, span)
-    known = verdict in ("above", "below")
+    gap = None if differences else gap_to(figure, scores)
+    verdict: Verdict = "not comparable" if differences else judge(gap, figure.margin)
+    better = None
+    if gap is not None and verdict == "differs":
+        better = (gap.value > 0) == records[0].scoring.higher_is_better
     return Comparison(
         figure=figure,
         contender=contender,
@@ -175,9 +201,10 @@ def _compared(
         scores=scores,
         diverged=sum(record.result.outcome == "diverged" for record in records),
         parameters=records[0].result.parameters,
-        gap=None if differences else gap,
+        gap=gap and gap.interval,
+        detectable=gap and gap.detectable,
         verdict=verdict,
-        better=(verdict == "above") == scoring.higher_is_better if known else None,
+        better=better,
         reasons=tuple(differences),
     )
 
@@ -225,7 +252,20 @@ def _study(name: str, table: Mapping[str, Any]) -> Study:
     )
 
 
-def _figure(study: Study, row: Mapping[str, Any]) -> Figure:
+def _margin(row: Mapping[str, Any], table: Mapping[str, Any]) -> float:
+    """Half the gap to the nearest other contender of the task, if none is stated."""
+    stated = table.get("margins", {})
+    if row["task"] in stated:
+        return stated[row["task"]]
+    gaps = [
+        abs(other["value"] - row["value"])
+        for other in table["figures"]
+        if other["task"] == row["task"] and other is not row
+    ]
+    return round(min(gaps) / 2, 9)  # printed values: 0.101 - 0.1 is 0.001
+
+
+def _figure(study: Study, row: Mapping[str, Any], table: Mapping[str, Any]) -> Figure:
     return Figure(
         study=study,
         task=row["task"],
@@ -233,6 +273,7 @@ def _figure(study: Study, row: Mapping[str, Any]) -> Figure:
         metric=row["metric"],
         value=row["value"],
         spread=row.get("spread"),
+        margin=_margin(row, table),
         # A count with masked synapses is none of what was trained.
         parameters=None if row.get("masked_synapses") else row.get("parameters"),
         epochs=row.get("epochs"),

@@ -135,7 +135,10 @@ def _comparison_row(found: Comparison) -> dict[str, Any]:
 
 def _print_published(found: Sequence[Comparison]) -> None:
     sizes = "parameters, ours / theirs"
-    header = ("task", "contender", sizes, "n", "ours", "published", "difference", "")
+    header = (
+        *("task", "contender", sizes, "n", "ours", "published"),
+        *("difference", "margin", "could see", ""),
+    )
     table = Table(*header, box=box.SIMPLE_HEAD, pad_edge=False)
     for comparison in found:
         table.add_row(*map(escape, _published_row(comparison)))
@@ -154,8 +157,11 @@ def _print_published(found: Sequence[Comparison]) -> None:
     out.print(
         "Mean ± sample standard deviation over n runs, a diverged run at chance. "
         "Difference: the 95 % interval of ours less theirs (Welch; a single run is "
-        "taken to vary as theirs: Student). Within: it holds 0, and is no wider than "
-        "from a blind answer to a perfect one.",
+        "taken to vary as theirs: Student). Agrees: it lies inside the margin, half "
+        "the gap to the nearest other contender of the task in the study or what "
+        "published.toml states; a margin with * is no wider than the rounding, so "
+        "that nothing agrees. Differs: it does not, and excludes 0. Could see: the "
+        "smallest difference that differs four times in five.",
         markup=False,
     )
 
@@ -173,6 +179,8 @@ def _published_row(found: Comparison) -> tuple[str, ...]:
         _spread_text(found.mean, found.spread),
         f"{published.study.title}: {_spread_text(published.value, published.spread)}",
         "-" if gap is None else f"[{gap.low:+.3f}, {gap.high:+.3f}]",
+        f"{published.margin:.2g}{'' if published.can_be_met else '*'}",
+        "-" if found.detectable is None else figure(found.detectable),
         verdict,
     )
 

@@ -97,7 +97,7 @@ def compare(
     tasks and how surely. The answer may be that the runs cannot tell.
 
     --against published: every published figure that the runs have a model and task
-    for, with a verdict: within, above, below, cannot tell, or not comparable and why.
+    for, with a verdict: agrees, differs, not told apart, or not comparable and why.
     """
     from .compare import show_comparison
 
