@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Key
 from ..nn import unitary
 from . import MODELS
@@ -51,7 +52,7 @@ class ExpUnitary(AbstractUnitaryCell):
     `epsilon=1e-12`; it formed the exponential at every step.
     """
 
-    initial_state: Float[Array, " twice"] | None
+    initial_state: Float[Array, " twice"] | None = eqx.field(metadata=role(decay=False))
     stabilizer: float = eqx.field(static=True)
     epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.parametrization import AbstractParametrization
@@ -46,8 +47,8 @@ class FourierInput(AbstractParametrization):
     be, and costs nothing at the steps.
     """
 
-    plain: Float[Array, "features twice"]
-    transformed: Float[Array, "features twice"]
+    plain: Float[Array, "features twice"] = eqx.field(metadata=role(decay=True))
+    transformed: Float[Array, "features twice"] = eqx.field(metadata=role(decay=True))
 
     def value(self) -> Float[Array, "features twice"]:
         real, imag = jnp.split(self.transformed, 2, axis=1)
