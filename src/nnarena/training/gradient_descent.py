@@ -33,7 +33,11 @@ def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
 
 
 @TRAINERS.register(
-    "gradient_descent", family="gradient descent", source="loshchilov2019decoupled"
+    "gradient_descent",
+    family="gradient descent",
+    source="loshchilov2019decoupled",
+    # Decay went by the shape of an array before it went by the declared role.
+    revisions={2: lambda settings: settings["weight_decay"] != 0},
 )
 class GradientDescent(AbstractTrainer):
     """AdamW (Loshchilov & Hutter 2019) on fresh or shuffled batches.
