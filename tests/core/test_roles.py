@@ -161,6 +161,20 @@ def test_shapes_have_the_roles_of_their_arrays():
     assert roles_by_path(shapes) == roles_by_path(angles)
 
 
+class Tuned(eqx.Module):
+    """Has its rate as a setting."""
+
+    poles: Array = eqx.field(metadata=role(rate="pole_rate"))
+    pole_rate: float = eqx.field(static=True)
+
+
+def test_a_rate_may_be_a_setting_of_the_part():
+    found = roles_by_path([Tuned(VECTOR, 0.1), Tuned(VECTOR, 1.0)])
+    assert [one.rate for one in found.values()] == [0.1, 1.0]
+    with pytest.raises(ValueError, match="a number above 0, not -1"):
+        roles(Tuned(VECTOR, -1.0))
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_rate_is_a_number_above_zero(rate):
     with pytest.raises(ValueError, match="a relative rate is a number above 0, not"):

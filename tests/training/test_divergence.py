@@ -75,7 +75,13 @@ def splits_with_mark(where: str | None) -> Splits:
     return Splits(*(jnp.asarray(marked if p == where else values) for p in parts))
 
 
-def fitted(where: str | None, *, classes: bool, bad: float, rates=0.01) -> Fitted:
+def fitted(
+    where: str | None,
+    *,
+    classes: bool,
+    bad: float,
+    rates: float | tuple[float, ...] = 0.01,
+) -> Fitted:
     recipe = GradientDescent(steps=12, batch=16, learning_rate=rates, checks=2)
     return fit(
         recipe,
@@ -142,7 +148,7 @@ def test_a_rate_at_which_answers_are_lost_is_out(trials_at_once):
         seeds=2,
         trials_at_once=trials_at_once,
     )
-    state = program.start(KEYS)
+    state, metrics = program.start(KEYS), {}
     for _ in range(program.checks):
         state, metrics = program.advance(state, KEYS)
         if bool(jnp.all(metrics["stopped"])):

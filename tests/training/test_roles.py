@@ -1,6 +1,7 @@
 """Roles of weights in training: the table of all contenders, and the updates."""
 
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import numpy as np
@@ -52,6 +53,18 @@ def test_no_number_of_a_unitary_map_is_decayed(name):
     assert set(generating.values()) == {Role(decay=False)}
 
 
+@pytest.mark.parametrize("name", ["exp_unitary", "unitary_rnn"])
+def test_the_rate_of_a_unitary_matrix_is_a_setting(name):
+    contender = Contender(name, {"matrix_rate": 0.1})
+    found = roles_by_path(contender.shapes(SIGNATURES[0], WIDTH))
+    rates = {one.rate for path, one in found.items() if ".recurrent_weight." in path}
+    others = {one.rate for path, one in found.items() if ".recurrent_" not in path}
+    assert (rates, others) == ({0.1}, {1.0})
+    stuck = Contender(name, {"matrix_rate": 0.0})
+    with pytest.raises(ValueError, match=r"matrix_rate is 0\.0, but must be above 0"):
+        stuck.shapes(SIGNATURES[0], WIDTH)
+
+
 class Declared(AbstractModel):
     """The line of `test_gradient_descent`, its roles against its shapes."""
 
@@ -73,7 +86,7 @@ def build_declared(key) -> Declared:
     return Declared(line.matrix, line.bias)
 
 
-def weights_of(model: AbstractModel) -> np.ndarray:
+def weights_of(model: Any) -> np.ndarray:
     """Returns slopes and offset, of each seed if there are several."""
     slopes = np.asarray(model.matrix)[..., 0]
     return np.concatenate([slopes, np.asarray(model.bias)], axis=-1)

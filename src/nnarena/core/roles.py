@@ -60,24 +60,40 @@ class Role:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a field says of all weights in it; `decay` of None leaves that open."""
+    """What a field says of all weights in it; `decay` of None leaves that open.
+
+    `rate` may be the name of another field of the same part, which holds the rate.
+    """
 
     decay: bool | None
-    rate: float
+    rate: float | str
+
+    def rate_in(self, part: Any) -> float:
+        """Returns the rate that holds in a part.
+
+        Raises:
+            ValueError: it is not a number above 0.
+        """
+        rate = getattr(part, self.rate) if isinstance(self.rate, str) else self.rate
+        if not 0.0 < rate < math.inf:
+            raise ValueError(f"a relative rate is a number above 0, not {rate}")
+        return rate
 
 
-def role(*, decay: bool | None = None, rate: float = 1.0) -> dict[Any, Any]:
+def role(*, decay: bool | None = None, rate: float | str = 1.0) -> dict[Any, Any]:
     """Returns the metadata of a field that gives all weights in it a role.
 
-    Where such fields lie within each other, the outermost decides on decay, since the
-    owner of a part knows what it is for, and the rates multiply.
+    A rate that is a setting lies in a static field of the same part, whose name is
+    given instead. Where fields with roles lie within each other, the outermost decides
+    on decay, since the owner of a part knows what it is for, and the rates multiply.
 
     Raises:
         ValueError: the rate is not a number above 0.
     """
-    if not 0.0 < rate < math.inf:
-        raise ValueError(f"a relative rate is a number above 0, not {rate}")
-    return {Declaration: Declaration(decay, rate)}
+    declared = Declaration(decay, rate)
+    if not isinstance(rate, str):
+        declared.rate_in(None)
+    return {Declaration: declared}
 
 
 def roles(tree: PyTree) -> PyTree[Role]:
@@ -103,7 +119,7 @@ def _role(part: Any, path: tuple[Any, ...], leaf: Any) -> Role:
         declared = _declaration(part, step)
         if declared is not None:
             decay = declared.decay if decay is None else decay
-            rate *= declared.rate
+            rate *= declared.rate_in(part)
         part = _inside(part, step)
     by_shape = leaf.ndim > 1
     return Role(by_shape if decay is None else decay, rate, decay is not None)
