@@ -12,6 +12,7 @@ import pytest
 from nnarena.check import MODEL_LAWS, ModelCase, judge
 from nnarena.core.types import Features, Signature
 from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
+from nnarena.nn.parametrization import AbstractParametrization
 
 
 Flaw = Callable[[jax.Array, jax.Array], jax.Array]
@@ -117,6 +118,31 @@ def raises_on_one_step(hs, dts):
     return hs
 
 
+class Unsaid(AbstractParametrization):
+    """A weight that derives from numbers of which nothing is said."""
+
+    raw: jax.Array
+
+    def value(self):
+        return jnp.tanh(self.raw)
+
+
+class DerivesItsWeight(AbstractLayer):
+    r"""The mean so far: $$h_t = \tanh(2 \tanh(R) \sum_{s \le t} x_s / t)$$."""
+
+    weight: Unsaid
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, key):
+        self.weight = Unsaid(jax.random.normal(key, (features, 32)))
+        self.hidden_size, self.causal = 32, True
+
+    def __call__(self, xs, dts, *, key=None):
+        steps = jnp.arange(1.0, xs.shape[0] + 1.0)[:, None]
+        return jnp.tanh(2.0 * jnp.cumsum(xs, axis=0) / steps @ self.weight.value())
+
+
 FLAWED_MODELS = {
     "none": (layer_with(), {}),
     "reads the end first": (
@@ -136,6 +162,10 @@ FLAWED_MODELS = {
             "shapes": "expected answers of shape (1, 2) in float32, but got (2, 2)",
             "learns": "from the last quarter, in 400 steps",
         },
+    ),
+    "says nothing of what its weight derives from": (
+        DerivesItsWeight,
+        {"roles": "expected `layers[0].weight.raw`, from which a weight derives, to"},
     ),
     "raises": (
         layer_with(raises_on_one_step),

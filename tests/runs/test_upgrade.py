@@ -27,9 +27,10 @@ ROOT = Path(__file__).parents[2]
 STORES = sorted(path.parent for path in (ROOT / "results").rglob("records"))
 
 
-def older_record(**changes) -> dict:
-    """Returns a record as schema 1 wrote it: an LSTM with two forget biases."""
-    recipe = dataclasses.asdict(TRAINERS["gradient_descent"].make(steps=50))
+def older_record(weight_decay: float = 0.0, **changes) -> dict:
+    """Returns a record as schema 1 wrote it: an LSTM, without decay as it is today."""
+    make = TRAINERS["gradient_descent"].make
+    recipe = dataclasses.asdict(make(steps=50, weight_decay=weight_decay))
     identity = {
         "model": {
             "name": "lstm",
@@ -77,13 +78,13 @@ def old_store(tmp_path: Path) -> DirectoryStore:
     return DirectoryStore(tmp_path)
 
 
-def planned_key(**settings) -> str:
+def planned_key(weight_decay: float = 0.0, **settings) -> str:
     """Returns the key that the run of `older_record` is planned under today."""
     suite = load_suite("smoke", {"width": 8, "seeds": [0], "trainer": {"steps": 50}})
     changes = {
         "models": [{"name": "lstm", **settings}],
         "tasks": [{"name": "add", "length": 9}],
-        "trainer": {"steps": 50, "checks": 20},
+        "trainer": {"steps": 50, "checks": 20, "weight_decay": weight_decay},
         "seeds": [0],
         "width": 8,
     }
@@ -109,6 +110,13 @@ def test_the_defaults_of_schema_1_are_the_baselines_of_today():
 def test_an_older_run_has_the_key_that_its_plan_has_today(settings):
     record = read_record(json.dumps(older_record(**settings)))
     assert record.key == planned_key(**settings)
+
+
+def test_an_older_run_with_decay_is_done_again():
+    """Which weights are decayed has changed: the trainer's version is 2 with decay."""
+    record = read_record(json.dumps(older_record(weight_decay=0.01)))
+    assert record.identity.trainer.version == "1"
+    assert record.key != planned_key(weight_decay=0.01)
 
 
 def test_a_default_that_is_named_gives_the_same_key():

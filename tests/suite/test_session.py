@@ -214,16 +214,17 @@ def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
     assert "no longer finite" in (record.result.reason or "")
 
 
-@pytest.mark.parametrize("score", [np.nan, np.inf])
-def test_a_test_score_that_is_no_number_is_a_divergence(
-    tiny_suite, tmp_path, monkeypatch, score
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("figure", ["loss", "score"])
+def test_a_test_figure_that_is_no_number_is_a_divergence(
+    tiny_suite, tmp_path, monkeypatch, figure, bad
 ):
     """Left out of the mean, it would count more than a blind answer."""
     test = DescentProgram.test
 
     def broken(self, state) -> Tally:
-        tally = test(self, state)
-        return Tally(tally.loss, tally.score * score, tally.count)
+        sums = vars(test(self, state))
+        return Tally(**{**sums, figure: sums[figure] * bad})
 
     monkeypatch.setattr(DescentProgram, "test", broken)
     suite = tiny_suite.model_copy(update={"seeds": [0]})
@@ -231,7 +232,7 @@ def test_a_test_score_that_is_no_number_is_a_divergence(
     list(session.run(workers=0))
     (record,) = session.store
     assert record.result.outcome == "diverged"
-    assert record.result.reason == f"the test score is not finite: {score}"
+    assert record.result.reason == f"the test {figure} is not finite: {bad}"
     assert record.result.test_loss is record.result.test_score is None
     assert record.result.best_step is not None
     (row,) = runs_frame([record]).to_dict("records")

@@ -182,8 +182,18 @@ def rate_by_hand(trainer: GradientDescent, step: int) -> float:
     return rate * 0.5 * (1 + np.cos(np.pi * share))
 
 
-def descent_by_hand(trainer: GradientDescent, seed: int, data: int):
-    """Returns final weights, losses and gradient norms of all steps, by AdamW."""
+def descent_by_hand(
+    trainer: GradientDescent,
+    seed: int,
+    data: int,
+    *,
+    decayed: tuple[float, ...] = (1, 1, 0),
+    rates: tuple[float, ...] = (1, 1, 1),
+):
+    """Returns final weights, losses and gradient norms of all steps, by AdamW.
+
+    `decayed` and `rates` are those of the two slopes and the offset.
+    """
     positions = jnp.arange(trainer.steps * trainer.batch)
     rows = jax.vmap(lambda p: jax.random.fold_in(DATA_KEYS[data], p))(positions)
     examples = jax.jit(jax.vmap(TASK.example))(rows)
@@ -192,7 +202,6 @@ def descent_by_hand(trainer: GradientDescent, seed: int, data: int):
     targets = np.asarray(examples.targets, np.float64)[:, 0]
     line = build(INIT_KEYS[seed])
     weights = np.append(np.asarray(line.matrix, np.float64)[:, 0], float(line.bias[0]))
-    decayed = np.array([1.0, 1.0, 0.0])
     first, second, losses, norms = np.zeros(3), np.zeros(3), [], []
     for step in range(trainer.steps):
         batch = slice(step * trainer.batch, (step + 1) * trainer.batch)
@@ -206,8 +215,8 @@ def descent_by_hand(trainer: GradientDescent, seed: int, data: int):
         first_unbiased = first / (1 - 0.9 ** (step + 1))
         second_unbiased = second / (1 - 0.999 ** (step + 1))
         change = first_unbiased / (np.sqrt(second_unbiased) + 1e-8)
-        change += trainer.weight_decay * decayed * weights
-        weights = weights - rate_by_hand(trainer, step) * change
+        change += trainer.weight_decay * np.array(decayed) * weights
+        weights = weights - rate_by_hand(trainer, step) * np.array(rates) * change
     return weights, np.array(losses), np.array(norms)
 
 

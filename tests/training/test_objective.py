@@ -84,6 +84,47 @@ def test_what_stands_behind_a_mask_does_not_matter_even_if_it_is_not_finite():
     assert np.all(np.asarray(padded[:2]) != 0.0)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "signature", [ALWAYS, VALUES_ALWAYS], ids=["classes", "values"]
+)
+def test_an_answer_that_is_not_finite_leaves_no_sum_if_it_counts(signature, bad):
+    """The largest of NaNs is class 0, and minus infinity for a wrong class is free."""
+    size = signature.outputs.size
+    classes = isinstance(signature.outputs, Classes)
+    targets = jnp.zeros(TIME, int) if classes else jnp.zeros((TIME, size))
+    for spoiled in (
+        jnp.full((TIME, size), bad),
+        jnp.zeros((TIME, size)).at[1, 1].set(bad),
+    ):
+        for at, whole in ((1, False), (2, True)):
+            mask = jnp.arange(TIME) == at
+            answers = spoiled if not whole else spoiled.at[2].set(0.0)
+            found = tally(answers, example(targets, mask), signature)
+            assert bool(found.finite) == whole
+            assert np.isfinite(numbers(found)[:2]).all() == whole
+            assert float(found.count) == 1.0
+
+
+def test_no_answer_at_all_is_no_score():
+    """Issue: four times NaN scored 0.5, as often as the target was class 0."""
+    found = jax.vmap(lambda answer, target: tally(answer, example(target), ONCE))(
+        jnp.full((4, CLASSES), jnp.nan), jnp.array([0, 0, 1, 2])
+    )
+    together = jax.tree.map(jnp.sum, found)
+    assert np.isnan(together.mean_score)
+    assert np.isnan(together.mean_loss)
+    assert not bool(together.finite)
+
+
+def test_one_answer_in_ten_thousand_is_enough():
+    answers = jnp.zeros((10_000, CLASSES)).at[77, 2].set(jnp.nan)
+    found = jax.vmap(lambda answer: tally(answer, example(0), ONCE))(answers)
+    assert not bool(jax.tree.map(jnp.sum, found).finite)
+    rest = jax.tree.map(lambda sums: jnp.sum(jnp.delete(sums, 77)), found)
+    assert numbers(rest) == pytest.approx((9_999 * np.log(CLASSES), 9_999, 9_999))
+
+
 class Ragged(AbstractTask):
     """Name the greater feature at every step; sequences have 1 to 4 steps."""
 

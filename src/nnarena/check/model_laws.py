@@ -24,6 +24,7 @@ from .model_case import (
 )
 from .model_training import BATCH, STEPS, train, train_seeds
 from .quick import quick_jit
+from .role_law import check_roles
 
 
 BUDGET = 20_000
@@ -273,6 +274,7 @@ MODEL_LAWS = (
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
+    Law("roles", "Declares how what derives weights is trained.", check_roles),
     Law("keys", "The key decides the weights.", _check_keys),
     Law("irregular times", "Survives uneven elapsed times.", _check_irregular_times),
     Law("overfits", "Can learn one small batch by heart.", _check_overfits),

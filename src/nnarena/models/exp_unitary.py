@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Key
 from ..nn import unitary
 from . import MODELS
@@ -13,6 +14,7 @@ from .unitary_cell import (
     FourierInput,
     InputScale,
     Output,
+    above_zero,
     input_weight,
     output_size,
 )
@@ -43,7 +45,8 @@ class ExpUnitary(AbstractUnitaryCell):
     `input_scale`, Glorot-uniform if that is None, and with "parts" its real and its
     imaginary part each by itself; $b$ at zero; `stabilizer` is $s$, and `epsilon` is
     under the root of $|z|$. `trained_start` trains $h_0$, which is zero otherwise;
-    `fourier` reads $x$ beside its discrete Fourier transform.
+    `fourier` reads $x$ beside its discrete Fourier transform. $W$ learns at
+    `matrix_rate` times the rate of the other weights; expRNN's authors advise a tenth.
 
     "Matrix Exponential Unitary RNN" of the thesis; Lezcano-Casado & Martinez-Rubio
     (2019) did the same for orthogonal matrices (expRNN). The thesis is 128 units with
@@ -51,7 +54,8 @@ class ExpUnitary(AbstractUnitaryCell):
     `epsilon=1e-12`; it formed the exponential at every step.
     """
 
-    initial_state: Float[Array, " twice"] | None
+    initial_state: Float[Array, " twice"] | None = eqx.field(metadata=role(decay=False))
+    matrix_rate: float = eqx.field(static=True)
     stabilizer: float = eqx.field(static=True)
     epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
@@ -71,6 +75,7 @@ class ExpUnitary(AbstractUnitaryCell):
         epsilon: float = 1e-5,
         trained_start: bool = False,
         fourier: bool = False,
+        matrix_rate: float = 1.0,
         key: Key,
     ):
         matrix_key, input_key = jax.random.split(key)
@@ -84,6 +89,7 @@ class ExpUnitary(AbstractUnitaryCell):
             self.input_weight = FourierInput(self.input_weight, other)
         self.bias = jnp.zeros(hidden)
         self.initial_state = jnp.zeros(2 * hidden) if trained_start else None
+        self.matrix_rate = above_zero(matrix_rate)
         self.stabilizer, self.epsilon = stabilizer, epsilon
         self.hidden_size = output_size(hidden, output)
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.parametrization import AbstractParametrization
@@ -22,11 +23,17 @@ InputScale = float | Literal["parts"] | None
 
 
 class AbstractUnitaryCell(AbstractCell):
-    """One step of n complex units, kept as [Re h, Im h]; entrants set the start."""
+    """One step of n complex units, kept as [Re h, Im h]; entrants set the start.
 
-    recurrent_weight: AbstractParametrization | Float[Array, "twice twice"]
+    What W is formed from moves at `matrix_rate` times the learning rate.
+    """
+
+    recurrent_weight: AbstractParametrization | Float[Array, "twice twice"] = eqx.field(
+        metadata=role(decay=False, rate="matrix_rate")
+    )
     input_weight: AbstractParametrization | Float[Array, "features twice"]
     bias: Float[Array, " units"]
+    matrix_rate: eqx.AbstractVar[float]
     stabilizer: eqx.AbstractVar[float]
     epsilon: eqx.AbstractVar[float]
     hidden_size: eqx.AbstractVar[int]
@@ -46,8 +53,8 @@ class FourierInput(AbstractParametrization):
     be, and costs nothing at the steps.
     """
 
-    plain: Float[Array, "features twice"]
-    transformed: Float[Array, "features twice"]
+    plain: Float[Array, "features twice"] = eqx.field(metadata=role(decay=True))
+    transformed: Float[Array, "features twice"] = eqx.field(metadata=role(decay=True))
 
     def value(self) -> Float[Array, "features twice"]:
         real, imag = jnp.split(self.transformed, 2, axis=1)
@@ -74,6 +81,17 @@ def input_weight(
         raise ValueError(f"input_scale is {scale}, but must not be negative")
     shape = (features, 2 * hidden)
     return jax.random.uniform(key, shape, minval=-scale, maxval=scale)
+
+
+def above_zero(matrix_rate: float) -> float:
+    """Returns the relative learning rate of W.
+
+    Raises:
+        ValueError: nothing would move at it.
+    """
+    if not matrix_rate > 0.0:
+        raise ValueError(f"matrix_rate is {matrix_rate}, but must be above 0")
+    return matrix_rate
 
 
 def output_size(hidden: int, output: Output) -> int:

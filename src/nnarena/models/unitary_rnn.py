@@ -11,6 +11,7 @@ from .unitary_cell import (
     AbstractUnitaryCell,
     InputScale,
     Output,
+    above_zero,
     input_weight,
     output_size,
 )
@@ -39,14 +40,16 @@ class UnitaryRNN(AbstractUnitaryCell):
     $V$ starts uniform within `input_scale` in both parts, Glorot-uniform if it is
     None (with "parts" each by itself); $b$ at zero; `start` sets the angles: "random"
     (uniform), "phases" ($\omega$ random, all others zero) or "identity" (all zero).
-    `stabilizer` is $s$, and `epsilon` is under the root of $|z|$. The thesis ("Unitary
-    RNN") is the default with 128 units.
+    `stabilizer` is $s$, and `epsilon` is under the root of $|z|$. $W$ learns at
+    `matrix_rate` times the rate of the other weights. The thesis ("Unitary RNN") is
+    the default with 128 units.
 
     The form is the tunable one of the paper with the phase on the second column
     instead of the first row, as the thesis has it, which reaches the same matrices.
     $W$ is formed once per sequence, where paper and thesis turn the state step by step.
     """
 
+    matrix_rate: float = eqx.field(static=True)
     stabilizer: float = eqx.field(static=True)
     epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
@@ -62,6 +65,7 @@ class UnitaryRNN(AbstractUnitaryCell):
         input_scale: InputScale = 0.01,
         stabilizer: float = 0.01,
         epsilon: float = 1e-12,
+        matrix_rate: float = 1.0,
         key: Key,
     ):
         matrix_key, input_key = jax.random.split(key)
@@ -71,6 +75,7 @@ class UnitaryRNN(AbstractUnitaryCell):
         )
         self.input_weight = input_weight(features, hidden, input_scale, key=input_key)
         self.bias = jnp.zeros(hidden)
+        self.matrix_rate = above_zero(matrix_rate)
         self.stabilizer, self.epsilon = stabilizer, epsilon
         self.hidden_size = output_size(hidden, output)
 

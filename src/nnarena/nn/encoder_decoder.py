@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Inputs, Key, Signature, Times, Tokens
 from .attention import AbstractAttention, glorot_linear
 from .linear import affine, embedded
@@ -113,7 +114,7 @@ class EncoderDecoder(eqx.Module):
     """
 
     embed: eqx.nn.Linear | eqx.nn.Embedding
-    start: eqx.nn.Linear
+    start: eqx.nn.Linear = eqx.field(metadata=role(decay=False))  # a token, not a map
     position: PositionCode
     encoder: tuple[EncoderLayer, ...]
     decoder: tuple[DecoderLayer, ...]

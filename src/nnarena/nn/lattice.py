@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..core.roles import role
 from .parametrization import AbstractParametrization
 from .wiring import Adjacency, edges
 
@@ -77,7 +78,7 @@ class OnEdges(AbstractParametrization):
     which gathers nothing, while only what is on an edge counts as a weight.
     """
 
-    weight: Float[Array, " edges"]
+    weight: Float[Array, " edges"] = eqx.field(metadata=role(decay=True))
     source: Int[Array, " edges"]
     target: Int[Array, " edges"]
     units: int = eqx.field(static=True)

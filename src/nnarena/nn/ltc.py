@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ..core.roles import role
 from ..core.types import Key, Scalar
 from .ode import Method, integrate
 from .parametrization import AbstractParametrization
@@ -25,7 +26,7 @@ Potentials = Float[Array, " neurons"]
 class Positive(AbstractParametrization):
     """A weight above zero, softplus of a free number: no step of training leaves it."""
 
-    raw: Float[Array, " numbers"]
+    raw: Float[Array, " numbers"] = eqx.field(metadata=role(decay=False))
 
     def value(self):
         return jax.nn.softplus(self.raw)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.roles import role
 from ..core.types import Key, Times
 
 
@@ -28,7 +29,7 @@ class PositionCode(eqx.Module):
     square), so that both begin on equal terms. It knows no step beyond its table.
     """
 
-    table: Float[Array, "longest width"] | None
+    table: Float[Array, "longest width"] | None = eqx.field(metadata=role(decay=False))
     encoding: Positions = eqx.field(static=True)
 
     def __init__(self, encoding: Positions, width: int, *, longest: int, key: Key):

@@ -128,10 +128,11 @@ class Ledger:
     def result(self, test_loss: float, test_score: float) -> Result:
         """Returns the result of a run that went to its end.
 
-        An answer that is no number is no better than a blind one: left as "finished"
-        without a score, it would drop out of the mean that it ought to lower.
+        A run that gives one test answer that is not finite has diverged: no mean over
+        the answers exists, and a missing score would drop out of the mean over runs
+        that it ought to lower.
         """
-        reason = self._why_diverged(test_score)
+        reason = self._why_diverged(test_loss, test_score)
         best_step = int(self.last["best_step"])
         best = self.series["step"].index(best_step) if best_step else None
         return Result(
@@ -151,10 +152,12 @@ class Ledger:
             test_score=None if reason else finite(test_score),
         )
 
-    def _why_diverged(self, test_score: float) -> str | None:
+    def _why_diverged(self, test_loss: float, test_score: float) -> str | None:
         if not self.last["diverged"]:
-            told = f"the test score is not finite: {test_score}"
-            return None if math.isfinite(test_score) else told
+            for what, figure in (("loss", test_loss), ("score", test_score)):
+                if not math.isfinite(figure):
+                    return f"the test {what} is not finite: {figure}"
+            return None
         which = "train" if not math.isfinite(self.last["train_loss"]) else "validation"
         return f"the {which} loss was no longer finite at step {int(self.last['step'])}"
 

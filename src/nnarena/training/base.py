@@ -157,7 +157,7 @@ def _run(
         },
         test_loss=tested.mean_loss,
         test_score=tested.mean_score,
-        diverged=history[-1]["diverged"],
+        diverged=history[-1]["diverged"] | ~tested.finite,
     )
 
 

@@ -174,8 +174,8 @@ class Descent:
         figures: dict[str, Array],
     ) -> tuple[Progress, Metrics]:
         """Keeps the best weights and decides whether the run goes on."""
-        finite = jnp.isfinite(figures["train_loss"] + figures["validation_loss"])
-        loss = figures["validation_loss"]
+        loss, score = figures["validation_loss"], figures["validation_score"]
+        finite = jnp.isfinite(figures["train_loss"] + loss + score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)
         stale = jnp.where(gained, 0, state.stale_checks + 1)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int
@@ -17,6 +16,7 @@ from .descent import Descent, Plateau
 from .descent_program import DescentProgram
 from .flops import Work
 from .lockstep import LockstepProgram
+from .roles import at_own_rates, decayed
 from .search import SearchProgram
 
 
@@ -33,7 +33,11 @@ def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
 
 
 @TRAINERS.register(
-    "gradient_descent", family="gradient descent", source="loshchilov2019decoupled"
+    "gradient_descent",
+    family="gradient descent",
+    source="loshchilov2019decoupled",
+    # Decay went by the shape of an array before it went by the declared role.
+    revisions={2: lambda settings: settings["weight_decay"] != 0},
 )
 class GradientDescent(AbstractTrainer):
     """AdamW (Loshchilov & Hutter 2019) on fresh or shuffled batches.
@@ -43,10 +47,11 @@ class GradientDescent(AbstractTrainer):
     lowest validation loss are kept. The rate rises linearly over `warmup` of the run
     and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
     "plateau": `drop_checks` checks without a gain. Gradients are clipped to the global
-    norm `clip`, if it is not 0. `weight_decay` acts on matrices only. With `patience`,
-    a run stops after that many checks without a gain. A gain is a validation loss more
-    than `min_gain` below that of the last gain. A run whose loss is no longer finite
-    stops as "diverged".
+    norm `clip`, if it is not 0. Which weights `weight_decay` acts on is declared by
+    their owners, and so is the multiple of the rate at which each moves
+    (`nnarena.core.roles`). With `patience`, a run stops after that many checks without
+    a gain. A gain is a validation loss more than `min_gain` below that of the last
+    gain. A run whose loss is no longer finite stops as "diverged".
 
     Of several rates each is tried, from the same start and on the same batches, and the
     weights with the lowest validation loss of all are tested: what a seed says includes
@@ -121,8 +126,9 @@ class GradientDescent(AbstractTrainer):
                 cast(optax.Schedule, self.rate),
                 eps=self.epsilon,
                 weight_decay=self.weight_decay,
-                mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
+                mask=decayed,
             ),
+            at_own_rates(),
         )
 
     def descent(self, build: Build, task: AbstractTask) -> Descent:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ..core.types import Classes, Example, Signature
 from ..models.base import AbstractModel
@@ -31,12 +31,18 @@ class Tally(eqx.Module):
     def mean_score(self) -> Float[Array, "*seeds"]:
         return self.score / self.count
 
+    @property
+    def finite(self) -> Bool[Array, "*seeds"]:
+        """Whether every answer was: a single one that is not leaves no mean."""
+        return jnp.isfinite(self.mean_loss) & jnp.isfinite(self.mean_score)
+
 
 def tally(answers: Array, example: Example, signature: Signature) -> Tally:
     """Returns the sums for one example.
 
     Classes: cross-entropy of the logits, and right answers. Values: the squared error,
-    mean over outputs, as both.
+    mean over outputs, as both. An answer that is not finite makes both sums NaN if it
+    counts: the largest of NaNs would be class 0, and infinite logits may be right.
     """
     if isinstance(signature.outputs, Classes):
         losses = optax.softmax_cross_entropy_with_integer_labels(
@@ -47,9 +53,11 @@ def tally(answers: Array, example: Example, signature: Signature) -> Tally:
         losses = jnp.mean(jnp.square(answers - example.targets), axis=-1)
         scores = losses
     mask = example.mask
+    finite = jnp.all(jnp.isfinite(answers), axis=-1)
+    defect = jnp.where(jnp.all(finite, where=mask), 0.0, jnp.nan).astype(losses.dtype)
     return Tally(
-        loss=jnp.sum(losses, where=mask),
-        score=jnp.sum(scores, where=mask),
+        loss=jnp.sum(losses, where=mask) + defect,
+        score=jnp.sum(scores, where=mask) + defect,
         count=jnp.sum(mask, dtype=losses.dtype),
     )
 

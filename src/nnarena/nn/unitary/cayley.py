@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
+from ...core.roles import role
 from ..parametrization import AbstractParametrization
 from .forms import AbstractUnitaryMap, nearest_unitary, phase
 
@@ -20,8 +21,10 @@ class CayleyMap(AbstractUnitaryMap):
     reached by some order of the signs.
     """
 
-    generator: AbstractParametrization
-    phases: Float[Array, " n"] | None = None
+    generator: AbstractParametrization = eqx.field(metadata=role(decay=False))
+    phases: Float[Array, " n"] | None = eqx.field(
+        default=None, metadata=role(decay=False)
+    )
     negatives: int = eqx.field(static=True, default=0)
 
     def unitary(self) -> Inexact[Array, "n n"]:

@@ -1,9 +1,11 @@
 """Unitary matrices composed of simple ones, by 7n numbers."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Int
 
+from ...core.roles import role
 from .forms import AbstractUnitaryMap, phase
 from .householder import unit_rows
 
@@ -17,9 +19,9 @@ class CompositionMap(AbstractUnitaryMap):
     so that from seven coordinates on most unitary matrices are out of reach.
     """
 
-    phases: Float[Array, "3 n"]
-    real: Float[Array, "2 n"]
-    imag: Float[Array, "2 n"]
+    phases: Float[Array, "3 n"] = eqx.field(metadata=role(decay=False))
+    real: Float[Array, "2 n"] = eqx.field(metadata=role(decay=False))
+    imag: Float[Array, "2 n"] = eqx.field(metadata=role(decay=False))
     permutation: Int[Array, " n"]
 
     def unitary(self) -> Complex[Array, "n n"]:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
+from ...core.roles import role
 from ..parametrization import AbstractParametrization
 from .forms import AbstractUnitaryMap, nearest_unitary
 
@@ -31,7 +32,7 @@ class ExponentialMap(AbstractUnitaryMap):
     not unitary: `error_bound` says by how much either errs.
     """
 
-    generator: AbstractParametrization
+    generator: AbstractParametrization = eqx.field(metadata=role(decay=False))
     approximation: Approximation = eqx.field(static=True, default="exact")
     degree: int = eqx.field(static=True, default=6)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
+from ...core.roles import role
 from ..parametrization import AbstractParametrization
 
 
@@ -20,7 +21,7 @@ class SkewHermitian(AbstractParametrization):
         A = (L - L^T) + i (U + U^T),   L = tril(raw, -1), U = triu(raw).
     """
 
-    raw: Float[Array, "n n"]
+    raw: Float[Array, "n n"] = eqx.field(metadata=role(decay=False))
 
     def value(self) -> Complex[Array, "n n"]:
         return skew_hermitian(self.raw)
@@ -36,8 +37,8 @@ class Triangle(AbstractParametrization):
     n of the n^2 + n numbers are idle.
     """
 
-    real: Float[Array, " trained"]
-    imag: Float[Array, " trained"]
+    real: Float[Array, " trained"] = eqx.field(metadata=role(decay=False))
+    imag: Float[Array, " trained"] = eqx.field(metadata=role(decay=False))
     size: int = eqx.field(static=True)
 
     def value(self) -> Complex[Array, "n n"]:
@@ -54,7 +55,7 @@ class SkewSymmetric(AbstractParametrization):
     They fill the strictly lower triangle L row by row.
     """
 
-    raw: Float[Array, " numbers"]
+    raw: Float[Array, " numbers"] = eqx.field(metadata=role(decay=False))
 
     def value(self) -> Float[Array, "n n"]:
         size = (1 + math.isqrt(1 + 8 * len(self.raw))) // 2

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
+from ...core.roles import role
 from .forms import AbstractUnitaryMap, phase
 
 
@@ -21,9 +22,9 @@ class HouseholderMap(AbstractUnitaryMap):
     triangle of V^H V plus one half (Joffrain et al. 2006).
     """
 
-    real: Float[Array, " numbers"]
-    imag: Float[Array, " numbers"] | None
-    phases: Float[Array, " n"] | None
+    real: Float[Array, " numbers"] = eqx.field(metadata=role(decay=False))
+    imag: Float[Array, " numbers"] | None = eqx.field(metadata=role(decay=False))
+    phases: Float[Array, " n"] | None = eqx.field(metadata=role(decay=False))
     size: int = eqx.field(static=True)
     reflections: int = eqx.field(static=True)
 

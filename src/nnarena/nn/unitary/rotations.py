@@ -1,9 +1,11 @@
 """Unitary matrices as layers of rotations of neighboring pairs (EUNN)."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from ...core.roles import role
 from .forms import AbstractUnitaryMap, phase
 
 
@@ -32,9 +34,9 @@ class RotationMap(AbstractUnitaryMap):
     (`benchmarks/unitary.py --turning`).
     """
 
-    odd_layers: Angles
-    even_layers: Angles
-    phases: Float[Array, " n"]
+    odd_layers: Angles = eqx.field(metadata=role(decay=False))
+    even_layers: Angles = eqx.field(metadata=role(decay=False))
+    phases: Float[Array, " n"] = eqx.field(metadata=role(decay=False))
 
     def unitary(self) -> Complex[Array, "n n"]:
         layers, phases = self._layers(), phase(self.phases)

@@ -1,0 +1,144 @@
+"""The role of a weight in training: whether it is decayed, and how fast it moves.
+
+The part that owns a weight declares its role where it declares the weight:
+
+    class Rotations(eqx.Module):
+        angles: Float[Array, "layers pairs"] = eqx.field(metadata=role(decay=False))
+
+Weight decay pulls a number towards zero. That limits a linear map, whose zero is the
+map that does nothing. It is arbitrary where zero means something else: an angle of zero
+is one rotation among many, and a generator of zero is the identity. Hence:
+
+    decayed      matrices of linear maps: input, recurrent, projections, heads,
+                 however they are stored (a sparse one is a vector of its entries)
+    not decayed  biases; gains and offsets of norms and of units; time constants, poles,
+                 conductances and potentials; angles, generators and vectors of unitary
+                 maps; initial states and contents of memories; tables of tokens and of
+                 positions, of which a row has a gradient only where it is read, so that
+                 decay would fade the rare ones
+
+What nobody declares is decayed if it has more than one axis. Layers of Equinox declare
+nothing, so `UNDECAYED` speaks for them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.tree_util import GetAttrKey
+from jaxtyping import PyTree
+
+
+UNDECAYED: Mapping[type, frozenset[str]] = {
+    eqx.nn.Embedding: frozenset({"weight"}),
+    eqx.nn.LayerNorm: frozenset({"weight", "bias"}),
+    eqx.nn.RMSNorm: frozenset({"weight", "bias"}),
+    eqx.nn.GroupNorm: frozenset({"weight", "bias"}),
+    eqx.nn.Conv: frozenset({"bias"}),
+    eqx.nn.ConvTranspose: frozenset({"bias"}),
+    eqx.nn.PReLU: frozenset({"negative_slope"}),
+}
+"""Fields of Equinox's layers whose arrays may have several axes and are no maps."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What an optimizer does with a weight.
+
+    `rate` is the weight's learning rate as a multiple of the run's; it scales the whole
+    update, the decay included. `declared` is false where the shape alone decided.
+    """
+
+    decay: bool
+    rate: float = 1.0
+    declared: bool = True
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a field says of all weights in it; `decay` of None leaves that open.
+
+    `rate` may be the name of another field of the same part, which holds the rate.
+    """
+
+    decay: bool | None
+    rate: float | str
+
+    def rate_in(self, part: Any) -> float:
+        """Returns the rate that holds in a part.
+
+        Raises:
+            ValueError: it is not a number above 0.
+        """
+        rate = getattr(part, self.rate) if isinstance(self.rate, str) else self.rate
+        if not 0.0 < rate < math.inf:
+            raise ValueError(f"a relative rate is a number above 0, not {rate}")
+        return rate
+
+
+def role(*, decay: bool | None = None, rate: float | str = 1.0) -> dict[Any, Any]:
+    """Returns the metadata of a field that gives all weights in it a role.
+
+    A rate that is a setting lies in a static field of the same part, whose name is
+    given instead. Where fields with roles lie within each other, the outermost decides
+    on decay, since the owner of a part knows what it is for, and the rates multiply.
+
+    Raises:
+        ValueError: the rate is not a number above 0.
+    """
+    declared = Declaration(decay, rate)
+    if not isinstance(rate, str):
+        declared.rate_in(None)
+    return {Declaration: declared}
+
+
+def roles(tree: PyTree) -> PyTree[Role]:
+    """Returns the role of every trainable array (or shape); None for other leaves."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: _role(tree, path, leaf) if _trainable(leaf) else None, tree
+    )
+
+
+def roles_by_path(tree: PyTree) -> dict[str, Role]:
+    """Returns the same under the names of the places, in their order."""
+    found, _ = jax.tree_util.tree_flatten_with_path(roles(tree))
+    return {jax.tree_util.keystr(path).lstrip("."): one for path, one in found}
+
+
+def _trainable(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.inexact)
+
+
+def _role(part: Any, path: tuple[Any, ...], leaf: Any) -> Role:
+    decay, rate = None, 1.0
+    for step in path:
+        declared = _declaration(part, step)
+        if declared is not None:
+            decay = declared.decay if decay is None else decay
+            rate *= declared.rate_in(part)
+        part = _inside(part, step)
+    by_shape = leaf.ndim > 1
+    return Role(by_shape if decay is None else decay, rate, decay is not None)
+
+
+def _declaration(part: Any, step: Any) -> Declaration | None:
+    """Returns what a part says of one of its fields."""
+    if not (is_dataclass(part) and isinstance(step, GetAttrKey)):
+        return None
+    for layer, names in UNDECAYED.items():
+        if isinstance(part, layer) and step.name in names:
+            return Declaration(decay=False, rate=1.0)
+    metadata = {field.name: field.metadata for field in fields(part)}
+    return metadata.get(step.name, {}).get(Declaration)
+
+
+def _inside(part: Any, step: Any) -> Any:
+    """Returns what lies one step inside, whatever kind of container the part is."""
+    inside, _ = jax.tree_util.tree_flatten_with_path(
+        part, is_leaf=lambda node: node is not part
+    )
+    return next(child for (key,), child in inside if key == step)
