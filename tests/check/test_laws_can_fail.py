@@ -235,7 +235,7 @@ def test_a_model_that_learns_nothing(enter):
 
 
 def test_only_a_control_need_not_add_up(enter):
-    enter(MODELS, LastStep)
+    enter(MODELS, LastStep, source="rumelhart1986learning")
     found = broken_laws()
     assert set(found) == {"learns"}
     assert "expected the error in adding up sequences" in found["learns"]
