@@ -12,6 +12,7 @@ import pytest
 from nnarena.check import MODEL_LAWS, ModelCase, judge
 from nnarena.core.types import Features, Signature
 from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
+from nnarena.models.last_step import LastStep
 from nnarena.nn.parametrization import AbstractParametrization
 
 
@@ -261,6 +262,21 @@ def test_a_model_that_learns_nothing(enter):
     assert set(found) == {"gradients", "overfits", "learns", "width"}
     assert "the gradient of every weight is zero" in found["gradients"]
     assert "has only 3 parameters at width" in found["width"]
+
+
+def test_only_a_control_need_not_add_up(enter):
+    enter(MODELS, LastStep, source="rumelhart1986learning")
+    found = broken_laws()
+    assert set(found) == {"learns"}
+    assert "expected the error in adding up sequences" in found["learns"]
+
+
+def test_a_control_must_give_back_the_last_step(enter):
+    late = layer_with(lambda hs, dts: jnp.roll(hs, 1, axis=0).at[0].set(0.0))
+    enter(MODELS, late, family="control")
+    found = broken_laws()
+    assert set(found) == {"learns"}
+    assert "in giving back the last step of sequences it never" in found["learns"]
 
 
 @pytest.mark.parametrize(

@@ -29,17 +29,24 @@ class Lesson(eqx.Module):
 
 
 def train(
-    model: AbstractModel, signature: Signature, *, steps: int, fresh: bool = False
+    model: AbstractModel,
+    signature: Signature,
+    *,
+    steps: int,
+    summed: int | None = None,
 ) -> Lesson:
     """Returns what `steps` updates by Adam gave.
 
-    On one random batch, asked once; or, where `fresh`, on sequences to be added up that
-    are never seen twice: every loss is then one on unseen data.
+    On one random batch, asked once; or, with `summed`, on sequences that are never seen
+    twice, whose last so many steps are to be added up: every loss is then one on unseen
+    data.
 
     One program serves any number of steps up to `STEPS`; losses beyond it are cut.
     """
     params, static = eqx.partition(model, eqx.is_inexact_array)
-    batches = (_fresh_batches if fresh else _one_batch)(signature)
+    batches = (
+        _one_batch(signature) if summed is None else _fresh_batches(signature, summed)
+    )
     lesson = _train(params, static, batches, signature, jnp.asarray(steps))
     return Lesson(lesson.losses[:steps], lesson.gradients)
 
@@ -58,13 +65,15 @@ def _one_batch(signature: Signature) -> Example:
     return _examples(*(np.broadcast_to(part, (STEPS, *part.shape)) for part in parts))
 
 
-def _fresh_batches(signature: Signature) -> Example:
-    """Returns other sequences for every step, to be summed up to a variance of 1.
+def _fresh_batches(signature: Signature, summed: int) -> Example:
+    """Returns other sequences for every step, their ends summed up to a variance of 1.
 
-    A blind answer has a mean squared error of 1, one from the last quarter 3/4.
+    A blind answer has a mean squared error of 1; where all steps are summed, one from
+    the last quarter has 3/4.
     """
     xs, dts = draw_inputs(signature, STEPS, BATCH, LENGTH)
-    targets = xs.sum(axis=2)[..., : signature.outputs.size] / np.float32(LENGTH**0.5)
+    ends = xs[:, :, -summed:, : signature.outputs.size]
+    targets = ends.sum(axis=2) / np.float32(summed**0.5)
     return _examples(xs, dts, targets, np.ones((STEPS, BATCH), bool))
 
 
