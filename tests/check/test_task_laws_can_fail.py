@@ -133,6 +133,10 @@ FLAWED_TASKS = {
         task_with(flaw=change(dts=lambda p: p["dts"].at[0].set(0.0))),
         {"inputs": "expected elapsed times above 0, but the least is 0"},
     ),
+    "time in seconds": (
+        task_with(flaw=change(dts=lambda p: jnp.full(LENGTH, 0.027))),
+        {"time": "a mean gap between steps of 0.5 to 2.0, as time constants of cont"},
+    ),
     "answers that do not count": (
         task_with(flaw=change(mask=lambda p: p["xs"][1] > 0)),
         {"targets": "expected an answer that counts in every example, but"},

@@ -105,6 +105,19 @@ def test_plan_lists_widths_and_time(results):
     assert (plan["runs"], plan["done"]) == (6, 4)
     assert {row["width"] for row in plan["cells"]} == {4}
     assert plan["seconds"] > 0
+    assert {row["deviation"] for row in plan["cells"]} == {None}
+
+
+def test_plan_says_how_far_parameters_are_off_their_budget(results):
+    words = ["plan", "smoke", "-m", "elman,gru", "-p", "2000", "-r", str(results)]
+    cells = json.loads(run(app, [*words, "--json"]).stdout)["cells"]
+    for cell in cells:
+        assert cell["asked_parameters"] == 2_000
+        assert cell["deviation"] == pytest.approx(cell["parameters"] / 2_000 - 1)
+    largest = max(abs(cell["deviation"]) for cell in cells)
+    assert largest > 0
+    shown = run(app, words).stdout
+    assert f"parameters are within {100 * largest:.1f} % of the budget" in shown
 
 
 def test_a_name_means_every_entry_of_that_name(tmp_path):

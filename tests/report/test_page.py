@@ -6,10 +6,17 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
-from tests.synthetic import TASKS, fill_store, make_record
+from tests.synthetic import (
+    PROVENANCE,
+    TASKS,
+    fill_store,
+    make_history,
+    make_record,
+)
 
-from nnarena.report.page import write_report
+from nnarena.report.page import render_report, write_report
 from nnarena.runs.store import DirectoryStore
 
 
@@ -236,3 +243,14 @@ def test_a_report_needs_no_accelerator_stack():
         "assert not {'jax', 'torch', 'equinox', 'optax'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_says_how_near_the_budget_was_met(tmp_path):
+    asked = PROVENANCE.model_copy(update={"asked_parameters": 20_000})
+    store = DirectoryStore(tmp_path)
+    for seed in range(2):
+        record = make_record(seed=seed, width=600, provenance=asked)
+        store.put(record, make_history(record, np.random.default_rng(seed)), {})
+    told = render_report(store, "Budgets")
+    assert "Parameters are within 3.0 % of the budget." in told
+    assert "+3.0 % off budget" in told

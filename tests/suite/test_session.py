@@ -8,9 +8,13 @@ import pytest
 import nnarena
 from nnarena.analysis.frame import runs_frame
 from nnarena.core.registry import UnknownName
+from nnarena.runs.record import Result
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite import runner
+from nnarena.suite.config import parse_suite
 from nnarena.suite.executors import InProcess
+from nnarena.suite.ledger import Ledger
+from nnarena.suite.plan import make_jobs
 from nnarena.suite.pool import WorkerPool
 from nnarena.suite.session import Session, open_session
 from nnarena.training.descent_program import DescentProgram
@@ -259,3 +263,16 @@ def test_run_refuses_unknown_names(tmp_path):
         nnarena.run(["gruu"], ["add"], results=tmp_path)
     with pytest.raises(ValueError, match="there are no records"):
         nnarena.leaderboard(tmp_path)
+
+
+def test_a_record_states_the_budget_but_no_key_depends_on_it():
+    setup = {"name": "x", "models": ["elman"], "tasks": ["add"], "seeds": 1}
+    (asked,) = make_jobs(parse_suite({**setup, "parameters": 500}, "x"))
+    width = asked.identity.width
+    (given,) = make_jobs(parse_suite({**setup, "width": width}, "x"))
+    assert asked.key == given.key
+    stated = [
+        Ledger(job, "local").record(Result(outcome="failed")).provenance
+        for job in (asked, given)
+    ]
+    assert [each.asked_parameters for each in stated] == [500, None]

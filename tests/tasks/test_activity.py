@@ -141,6 +141,35 @@ def test_people_are_split_whole(folder):
         assert len(getattr(splits, name).labels) == 2 * (EACH - 4)
 
 
+@pytest.mark.parametrize("rows", [None, 1_280])
+def test_time_is_counted_in_mean_gaps_of_the_training_windows(folder, rows):
+    numbers = {"window": 5, "stride": 1, "rows": rows}
+    seconds, gaps = (split(folder, timed=t, **numbers) for t in (True, "scaled"))
+    unit = seconds.train.seconds.mean(dtype=float)
+    assert unit < 0.1
+    assert gaps.train.seconds.mean(dtype=float) == pytest.approx(1.0, rel=1e-5)
+    for name in ("train", "validation", "test"):
+        ours, theirs = getattr(gaps, name), getattr(seconds, name)
+        np.testing.assert_allclose(ours.seconds, theirs.seconds / unit, rtol=1e-5)
+        np.testing.assert_array_equal(ours.places, theirs.places)
+
+
+def test_without_time_every_step_takes_1(folder):
+    splits = split(folder, window=5, timed=False)
+    row = jax.tree.map(lambda column: jnp.asarray(column[0]), splits.test)
+    example = Activity(window=5, timed=False).example(row)
+    np.testing.assert_array_equal(example.dts, 1.0)
+
+
+def test_time_in_seconds_breaks_the_law_of_time(folder):
+    (law,) = (law for law in TASK_LAWS if law.name == "time")
+    settings = {"stride": 1, "timed": True}
+    verdict = judge(law, TaskCase("activity", settings, DataFolder(folder)))
+    assert verdict.passed is False
+    assert "but it is 0.03" in verdict.detail
+    assert "divide elapsed times by the mean gap of the training" in verdict.detail
+
+
 def test_a_window_longer_than_all_recordings_is_refused(folder):
     with pytest.raises(DataProblem, match="holds a window of 20,000 readings"):
         split(folder, window=20_000)
@@ -157,7 +186,7 @@ def test_places_are_scaled_by_training_readings(folder):
 
 
 def test_an_example_is_a_window_and_the_activity_at_its_end(folder):
-    splits = split(folder, window=6, stride=4)
+    splits = split(folder, window=6, stride=4, timed=True)
     recordings = read_recordings(
         folder / "person" / "ConfLongDemo_JSI.txt", whole=6 * EACH
     )

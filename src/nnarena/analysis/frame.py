@@ -25,7 +25,7 @@ SERIES = ("series", "length_name")
 SETUP = ("task_settings", "trainer", "trainer_settings", "outcome", "reason", "metric")
 WHOLE = ("seed", "width", "steps")
 NUMBERS = (
-    *("parameters", "best_step", "learning_rate"),
+    *("parameters", "asked_parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
     *("normalized", "credited", "counted_score", "chance", "best", "bar"),
     *("solve_step", "solve_seconds", "length"),
@@ -115,6 +115,7 @@ def _identity(record: Record) -> dict[str, object]:
         "trainer_settings": traits_text(flatten(identity.trainer.all_settings)),
         "seed": identity.seed,
         "width": identity.width,
+        "asked_parameters": record.provenance.asked_parameters,
     }
 
 

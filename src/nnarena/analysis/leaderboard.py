@@ -15,6 +15,7 @@ from .bootstrap import (
     probability_of_lead,
     task_interval,
 )
+from .budget import budget_of
 from .frame import Row
 from .labels import natural_key
 from .length import length_curves
@@ -55,6 +56,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         lead_probability=probability,
         verdict=verdict(standings, probability, len(tasks)),
         resolution=resolution(scores, _generator(seed, "resolution")),
+        budget=budget_of(frame),
         lengths=length_curves(frame, _generator(seed, "lengths")),
         confidence=CONFIDENCE,
         repetitions=REPETITIONS,

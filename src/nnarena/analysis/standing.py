@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .bootstrap import Interval
+from .budget import Budget
 from .length import LengthCurve
 from .plain import plain
 from .power import Resolution
@@ -103,7 +104,8 @@ class Leaderboard:
 
     `lead_probability` is the bootstrap probability that the first contender's overall
     score exceeds the second's; None where the two cannot be compared. `resolution` says
-    how small a difference the design could have found. `lengths` are the curves of
+    how small a difference the design could have found, `budget` how near contenders
+    came to the parameters that were asked for. `lengths` are the curves of
     tasks that were run at several lengths, with the effective length of each contender.
     """
 
@@ -112,6 +114,7 @@ class Leaderboard:
     lead_probability: float | None
     verdict: str
     resolution: Resolution | None
+    budget: Budget | None
     lengths: tuple[LengthCurve, ...]
     confidence: float
     repetitions: int

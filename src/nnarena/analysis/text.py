@@ -70,6 +70,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         *([resolution.sentence] if resolution else []),
         f"Mean over seeds, [{percent} % bootstrap interval], k/n runs that solved the "
         f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
+        *([board.budget.sentence] if board.budget else []),
         *few_seeds(board),
         *effective_lengths(board),
     ]

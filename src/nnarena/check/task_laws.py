@@ -11,6 +11,7 @@ from .blind import blind_scores, perfect_scores, ratio
 from .documents import require_account
 from .laws import Law, require
 from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
+from .time_scale import TIME_SCALE
 
 
 STANDARD_ERRORS = 4.0
@@ -215,6 +216,7 @@ TASK_LAWS = (
     Law("documented", "Draws an example, states chance and source.", _check_documented),
     Law("compiled", "Gives the same example compiled and not.", _check_compiled),
     Law("inputs", "Inputs are what the signature says.", _check_inputs),
+    TIME_SCALE,
     Law("targets", "Targets are what the signature says; some count.", _check_targets),
     Law("rows", "A row decides its example; rows differ.", _check_rows),
     Law("splits", "No row is in two splits; the key decides them.", _check_splits),

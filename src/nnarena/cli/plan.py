@@ -5,6 +5,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from ..analysis.budget import deviation
 from ..analysis.labels import entrant_labels
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
@@ -37,6 +38,7 @@ def show_plan(
         )
         return
     _print_table([cell for cell, _ in cells])
+    _print_largest([cell["deviation"] for cell, _ in cells])
     left = len(session.pending)
     took = (
         "unknown without its data" if seconds is None else f"about {duration(seconds)}"
@@ -68,11 +70,26 @@ def _cell(group: list[Job], left: int, cost: Estimate) -> dict[str, Any]:
     return {
         "width": group[0].identity.width,
         "parameters": group[0].parameters,
+        "asked_parameters": group[0].asked_parameters,
+        "deviation": _deviation(group[0]),
         "runs": len(group),
         "done": len(group) - left,
         "seconds_per_run": cost.run_seconds,
         "source": cost.source,
     }
+
+
+def _deviation(job: Job) -> float | None:
+    """Returns by what share a job's parameters miss its budget, if it has one."""
+    asked = job.asked_parameters
+    return None if asked is None else deviation(job.parameters, asked)
+
+
+def _print_largest(deviations: list[float | None]) -> None:
+    """Prints how far the widths are from their budgets at most."""
+    known = [abs(share) for share in deviations if share is not None]
+    if known:
+        out.print(f"parameters are within {100 * max(known):.1f} % of the budget")
 
 
 def _print_table(cells: list[dict[str, Any]]) -> None:
@@ -82,6 +99,7 @@ def _print_table(cells: list[dict[str, Any]]) -> None:
         "task",
         "width",
         "parameters",
+        "off budget",
         "runs",
         "done",
         "time per run",
@@ -95,6 +113,7 @@ def _print_table(cells: list[dict[str, Any]]) -> None:
             cell["task"],
             str(cell["width"]),
             f"{cell['parameters']:,}",
+            "-" if cell["deviation"] is None else f"{100 * cell['deviation']:+.1f} %",
             str(cell["runs"]),
             str(cell["done"]),
             f"{time} ({cell['source']})" if seconds is not None else time,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..analysis.budget import deviation
 from ..analysis.length import LengthCurve
 from ..analysis.standing import Cell, Leaderboard, Standing
 from .words import (
@@ -92,7 +93,7 @@ def cost_table(frame: pd.DataFrame) -> Table:
             (
                 _name(contender),
                 Field(task),
-                _number(means["parameters"], count_text),
+                _parameters(means["parameters"], _mean(group, "asked_parameters")),
                 *(_number(means[name], seconds_text) for name in columns),
                 *(_number(means[name], bytes_text) for name in sizes[:2]),
                 *(_number(means[name], count_text) for name in sizes[2:]),
@@ -262,6 +263,14 @@ def _alarm(count: int) -> Field:
 
 def _number(value: Number | None, text: Callable[[Any], str]) -> Field:
     return Field(text(value), order=_order(value))
+
+
+def _parameters(count: float | None, asked: float | None) -> Field:
+    """Returns a number of parameters, and how far off what was asked for it is."""
+    notes = ()
+    if count is not None and asked is not None:
+        notes = (f"{100 * deviation(count, asked):+.1f} % off budget",)
+    return Field(count_text(count), notes, _order(count))
 
 
 def _order(value: Number | None) -> str:

@@ -90,7 +90,12 @@ class Cost(Part):
 
 
 class Provenance(Part):
-    """Where and when a run happened, and with what."""
+    """Where and when a run happened, with what, and what was asked for.
+
+    `asked_parameters` is the budget that the width was solved for; missing where a
+    width was given instead, and in records from before it was kept. It is no part of
+    the result: a run of one width is the same run, however its width was found.
+    """
 
     started_at: str
     finished_at: str
@@ -99,6 +104,7 @@ class Provenance(Part):
     hardware: dict[str, str | int]
     executor: str
     interruptions: int = 0
+    asked_parameters: Count | None = None
 
 
 class Record(Part):

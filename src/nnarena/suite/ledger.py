@@ -205,5 +205,6 @@ class Ledger:
                 hardware=provenance.hardware(),
                 executor=self.executor,
                 interruptions=self.interruptions,
+                asked_parameters=self.job.asked_parameters,
             ),
         )

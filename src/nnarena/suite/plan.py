@@ -23,7 +23,8 @@ from .config import Choice, ModelChoice, Suite, SuiteProblem
 class Job(BaseModel):
     """One run to be done, in a form that travels to a worker as JSON.
 
-    `plugins` are files that register entrants from outside the package.
+    `asked_parameters` is the budget that its width was solved for, None where the width
+    was given. `plugins` are files that register entrants from outside the package.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +32,7 @@ class Job(BaseModel):
     identity: Identity
     family: str
     parameters: int
+    asked_parameters: int | None = None
     scoring: Scoring
     plugins: tuple[str, ...] = ()
 
@@ -209,6 +211,7 @@ def _cell_jobs(
             ),
             family=contender.entry.family,
             parameters=count_parameters(shapes),
+            asked_parameters=None if model.width else suite.parameters,
             scoring=made.scoring,
             plugins=plugins,
         )

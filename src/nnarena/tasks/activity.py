@@ -1,7 +1,7 @@
 """What a person does, told by tags that are located one at a time."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64, UInt8
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Signature
 from . import TASKS
-from .base import AbstractTask, Splits, enough_rows, shuffled_splits
+from .base import AbstractTask, Splits, enough_rows, shuffled_splits, with_unit_gaps
 from .files import DataFolder, DataProblem, LocalFolder
 
 
@@ -176,7 +176,12 @@ def cut_windows(part: list[Readings], window: int, stride: int) -> Windows:
     return Windows(*map(np.concatenate, zip(*cut, strict=True)))
 
 
-@TASKS.register("activity", family="irregular time", source="vidulin2010localization")
+@TASKS.register(
+    "activity",
+    family="irregular time",
+    source="vidulin2010localization",
+    former={"timed": True},
+)
 class Activity(AbstractTask):
     """Name what a person does after a stretch of readings of four tags.
 
@@ -184,21 +189,23 @@ class Activity(AbstractTask):
         x            4.06   4.29   4.36   4.09  ...   4.23
         y            1.89   1.78   1.83   1.88  ...   1.98
         z            0.51   1.34   0.97   0.47  ...   0.89   ->  walking
-        seconds      0.05   0.05   0.03   0.03  ...
+        time         1.52   1.52   0.91   0.91  ...
 
     Tests how readings that come one tag at a time, at uneven times, are put together.
     UCI's Localization Data for Person Activity: 5 people, 5 recordings each, 164,860
-    readings. A step is a tag (one-hot of 4) and its place; the seconds since the
-    reading before are its elapsed time. Windows of `window` readings start every
-    `stride` readings (the thesis's 4 gives four times the rows); the answer is the
-    activity at the last one, of 7: lying, sitting, standing up, walking, falling, on
-    all fours, sitting on the ground. A, B and C train, D validates, E tests: the usual
-    random split of overlapping windows tests on readings seen in training. With
-    `scaled`, places have mean 0 and variance 1 over the training recordings. With
-    `rows` (the thesis: 40,000) the first so many windows, or as many as there are, are
-    shuffled and split in tenths instead, as the thesis did: windows of stride 4 share
-    60 of 64 readings with their neighbors, so that this split leaks. Readings are put
-    in order of time, as a few are not in the file. Unless `timed`, every step takes 1.
+    readings. A step is a tag (one-hot of 4) and its place; its elapsed time is that
+    since the reading before, in units of the mean gap of the training windows. Windows
+    of `window` readings start every `stride` readings (the thesis's 4 gives four times
+    the rows); the answer is the activity at the last one, of 7: lying, sitting,
+    standing up, walking, falling, on all fours, sitting on the ground. A, B and C
+    train, D validates, E tests: the usual random split of overlapping windows tests on
+    readings seen in training. With `scaled`, places have mean 0 and variance 1 over the
+    training recordings. With `rows` (the thesis: 40,000) the first so many windows, or
+    as many as there are, are shuffled and split in tenths instead, as the thesis did:
+    windows of stride 4 share 60 of 64 readings with their neighbors, so that this split
+    leaks. Readings are put in order of time, as a few are not in the file. With `timed`
+    true, not "scaled", time is in seconds, of which a gap of the excerpt takes 0.033 in
+    the mean; with false every step takes 1.
 
     `excerpt` takes the first tenth of the file, recordings A01, A02 and the better
     part of A03 of one person: they train, validate and test, in this order.
@@ -211,7 +218,7 @@ class Activity(AbstractTask):
     window: int = eqx.field(static=True)
     stride: int = eqx.field(static=True)
     scaled: bool = eqx.field(static=True)
-    timed: bool = eqx.field(static=True)
+    timed: Literal["scaled"] | bool = eqx.field(static=True)
     excerpt: bool = eqx.field(static=True)
     rows: int | None = eqx.field(static=True)
 
@@ -221,7 +228,7 @@ class Activity(AbstractTask):
         window: int = 64,
         stride: int = 16,
         scaled: bool = True,
-        timed: bool = True,
+        timed: Literal["scaled"] | bool = "scaled",
         excerpt: bool = False,
         rows: int | None = None,
     ):
@@ -258,14 +265,18 @@ class Activity(AbstractTask):
         if self.rows is not None:
             every = windows(list(recordings.values()))
             first = jax.tree.map(lambda column: column[: self.rows], every)
-            return shuffled_splits(first, key=key)
+            return self._in_time(shuffled_splits(first, key=key))
         train, validation, test = map(windows, parts)
         if not all(len(part.labels) for part in (train, validation, test)):
             raise DataProblem(
                 f"no recording of a split holds a window of {self.window:,} readings; "
                 "take a smaller one"
             )
-        return Splits(train=train, validation=validation, test=test)
+        return self._in_time(Splits(train=train, validation=validation, test=test))
+
+    def _in_time(self, splits: Splits) -> Splits:
+        scaled = self.timed == "scaled"
+        return with_unit_gaps(splits, lambda rows: rows.seconds) if scaled else splits
 
     def _recordings(self, data: DataFolder) -> Recordings:
         """Returns the recordings asked for, from whichever file holds them."""

@@ -7,6 +7,7 @@ the batch axis.
 """
 
 import abc
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -32,6 +33,24 @@ class Splits(eqx.Module):
     train: Rows | None
     validation: Rows
     test: Rows
+
+
+def with_unit_gaps(splits: Splits, gaps: Callable[[Rows], np.ndarray]) -> Splits:
+    """Returns splits whose elapsed times are in units of the mean training gap.
+
+    Time constants of continuous-time contenders start near 1: in seconds, a task of
+    fast readings would show them a world that stands still.
+
+    Args:
+        splits: splits with recorded training rows.
+        gaps: returns the elapsed times of rows, an array of them.
+    """
+    unit = gaps(splits.train).mean(dtype=float)
+
+    def scaled(rows: Rows) -> Rows:
+        return eqx.tree_at(gaps, rows, (gaps(rows) / unit).astype(np.float32))
+
+    return Splits(*map(scaled, (splits.train, splits.validation, splits.test)))
 
 
 def shuffled_splits(rows: Rows, *, key: Key) -> Splits:

@@ -3,14 +3,25 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Signature, Tokens
 from . import TASKS
-from .base import AbstractTask, SyntheticSplits
+from .base import AbstractTask, Splits, SyntheticSplits
 
 
-@TASKS.register("xor", family="synthetic memory", source="lechner2020learning")
+SHORTEST, LISTED, UNLISTED = 8, 20, 32
+"""The least length, the longest whose streams are all listed, and the least whose
+streams are so many that those drawn for a test are not met in training."""
+
+
+@TASKS.register(
+    "xor",
+    family="synthetic memory",
+    source="lechner2020learning",
+    revisions={2: lambda settings: settings["length"] <= LISTED},
+)
 class XOR(AbstractTask):
     """Say whether a stream of bits holds an odd number of ones.
 
@@ -18,9 +29,12 @@ class XOR(AbstractTask):
         1 0 1 1 0 1 1 0                  ->  1, there are five
 
     An answer needs every bit: each one alone turns it, and whoever has missed one can
-    only guess. Bits are drawn evenly, as tokens; of $2^{64}$ streams none is met
-    twice. Score: accuracy; chance 0.5, also for any answer that looks at fewer than
-    all bits. Solved at 0.9.
+    only guess. Bits are tokens. Up to a length of 20 all streams are listed, shuffled
+    once and split: an eighth, at most 2,000, for the test, as many for validation, the
+    rest to train on, so that no tested stream is seen before. From 32 on streams are
+    drawn without end, of at least $2^{32}$. Lengths between are refused: too many to
+    list, and so few that training would meet them. Score: accuracy; chance 0.5, also
+    for any answer that looks at fewer than all bits. Solved at 0.9.
 
     The form of the thesis's repository: streams of one length, 64, drawn afresh, on
     which it reports no run. Lechner & Hasani's have 2 to 31 bits and come dense or,
@@ -31,8 +45,12 @@ class XOR(AbstractTask):
     held_out: SyntheticSplits
 
     def __init__(self, *, length: int = 64):
-        if length < 1:
-            raise ValueError(f"xor needs a length of at least 1, not {length}")
+        if not SHORTEST <= length <= LISTED and length < UNLISTED:
+            raise ValueError(
+                f"xor needs a length of {SHORTEST} to {LISTED}, or of at least "
+                f"{UNLISTED}, not {length}: streams that are tested must not be met in "
+                "training"
+            )
         self.length = length
         self.held_out = SyntheticSplits()
 
@@ -46,10 +64,19 @@ class XOR(AbstractTask):
 
     def splits(self, data, *, key):
         del data  # nothing is read from files
-        return self.held_out.draw(key=key)
+        if self.length > LISTED:
+            return self.held_out.draw(key=key)
+        streams = np.asarray(jax.random.permutation(key, 2**self.length))
+        held = min(2**self.length // 8, self.held_out.test)
+        test, validation, train = np.split(streams.astype(np.uint32), [held, 2 * held])
+        return Splits(train=train, validation=validation, test=test)
 
     def example(self, row):
-        bits = jax.random.bernoulli(row, shape=(self.length,)).astype(jnp.int32)
+        if self.length > LISTED:
+            bits = jax.random.bernoulli(row, shape=(self.length,)).astype(jnp.int32)
+        else:  # the bits of a whole number
+            places = jnp.arange(self.length, dtype=jnp.uint32)
+            bits = (row >> places & 1).astype(jnp.int32)
         return Example(
             xs=bits,
             dts=jnp.ones(self.length),

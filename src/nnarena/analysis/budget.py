@@ -1,0 +1,40 @@
+"""How near the contenders came to the number of parameters that was asked for."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The largest share by which parameters miss their budget, and of how many runs.
+
+    `stated` of all `runs` say what was asked for.
+    """
+
+    largest: float
+    stated: int
+    runs: int
+
+    @property
+    def sentence(self) -> str:
+        """How near the budgets were met, in words."""
+        said = f"Parameters are within {100 * self.largest:.1f} % of the budget"
+        if self.stated == self.runs:
+            return f"{said}."
+        return f"{said} in the {self.stated:,} of {self.runs:,} runs that state one."
+
+
+def deviation(parameters: int | float, asked: int | float) -> float:
+    """Returns by what share parameters exceed a budget; negative: they are fewer."""
+    return parameters / asked - 1.0
+
+
+def budget_of(frame: pd.DataFrame) -> Budget | None:
+    """Returns how near the runs of a table came; None where no run states a budget."""
+    stated = frame.dropna(subset=["parameters", "asked_parameters"])
+    if stated.empty:
+        return None
+    pairs = zip(stated["parameters"], stated["asked_parameters"], strict=True)
+    largest = max(abs(deviation(own, asked)) for own, asked in pairs)
+    return Budget(largest, len(stated), len(frame))
