@@ -46,6 +46,18 @@ def programs_are_dropped():
         jax.clear_caches()
 
 
+@pytest.fixture
+def double_precision():
+    """Computes in float64.
+
+    Two ways to compute the same numbers then agree far below any tolerance, whatever
+    the instructions of the processor; in float32 they may differ by as much as a test
+    can allow.
+    """
+    with jax.enable_x64(True):
+        yield
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint():
     """The address of a server of S3 on this machine."""
