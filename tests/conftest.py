@@ -36,6 +36,7 @@ def pytest_configure(config):
     """Sets the flags before anything is computed; in the workers of xdist too."""
     if config.option.markexpr.startswith("not slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK)
+    os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
 
 
 @pytest.fixture(autouse=True, scope="module")
