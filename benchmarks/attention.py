@@ -7,10 +7,8 @@ Forward and backward of a batch, one thread, pairs in turn; prints the ratio of 
 import os
 
 
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-)
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+os.environ.setdefault("NPROC", "1")
 
 import time
 

@@ -36,8 +36,10 @@ AXIS = {"one process, 10 seeds as an axis": "InProcess(results, axes=True)"}
 PROGRAM = """
 import sys
 from pathlib import Path
-from nnarena.training import descent_program
-descent_program.ONE_THREAD.clear()  # of this process: a pool's are set at their birth
+import os
+os.environ["NPROC"] = str(os.cpu_count())
+from nnarena.core import compiling
+compiling.ONE_THREAD.clear()  # of this process: a pool's are set at their birth
 from nnarena.suite.config import load_suite
 from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import make_jobs

@@ -24,8 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnarena.core.compiling import ONE_THREAD
 from nnarena.suite.worker import pin_to_core
-from nnarena.training.compiling import ONE_THREAD, OWN_SUMS
+from nnarena.training.compiling import OWN_SUMS
 
 
 ROUNDS = 7

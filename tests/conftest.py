@@ -36,6 +36,7 @@ def pytest_configure(config):
     """Sets the flags before anything is computed; in the workers of xdist too."""
     if config.option.markexpr.startswith("not slow"):
         os.environ.setdefault("XLA_FLAGS", QUICK)
+    os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,6 +45,18 @@ def programs_are_dropped():
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
         jax.clear_caches()
+
+
+@pytest.fixture
+def double_precision():
+    """Computes in float64.
+
+    Two ways to compute the same numbers then agree far below any tolerance, whatever
+    the instructions of the processor; in float32 they may differ by as much as a test
+    can allow.
+    """
+    with jax.enable_x64(True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,16 @@ are first used.
     nnarena.AbstractCell, ...           what an entrant implements
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
+
+# The threads of JAX's programs on a CPU. With several, two batched calls of LAPACK that
+# run at once may each hold a thread and wait for ever for another (jax 0.10, where
+# `ParallelBatchMap` waits for its own pool); no compiler option prevents it. JAX reads
+# this when it first computes; a number that is already set stays.
+os.environ.setdefault("NPROC", "1")
 
 _HOMES = {
     "run": "nnarena.suite.session",

@@ -104,6 +104,7 @@ def ones(xs: jax.Array) -> jax.Array:
     return jnp.ones(xs.shape[0])
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize(
     ("name", "case"),
     [
@@ -123,22 +124,23 @@ def test_answers_and_gradients_are_those_of_torch(name: str, case: str):
     model, xs = oracle.model("every step"), oracle[f"{case}.inputs"]
     probe = quick_jit(eqx.filter_grad(loss, has_aux=True))
     (of_model, of_inputs), answers = probe((model, xs))
-    np.testing.assert_allclose(answers, oracle[f"{case}.outputs"], rtol=0, atol=3e-6)
+    np.testing.assert_allclose(answers, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
     expected = oracle.under(f"{case}.gradient")
     leaves = [*jax.tree.leaves(of_model), of_inputs]
     for found, wanted in zip(
         leaves, [*expected, oracle[f"{case}.gradient.inputs"]], strict=True
     ):
         scale = np.max(np.abs(wanted)) + 1.0
-        np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=5e-6)
+        np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=1e-11)
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("case", ["short", "long"])
 def test_one_token_is_answered_as_by_torch(case: str):
     oracle = Oracle("encoder_decoder")
     xs = oracle[f"{case}.inputs"]
     found = answer(oracle.model("once"), xs, ones(xs))
-    np.testing.assert_allclose(found, oracle[f"{case}.once"], rtol=0, atol=3e-6)
+    np.testing.assert_allclose(found, oracle[f"{case}.once"], rtol=0, atol=1e-11)
 
 
 SMALL: dict[str, Any] = {

@@ -98,15 +98,17 @@ def recorded_cell() -> tuple[Tensors, NCP]:
     return oracle, cell
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("case", ["short", "long"])
 def test_outputs_are_those_of_ncps_at_irregular_times(case: str):
     oracle, cell = recorded_cell()
     xs, dts = (jnp.asarray(oracle[f"{case}.{part}"]) for part in ("inputs", "elapsed"))
     hs = scan(cell, xs, dts)
     assert np.ptp(oracle[f"{case}.outputs"]) > 0.5
-    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("case", ["short", "long"])
 def test_gradients_are_those_of_ncps(case: str):
     oracle, cell = recorded_cell()
@@ -124,11 +126,11 @@ def test_gradients_are_those_of_ncps(case: str):
     expected |= {name: at_synapses(oracle, name, prefix) for name in of_synapses(cell)}
     found = of_neurons(of_cell) | of_synapses(of_cell)
     np.testing.assert_allclose(
-        of_inputs, oracle[f"{prefix}.inputs"], rtol=1e-4, atol=1e-5
+        of_inputs, oracle[f"{prefix}.inputs"], rtol=1e-11, atol=1e-11
     )
     for name, gradient in expected.items():
         np.testing.assert_allclose(
-            found[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name
+            found[name], gradient, rtol=1e-11, atol=1e-11, err_msg=name
         )
 
 

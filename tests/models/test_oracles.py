@@ -28,6 +28,8 @@ from nnarena.nn.attention import SelfAttention
 from nnarena.nn.scan import scan
 
 
+pytestmark = pytest.mark.usefixtures("double_precision")
+
 ORACLES = Path(__file__).parents[1] / "oracles"
 CASES = ["short", "long"]
 FEATURES, HIDDEN = 3, 5
@@ -161,7 +163,7 @@ def times_of(oracle: Oracle, case: str) -> jax.Array:
 def test_recurrent_outputs_are_those_recorded(name: str, case: str):
     oracle, cell = recorded_cell(name)
     hs = scan(cell, oracle[f"{case}.inputs"], times_of(oracle, case))
-    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -180,9 +182,11 @@ def test_recurrent_gradients_are_those_recorded(name: str, case: str):
     for summed in expected.keys() & {"bias", "flow_bias"}:
         expected[summed] /= 2.0  # each of torch's two has the gradient of our one
     expected_inputs = oracle[f"{case}.gradient.inputs"]
-    np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-11, atol=1e-11)
     for field, gradient in expected.items():
-        close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5, err_msg=field)
+        close = partial(
+            np.testing.assert_allclose, rtol=1e-11, atol=1e-11, err_msg=field
+        )
         jax.tree.map(close, getattr(of_cell, field), gradient)
 
 
@@ -196,7 +200,9 @@ def test_memory_ends_as_that_of_torch(name: str, case: str):
         return cell(state, *observation)
 
     (_, memory), _ = jax.lax.scan(step, cell.init_state(), sequence)
-    np.testing.assert_allclose(memory, oracle[f"{case}.last_memory"], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(
+        memory, oracle[f"{case}.last_memory"], rtol=0, atol=1e-11
+    )
 
 
 def fill_attention(oracle: Oracle, attention: SelfAttention, prefix: str = ""):
@@ -225,7 +231,7 @@ def test_attention_is_that_of_torch(causal: bool, case: str):
     xs = oracle[f"{case}.inputs"]
     found = ours(xs, jnp.cumsum(ones(xs)))
     expected = outputs_of(oracle, case, causal=causal)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -255,7 +261,7 @@ def test_encoder_block_is_that_of_torch(causal: bool, case: str):
     xs = oracle[f"{case}.inputs"]
     found = ours(xs, jnp.cumsum(ones(xs)))
     expected = outputs_of(oracle, case, causal=causal)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
 
 def as_single(array: np.ndarray) -> np.ndarray:

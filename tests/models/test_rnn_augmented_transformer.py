@@ -22,12 +22,14 @@ from nnarena.models.rnn_augmented_transformer import AugmentedAttention
 
 WIDTH, HEADS, SIZE = 8, 2, 3
 NAME = "rnn_augmented_transformer"
-TORCH = {
-    key: jnp.asarray(value)
-    for key, value in load_file(
-        Path(__file__).parents[1] / "oracles" / "rnn_augmented_attention.safetensors"
-    ).items()
-}
+RECORDED = load_file(
+    Path(__file__).parents[1] / "oracles" / "rnn_augmented_attention.safetensors"
+)
+
+
+def recorded(name: str) -> jax.Array:
+    """Returns what torch answered, in double where that is computed in."""
+    return jnp.asarray(RECORDED[name])
 
 
 def in_our_order(prefix: str, *, summed: bool) -> list[jax.Array]:
@@ -37,7 +39,7 @@ def in_our_order(prefix: str, *, summed: bool) -> list[jax.Array]:
     """
 
     def found(name: str) -> jax.Array:
-        return TORCH[f"{prefix}.{name}"]
+        return recorded(f"{prefix}.{name}")
 
     def lstm(name: str) -> list[jax.Array]:
         first, second = found(f"{name}.bias_ih_l0"), found(f"{name}.bias_hh_l0")
@@ -71,7 +73,7 @@ def recorded_attention(*, causal: bool) -> AugmentedAttention:
 
 def places(xs: jax.Array) -> jax.Array:
     """Returns the index of every vector."""
-    return jnp.arange(xs.shape[0], dtype=jnp.float32)
+    return jnp.arange(xs.shape[0], dtype=xs.dtype)
 
 
 def gather(
@@ -84,6 +86,7 @@ def gather(
 attend = quick_jit(gather)
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("kept", [0, rnn_augmented_transformer.KEPT])
 @pytest.mark.parametrize("case", ["cross", "causal"])
 def test_answers_and_gradients_are_those_of_torch(case: str, kept: int, monkeypatch):
@@ -91,26 +94,26 @@ def test_answers_and_gradients_are_those_of_torch(case: str, kept: int, monkeypa
     monkeypatch.setattr(rnn_augmented_transformer, "KEPT", kept)
     attention = recorded_attention(causal=case == "causal")
     names = ["queries", "memory"] if case == "cross" else ["memory"]
-    inputs = [TORCH[f"{case}.{name}"] for name in names]
+    inputs = [recorded(f"{case}.{name}") for name in names]
 
     def loss(attention_and_inputs):
         attention, inputs = attention_and_inputs
         found = gather(attention, inputs[0], inputs[-1])
-        return jnp.sum(TORCH[f"{case}.probe"] * found), found
+        return jnp.sum(recorded(f"{case}.probe") * found), found
 
     probe = quick_jit(eqx.filter_grad(loss, has_aux=True))
     gradients, answers = probe((attention, inputs))
-    np.testing.assert_allclose(answers, TORCH[f"{case}.outputs"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(answers, recorded(f"{case}.outputs"), rtol=0, atol=1e-11)
     expected = in_our_order(f"{case}.gradient", summed=False)
-    expected += [TORCH[f"{case}.gradient.{name}"] for name in names]
+    expected += [recorded(f"{case}.gradient.{name}") for name in names]
     for found, wanted in zip(jax.tree.leaves(gradients), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11)
 
 
 def test_a_masked_place_is_counted_but_not_seen():
     """What stands later does not matter; that something stands there does."""
     attention = recorded_attention(causal=True)
-    memory = TORCH["cross.memory"]
+    memory = recorded("cross.memory")
     other = memory.at[5:].set(1.7)
     seen, unseen = attend(attention, memory, memory), attend(attention, other, other)
     np.testing.assert_array_equal(seen[:5], unseen[:5])
@@ -120,7 +123,7 @@ def test_a_masked_place_is_counted_but_not_seen():
 
 def test_order_is_seen_without_a_code():
     attention = recorded_attention(causal=False)
-    queries, memory = TORCH["cross.queries"], TORCH["cross.memory"]
+    queries, memory = recorded("cross.queries"), recorded("cross.memory")
     turned = attend(attention, queries, memory[::-1])
     assert jnp.max(jnp.abs(turned - attend(attention, queries, memory))) > 1e-2
 

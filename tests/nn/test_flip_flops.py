@@ -73,6 +73,7 @@ def outputs(flops: FlipFlops, controls: jax.Array, elapsed: jax.Array) -> jax.Ar
     return jax.lax.scan(step, jnp.zeros(2 * PAIRS), (controls, elapsed))[1]
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("case", ["short", "long"])
 def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
     oracle, flops = recorded_pairs()
@@ -81,7 +82,7 @@ def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
     )
     hs = outputs(flops, controls, elapsed)
     assert np.ptp(oracle[f"{case}.outputs"]) > 0.5
-    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
 
     def loss(both: tuple[FlipFlops, jax.Array]) -> jax.Array:
         flops, controls = both
@@ -93,7 +94,7 @@ def test_outputs_and_gradients_are_those_of_ncps_at_irregular_times(case: str):
     found = {**arrays_of(of_flops), "controls": of_controls}
     for name, gradient in expected.items():
         np.testing.assert_allclose(
-            found[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name
+            found[name], gradient, rtol=1e-11, atol=1e-11, err_msg=name
         )
 
 

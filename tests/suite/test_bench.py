@@ -1,3 +1,4 @@
+import os
 import sys
 
 import numpy as np
@@ -53,8 +54,10 @@ def test_flags_of_the_user_stay_before_ours():
     given = {"XLA_FLAGS": "--xla_foo=1", "HOME": "/home"}
     environment = birth_environment(given)
     assert environment["HOME"] == "/home"
-    assert environment["XLA_FLAGS"].startswith("--xla_foo=1 ")
-    assert "intra_op_parallelism_threads=1" in environment["XLA_FLAGS"]
+    flags = "--xla_foo=1 --xla_cpu_multi_thread_eigen=false"
+    assert environment["XLA_FLAGS"] == flags
+    assert environment["NPROC"] == "1"
     free = birth_environment(given, threads=True)
     assert free["XLA_FLAGS"] == "--xla_foo=1"
+    assert free["NPROC"] == str(os.cpu_count())
     assert free["MALLOC_ARENA_MAX"] == "1"

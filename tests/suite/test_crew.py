@@ -289,13 +289,13 @@ def test_gpus_are_whole_or_a_share_of_one(gpus):
 def test_what_a_process_is_born_with(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--of_the_driver")
     alone = Cluster().environment()
-    assert alone["XLA_FLAGS"].startswith("--of_the_driver ")
-    assert "intra_op_parallelism_threads=1" in alone["XLA_FLAGS"]
+    flags = "--of_the_driver --xla_cpu_multi_thread_eigen=false"
+    assert (alone["XLA_FLAGS"], alone["NPROC"]) == (flags, "1")
     assert alone["JAX_PLATFORMS"] == "cpu"
     assert alone["MALLOC_ARENA_MAX"] == "1"
     wide = Cluster(cores=4, gpus=0.5).environment()
-    assert "intra_op_parallelism_threads=4" in wide["XLA_FLAGS"]
-    assert wide["OMP_NUM_THREADS"] == "4"
+    assert wide["XLA_FLAGS"] == "--of_the_driver"
+    assert wide["NPROC"] == wide["OMP_NUM_THREADS"] == "4"
     assert "JAX_PLATFORMS" not in wide
     assert wide["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.45"
 

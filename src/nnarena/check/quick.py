@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-import equinox as eqx
+from ..core.compiling import RUN_ONCE, filter_jit
 
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-UNOPTIMIZED = {"xla_backend_optimization_level": 0}
 
 
 def quick_jit(function: Callable[P, T]) -> Callable[P, T]:
@@ -17,5 +15,4 @@ def quick_jit(function: Callable[P, T]) -> Callable[P, T]:
 
     A law's program is small and runs once or twice: compiling is what it costs.
     """
-    # Equinox hands the options on to `jax.jit`; its overloads do not tell.
-    return eqx.filter_jit(function, compiler_options=UNOPTIMIZED)  # pyright: ignore
+    return filter_jit(function, RUN_ONCE)

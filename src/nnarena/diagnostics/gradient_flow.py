@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from ..core.compiling import filter_jit
 from ..core.types import Scalar
 from ..models.base import AbstractCell, AbstractLayer, AbstractModel
 from ..models.sequence import Recurrent, SequenceModel
@@ -119,7 +120,7 @@ def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> i
     return int(len(values) - 1 - felt[0]) if len(felt) else 0
 
 
-@eqx.filter_jit
+@filter_jit
 def _flow(model: SequenceModel, task: AbstractTask, rows: PyTree) -> Flow:
     profiles = jax.vmap(lambda row: _profile(model, task, row))(rows)
     return jax.tree.map(lambda norms: _length(norms) / len(norms) ** 0.5, profiles)

@@ -39,7 +39,7 @@ class Positions(AbstractParametrization):
     width: int = eqx.field(static=True)
 
     def value(self):
-        ts = jnp.arange(self.tokens, dtype=jnp.float32)
+        ts = jnp.arange(self.tokens, dtype=float)
         return positions.sinusoidal(ts, self.width)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 ONE_THREAD = {
     # Steps this small do not use a second thread.
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "NPROC": "1",
     "OMP_NUM_THREADS": "1",
 }
 
@@ -23,11 +24,12 @@ KEPT_MEMORY = {
 def birth_environment(
     given: Mapping[str, str] = os.environ, *, threads: bool = False
 ) -> dict[str, str]:
-    """Returns an environment with these settings; `threads` leaves their number free.
+    """Returns an environment with these settings; `threads` has one per core.
 
     XLA's flags that are given stay, before ours.
     """
-    ours = KEPT_MEMORY if threads else {**ONE_THREAD, **KEPT_MEMORY}
+    many = {"NPROC": str(os.cpu_count() or 1)}
+    ours = {**(many if threads else ONE_THREAD), **KEPT_MEMORY}
     return {**given, **with_flags_of(given, ours)}
 
 

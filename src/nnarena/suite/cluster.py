@@ -84,8 +84,8 @@ class Cluster:
         """Returns what the environment of a run's process must hold at its birth."""
         settings = {**ONE_THREAD, **KEPT_MEMORY}
         if self.cores > 1:
-            settings["OMP_NUM_THREADS"] = str(self.cores)
-            settings["XLA_FLAGS"] = f"intra_op_parallelism_threads={self.cores}"
+            settings["OMP_NUM_THREADS"] = settings["NPROC"] = str(self.cores)
+            del settings["XLA_FLAGS"]
         if self.gpus == 0:
             settings["JAX_PLATFORMS"] = "cpu"
         elif self.gpus < 1:  # jax would take three quarters of the memory for itself

@@ -16,6 +16,7 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 
+from ..core.compiling import jit
 from ..runs.record import Record
 from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
@@ -116,7 +117,7 @@ def machine_speed() -> float:
 def reference_loop() -> float:
     """Returns the seconds of 1,000 steps of a small tanh network, the best of five."""
 
-    @jax.jit
+    @jit
     def run(weight):
         def step(h, _):
             return jnp.tanh(h @ weight), None

@@ -12,6 +12,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from ..core.compiling import AS_THE_PROCESS, jit
 from ..core.scoring import Scoring, mean_squared_error
 from ..core.types import Example, Features, Signature, Values
 from ..models.contender import Contender, count_parameters
@@ -86,10 +87,10 @@ class TrainingStep:
             build, task
         )
         keys = jax.random.split(jax.random.key(1), size.batch)
-        self._rows = jax.jit(jax.vmap(task.example))(keys)
-        self._state = jax.jit(descent.start)(jax.random.key(0))
+        self._rows = jit(jax.vmap(task.example))(keys)
+        self._state = jit(descent.start)(jax.random.key(0))
         self.parameters = count_parameters(self._state.params)
-        repeat = jax.jit(partial(_repeat, descent))
+        repeat = jit(partial(_repeat, descent), AS_THE_PROCESS)
         lowered = repeat.lower(self._state, self._rows, jnp.int32(1))
         step = descent.trace_step(self._rows)
         begun = time.perf_counter()
@@ -135,7 +136,7 @@ def product_gflops(batch: int, hidden: int, *, seconds: float = 0.2) -> float:
     This is what a recurrent step could reach here if it were nothing but its product.
     """
 
-    @jax.jit
+    @partial(jit, options=AS_THE_PROCESS)
     def repeat(h, weight, count):
         return jax.lax.fori_loop(0, count, lambda _, h: h @ weight, h)
 

@@ -1,4 +1,4 @@
-"""How programs are compiled: what decides their bits, and what their speed."""
+"""Who sums in a compiled program: XLA's own loops or YNNPACK."""
 
 import functools
 import math
@@ -7,16 +7,9 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr
 
+from ..core.compiling import Options, jit
 from .flops import total
 
-
-Options = dict[str, str | bool]
-
-ONE_THREAD: Options = {"xla_cpu_multi_thread_eigen": False}
-"""For all programs: products that threads share have other last bits on a CPU."""
-
-RUN_ONCE: Options = {**ONE_THREAD, "xla_backend_optimization_level": "0"}
-"""For programs that run once: compiling them well would cost more than they do."""
 
 OWN_SUMS: Options = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
@@ -67,7 +60,7 @@ def _sizes(equation: Any) -> tuple[int, int]:
 def _known() -> bool:
     """Returns whether this version of XLA has the option, which is an experiment's."""
     try:
-        jax.jit(lambda: 0.0).lower().compile(compiler_options=OWN_SUMS)
+        jit(lambda: 0.0).lower().compile(compiler_options=OWN_SUMS)
     except jax.errors.JaxRuntimeError:
         return False
     return True

@@ -4,9 +4,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.compiling import RUN_ONCE, jit
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, program_bytes
-from .compiling import ONE_THREAD, RUN_ONCE, sum_options
+from .compiling import sum_options
 from .descent import Descent, count_of
 from .flops import work
 
@@ -41,16 +42,16 @@ class DescentProgram(AbstractProgram):
         count = jax.ShapeDtypeStruct((), jnp.int32)
         rows = self.splits.train, self.splits.validation
         first = descent.start_all if side_by_side else descent.start
-        start = jax.jit(batched(first, 0))
-        begin = jax.jit(batched(descent.begin, (0, 0, 0)), compiler_options=ONE_THREAD)
+        start = jit(batched(first, 0), RUN_ONCE)
+        begin = jit(batched(descent.begin, (0, 0, 0)))
         one = tried(descent.check, (0, None, None, None, None, None))
-        check = jax.jit(batched(one, (0, None, None, None, None, 0)))
-        test = jax.jit(batched(descent.evaluate, (0, 0, None)))
+        check = jit(batched(one, (0, None, None, None, None, 0)))
+        test = jit(batched(descent.evaluate, (0, 0, None)))
         step = descent.trace_step(splits.train)
-        options = {**ONE_THREAD, **sum_options(step)}
+        options = sum_options(step)
         state = jax.eval_shape(start, keys)
         alone = jax.eval_shape(batched(descent.start, 0), keys)
-        self._start = start.lower(keys).compile(compiler_options=RUN_ONCE)
+        self._start = start.lower(keys).compile()
         self.begin = begin  # compiled only where several rates are tried
         checked = check.lower(state, count, count, *rows, keys)
         _, self.figures = checked.out_info  # the shapes and types of a check's metrics
@@ -86,5 +87,5 @@ def _drawn(task: AbstractTask, splits: Splits) -> Splits:
     """Returns the splits with held-out rows of a synthetic task turned to examples."""
     if splits.train is not None:
         return splits
-    draw = jax.jit(jax.vmap(task.example), compiler_options=RUN_ONCE)
+    draw = jit(jax.vmap(task.example), RUN_ONCE)
     return Splits(None, draw(splits.validation), draw(splits.test))

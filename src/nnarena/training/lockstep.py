@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..core.compiling import jit
 from ..core.types import Key, Keys
 from .base import AbstractProgram, Metrics
 from .descent import Progress, choose, count_of
@@ -143,4 +144,4 @@ def of_each(function: Callable[[Rehearsal], Any]) -> Callable[[Rehearsal], Any]:
     def applied(state: Rehearsal) -> Any:
         return jax.vmap(function)(state) if state.advances.ndim else function(state)
 
-    return jax.jit(applied)
+    return jit(applied)
