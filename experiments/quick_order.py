@@ -1,7 +1,7 @@
 """Does the order of `quick` hang on its rates, its steps or its seeds?
 
-    .venv/bin/python experiments/quick_order.py FOLDER           runs what is missing there
-    .venv/bin/python experiments/quick_order.py FOLDER --table   writes file and table only
+    .venv/bin/python experiments/quick_order.py FOLDER          runs what is missing
+    .venv/bin/python experiments/quick_order.py FOLDER --table  writes file and table
 
 Every variant is the suite `quick` with one thing halved or doubled. FOLDER is a store:
 stopped at any moment, the same command goes on. What came out goes into
