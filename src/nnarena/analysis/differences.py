@@ -93,7 +93,7 @@ class Differences:
         """For how many pairs the intervals hold: "95 % for all 15 pairs at once"."""
         percent = f"{100 * self.confidence:g} %"
         count = len(self.pairs)
-        return percent if count == 1 else f"{percent} for all {count} pairs at once"
+        return percent if count < 2 else f"{percent} for all {count} pairs at once"
 
 
 def differences(scores: Scores) -> Differences:
@@ -135,7 +135,8 @@ def _ends(
     scores: Scores, cells: Moments, pairs: np.ndarray, weights: np.ndarray
 ) -> Ends:
     """The intervals of the first less the second of each of `(pairs, 2)`."""
-    both = Moments(*(part[pairs].reshape(len(pairs), -1) for part in cells))
+    wide = (len(pairs), 2 * len(scores.tasks))
+    both = Moments(*(part[pairs].reshape(wide) for part in cells))
     signed = np.concatenate([weights, -weights], axis=1)
     split = np.broadcast_to(np.tile(scores.split, 2), signed.shape)
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)

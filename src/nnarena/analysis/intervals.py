@@ -133,7 +133,9 @@ def mean_interval(
     return weighted_ends(cells, weights, split[None], confidence=confidence).at(0)
 
 
-def wilson(successes: float, trials: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(
+    successes: float | int, trials: int, confidence: float = CONFIDENCE
+) -> Interval:
     """Returns the score interval of a proportion (Wilson 1927).
 
     Raises:
