@@ -50,7 +50,8 @@ def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
     worst = np.where(solved, values, np.inf).min(axis=2)
     best = np.where(solved, -np.inf, values).max(axis=2)
     both = solved.any(axis=2) & ~solved.all(axis=2)
-    return (both & (np.where(both, worst - np.where(both, best, 0), 0) >= GAP)).any(1)
+    gap = np.where(both, worst - np.where(both, best, 0), 0)
+    return np.any(gap >= GAP, axis=1)
 
 
 def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:

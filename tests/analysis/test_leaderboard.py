@@ -233,8 +233,8 @@ def test_equal_runs_have_no_interval_and_uniform_ones_a_mark():
     assert recall.uniform
     assert board.standings[0].uniform
     text = str(board)
-    assert "0.504 0/5 [0.493, 0.515]†" in text
-    assert "† All runs solved a task, or none did" in text
+    assert "0.504 0/5 [0.493, 0.515]‡" in text
+    assert "‡ All runs solved a task, or none did" in text
     assert "5 runs cannot exclude that up to 43 % of runs end otherwise" in text
 
 

@@ -179,6 +179,7 @@ def test_the_page_says_who_beats_whom(clear):
     family = "(95 % for all 3 pairs at once)"
     can, cannot = text.index("What can be said"), text.index("What cannot")
     said = f"Over these tasks the scores tell 2 of 3 pairs apart {family}."
+    assert can < text.index(said) < text.index("gru beats elman and lstm.") < cannot
     assert f"gru beats every other contender: elman and lstm {family}." in text
     assert "Of 3 pairs the scores cannot tell 1 apart." in text[cannot:]
     assert "Ranks over 3 tasks cannot tell any two" in text[cannot:]

@@ -6,7 +6,7 @@ from .standing import Cell, Leaderboard, Standing, TaskCard
 from .words import listed, plural
 
 
-UNIFORM = "†"
+UNIFORM = "‡"
 """Marks an interval that rests on cells whose runs all solved the task, or none did."""
 
 

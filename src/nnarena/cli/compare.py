@@ -79,11 +79,12 @@ def _print_versus(found: Versus) -> None:
     if found.left_out:
         out.print(f"Only one has run: {', '.join(found.left_out)}.", markup=False)
     out.print(
-        f"The verdict is the leaderboard's and the page's: its interval holds "
-        f"{found.family}, since which pair is asked about is mostly chosen after "
-        "scores were seen. The table is of this pair alone: scores are means over "
-        "seeds where 0 is a blind answer and 1 a perfect one; p is the exact rank "
-        "test's, adjusted for the number of tasks; g is Hedges'.",
+        f"The verdict is the leaderboard's and the page's. Its interval is of "
+        f"{found.family}, as if the pair had been chosen after the scores were seen; "
+        "for a pair chosen beforehand, compare a folder of these two alone. The table "
+        "is of this pair alone: scores are means over seeds where 0 is a blind answer "
+        "and 1 a perfect one; p is the exact rank test's, adjusted for the number of "
+        "tasks; g is Hedges'.",
         markup=False,
     )
     if found.note:

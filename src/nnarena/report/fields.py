@@ -92,7 +92,7 @@ def score_field(cell: Cell | None, card: TaskCard) -> Field:
     if cell.mean is None:
         return Field(NOTHING, tuple(lost), "", alarm=True)
     text, notes = (_solved if card.all_or_none else _mean)(cell)
-    notes = said(*notes, _test_error(cell), ", ".join(lost))
+    notes = said(*notes, _test_set(cell, card), ", ".join(lost))
     return Field(text, notes, order(cell.mean), alarm=bool(lost))
 
 
@@ -110,11 +110,11 @@ def _mean(cell: Cell) -> tuple[str, tuple[str, ...]]:
     return score_text(cell.mean), (interval + mark, solved)
 
 
-def _test_error(cell: Cell) -> str:
+def _test_set(cell: Cell, card: TaskCard) -> str:
     """How far the test set alone could move the mean, or how large it was."""
     if cell.test_rows is None:
         return ""
-    if cell.test_interval is None:
-        return f"of {cell.test_rows:,} test examples"
-    ends = interval_text(cell.test_interval)
-    return f"{ends} by {cell.test_rows:,} test examples"
+    count = f"{cell.test_rows:,} test examples"
+    if cell.test_interval is None or card.all_or_none:
+        return f"of {count}"
+    return f"{interval_text(cell.test_interval)} by {count}"

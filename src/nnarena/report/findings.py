@@ -17,7 +17,7 @@ from ..runs.store import AbstractStore
 
 
 SEED = 0
-"""Decides the draws of every bootstrap: equal stores give equal pages."""
+"""Decides the draws of simulations: equal stores give equal pages."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def pair_table(board: Leaderboard) -> Table | None:
         return None
     names = ("contender", "verdict", "against", "difference", "tasks", "fewest seeds")
     return Table(
-        f"All pairs: differences of overall scores; intervals hold {board.family}",
+        f"All pairs: differences of overall scores, intervals of {board.family}",
         headed(names, words={"contender", "verdict", "against"}),
         tuple(_pair(pair) for pair in board.pairs),
     )

@@ -21,7 +21,7 @@ LATEX = {
         "×": r"$\times$",
         "·": r"$\cdot$",
         "–": "--",
-        "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
         "…": r"\dots{}",
     },
 }
