@@ -27,7 +27,9 @@ import pandas as pd
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.published import Comparison, against_published
+from nnarena.analysis.standing import TaskCard
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
+from nnarena.analysis.text import UNIFORM, uniform_note
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
 
@@ -52,27 +54,41 @@ def claim_table(store: str) -> Iterator[str]:
     yield "|---|" + "---:|" * (2 + len(tasks))
     for standing in board.standings:
         own = frame[frame.contender == standing.contender]
-        cells = [_cell(standing.cell(task)) for task in tasks]
+        cells = [_cell(standing.cell(card.task), card) for card in board.tasks]
         cost = 1e3 * own.groupby("task").seconds_per_step.median().mean()
         parameters = f"{standing.parameters:,}" if standing.parameters else "-"
         head = f"| {standing.contender} | {parameters} | {cost:.3g} | "
         yield head + " | ".join(cells) + " |"
     lengths = frame.groupby(["contender", "task"]).size()
     several = f"{lengths.min()}" if lengths.nunique() == 1 else "one or more"
-    score = f"Test score, mean over {several} seeds [95 % bootstrap interval]"
+    score = f"Test score, mean over {several} seeds [95 % interval]"
     if lengths.max() == 1:
         score = "Test score of one seed"
     metrics = ", ".join(f"{card.task}: {card.metric}" for card in board.tasks)
     yield ""
     yield f"{score}, k/n runs that solved the task. {metrics}."
+    split = [card.task for card in board.tasks if card.all_or_none]
+    if split:
+        yield ""
+        names = ", ".join(split)
+        yield f"All or none on {names}: k/n [95 % interval of that share], mean."
+    for note in uniform_note(board):
+        yield ""
+        yield note
 
 
-def _cell(cell: Any) -> str:
+def _cell(cell: Any, card: TaskCard) -> str:
     if cell is None or cell.mean is None:
         return "failed" if cell is not None and cell.failed else "-"
     interval = cell.interval
     around = "" if interval is None else f" [{interval.low:.3g}, {interval.high:.3g}]"
+    if interval is not None and cell.uniform:
+        around += UNIFORM
     diverged = f", {cell.diverged} diverged" if cell.diverged else ""
+    if card.all_or_none:
+        low, high = (100 * end for end in cell.solved_interval)
+        share = f"{cell.solved}/{cell.judged} [{low:.0f}, {high:.0f}] %"
+        return f"{share}, mean {cell.mean:.3g}{diverged}"
     return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{diverged}"
 
 

@@ -1,27 +1,11 @@
-"""Intervals against closed forms, against scipy and by simulation."""
+"""Bootstrap intervals against scipy and by simulation."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from nnarena.analysis.aggregates import (
-    iqm,
-    iqm_over_tasks,
-    mean,
-    mean_over_tasks,
-    median,
-    median_over_tasks,
-)
-from nnarena.analysis.bootstrap import (
-    Interval,
-    aggregate_interval,
-    bca_interval,
-    probability_of_lead,
-    resample,
-    sample_interval,
-    task_interval,
-    wilson,
-)
+from nnarena.analysis.aggregates import iqm, iqm_over_tasks, mean_over_tasks
+from nnarena.analysis.bootstrap import aggregate_interval, resample
 
 
 MATRIX = np.array([[0.0, 10.0], [1.0, 20.0], [2.0, 30.0], [9.0, 40.0]])
@@ -34,14 +18,11 @@ def rng() -> np.random.Generator:
 
 def test_statistics_of_four_runs():
     column = MATRIX[:, 0]
-    assert mean(column) == 3.0
-    assert median(column) == 1.5
     assert iqm(column) == 1.5
 
 
 def test_aggregates_of_a_matrix():
     assert mean_over_tasks(MATRIX) == 14.0
-    assert median_over_tasks(MATRIX) == 14.0
     # 0 1 | 2 9 10 20 | 30 40
     assert iqm_over_tasks(MATRIX) == 10.25
 
@@ -76,20 +57,26 @@ def test_resampling_draws_tasks_independently():
     assert abs(np.mean((first - 3.0) * (second - 25.0))) / 12.5 < 0.03
 
 
-def test_equal_runs_have_an_interval_without_width():
-    assert sample_interval(np.full(5, 0.25), rng()) == Interval(0.25, 0.25)
-    assert aggregate_interval(np.full((3, 2), 0.5), rng()) == Interval(0.5, 0.5)
-
-
-def test_two_runs_reach_from_one_to_the_other():
-    assert sample_interval(np.array([1.0, 4.0]), rng()) == Interval(1.0, 4.0)
-
-
-def test_a_single_run_has_no_interval():
-    assert sample_interval(np.array([0.3]), rng()) is None
-    assert sample_interval(np.array([0.3, np.nan]), rng()) is None
+def test_runs_that_do_not_vary_have_no_interval():
+    assert aggregate_interval(np.full((3, 2), 0.5), rng()) is None
     lonely = np.array([[0.1, 0.2], [0.3, np.nan]])
     assert aggregate_interval(lonely, rng()) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(mean_over_tasks, np.mean), (iqm_over_tasks, iqm)],
+)
+def test_plain_intervals_agree_with_scipy(ours, theirs):
+    sample = np.random.default_rng(5).lognormal(size=15)
+    got = aggregate_interval(sample[:, None], rng(), aggregate=ours, widened=False)
+    oracle = stats.bootstrap(
+        (sample,), theirs, n_resamples=10_000, method="percentile", rng=rng()
+    ).confidence_interval
+    assert got is not None
+    # The ends are quantiles of 10,000 draws: about 1.5 % of the width uncertain.
+    width = oracle.high - oracle.low
+    np.testing.assert_allclose(got, [oracle.low, oracle.high], atol=0.08 * width)
 
 
 def test_a_task_without_runs_is_refused():
@@ -102,26 +89,6 @@ def test_equal_generators_give_equal_intervals():
     assert aggregate_interval(MATRIX, rng()) == aggregate_interval(MATRIX, rng())
     other = aggregate_interval(MATRIX, np.random.default_rng(1), repetitions=100)
     assert other != aggregate_interval(MATRIX, rng(), repetitions=100)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [(mean, np.mean), (median, np.median), (iqm, iqm)]
-)
-def test_plain_intervals_agree_with_scipy(ours, theirs):
-    sample = np.random.default_rng(5).lognormal(size=15)
-    got = sample_interval(sample, rng(), statistic=ours, widened=False)
-    oracle = stats.bootstrap(
-        (sample,), theirs, n_resamples=10_000, method="percentile", rng=rng()
-    ).confidence_interval
-    assert got is not None
-    # The ends are quantiles of 10,000 draws: about 1.5 % of the width uncertain.
-    width = oracle.high - oracle.low
-    np.testing.assert_allclose(got, [oracle.low, oracle.high], atol=0.08 * width)
-
-
-def test_one_task_is_a_sample():
-    column = MATRIX[:, 1]
-    assert aggregate_interval(column[:, None], rng()) == sample_interval(column, rng())
 
 
 def test_the_stratified_interval_narrows_with_tasks():
@@ -145,88 +112,13 @@ def test_how_often_an_interval_holds_the_truth(runs, tasks, widened, expected):
     source, trials, hits = np.random.default_rng(3), 600, 0
     for _ in range(trials):
         matrix = source.normal(size=(runs, tasks))
-        found = aggregate_interval(matrix, source, repetitions=1000, widened=widened)
+        found = aggregate_interval(
+            matrix,
+            source,
+            aggregate=mean_over_tasks,
+            repetitions=1000,
+            widened=widened,
+        )
         assert found is not None
         hits += found.low <= 0.0 <= found.high
     assert hits / trials == pytest.approx(expected, abs=0.035)
-
-
-def test_probability_of_lead():
-    low, high = np.array([[0.1], [0.2]]), np.array([[0.8], [0.9]])
-    assert probability_of_lead(high, low, rng()) == 1.0
-    assert probability_of_lead(low, high, rng()) == 0.0
-    assert probability_of_lead(low[:1], low[:1], rng()) == 0.5
-
-
-def test_probability_of_lead_counted_by_hand():
-    # Means of two draws: ours 0, 1/2, 1/2, 1; theirs always 1/2: ahead 1/4, tied 1/2.
-    ours, theirs = np.array([[0.0], [1.0]]), np.array([[0.5], [0.5]])
-    assert probability_of_lead(ours, theirs, rng()) == pytest.approx(0.5, abs=0.02)
-    # Against 0.4 it is ahead in three draws of four.
-    assert probability_of_lead(ours, theirs - 0.1, rng()) == pytest.approx(
-        0.75, abs=0.02
-    )
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (3, 5), (5, 5), (0, 1), (17, 40)])
-@pytest.mark.parametrize("confidence", [0.9, 0.95])
-def test_wilson_agrees_with_scipy(k, n, confidence):
-    oracle = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
-    expected = [oracle.low, oracle.high]
-    np.testing.assert_allclose(wilson(k, n, confidence), expected, atol=1e-12)
-
-
-def test_wilson_of_five_of_five():
-    assert wilson(5, 5) == pytest.approx((0.5655, 1.0), abs=1e-4)
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 0), (3, 2), (-1, 4)])
-def test_wilson_refuses_what_is_no_proportion(k, n):
-    with pytest.raises(ValueError, match="no proportion"):
-        wilson(k, n)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [(mean, np.mean), (median, np.median), (iqm, iqm)]
-)
-def test_bca_intervals_agree_with_scipy(ours, theirs):
-    sample = np.random.default_rng(5).lognormal(size=15)
-    got = bca_interval(sample, rng(), statistic=ours, widened=False)
-    oracle = stats.bootstrap(
-        (sample,), theirs, n_resamples=10_000, method="BCa", rng=rng()
-    ).confidence_interval
-    assert got is not None
-    width = oracle.high - oracle.low
-    np.testing.assert_allclose(got, [oracle.low, oracle.high], atol=0.08 * width)
-
-
-def test_bca_leans_to_the_long_side_of_a_skewed_sample():
-    sample = np.array([0.1, 0.12, 0.13, 0.15, 0.9])
-    plain, leaning = sample_interval(sample, rng()), bca_interval(sample, rng())
-    assert plain is not None
-    assert leaning is not None
-    assert leaning.high > plain.high
-    assert leaning.low >= plain.low
-    assert bca_interval(np.full(4, 0.2), rng()) == Interval(0.2, 0.2)
-    assert bca_interval(sample[:1], rng()) is None
-    assert bca_interval(sample[3:], rng()) == Interval(0.15, 0.9)
-
-
-def test_other_tasks_move_a_mean_more_than_other_seeds():
-    source = np.random.default_rng(2)
-    matrix = source.normal(size=12) + 0.1 * source.normal(size=(5, 12))
-    seeds, tasks = aggregate_interval(matrix, rng()), task_interval(matrix, rng())
-    assert seeds is not None
-    assert tasks is not None
-    assert tasks.high - tasks.low > 5 * (seeds.high - seeds.low)
-    # By Student's t over the task means.
-    means = matrix.mean(axis=0)
-    oracle = stats.t.interval(0.95, 11, means.mean(), stats.sem(means))
-    np.testing.assert_allclose(tasks, oracle, atol=0.1 * (oracle[1] - oracle[0]))
-
-
-def test_few_tasks_are_no_sample_of_tasks():
-    assert task_interval(MATRIX, rng()) is None
-    holed = np.tile(MATRIX, 3)
-    holed[3, 0] = np.nan
-    assert task_interval(holed, rng(), aggregate=iqm_over_tasks) is not None

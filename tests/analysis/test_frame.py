@@ -26,7 +26,7 @@ def test_one_row_per_run():
     assert list(frame["seed"]) == [0, 1, 2]
     row = frame.to_dict("records")[0]
     assert row["contender"] == row["model"] == "gru"
-    assert row["normalized"] == row["credited"] == pytest.approx(0.5)
+    assert row["normalized"] == row["counted"] == pytest.approx(0.5)
     assert row["counted_score"] == row["test_score"] == 0.55
     assert row["seconds_per_step"] == pytest.approx(30.0 / 2000)
     assert not row["solved"]
@@ -43,8 +43,8 @@ def test_a_diverged_run_counts_as_blind_and_a_failed_one_is_missing():
         make_record(seed=0, outcome="diverged", reason="not finite"),
         make_record(seed=1, outcome="failed", reason="out of memory"),
     )
-    assert (diverged["credited"], diverged["counted_score"]) == (0.0, 0.1)
-    assert math.isnan(failed["credited"])
+    assert (diverged["counted"], diverged["counted_score"]) == (0.0, 0.1)
+    assert math.isnan(failed["counted"])
     assert math.isnan(failed["counted_score"])
     for row, reason in ((diverged, "not finite"), (failed, "out of memory")):
         assert math.isnan(row["test_score"])
@@ -54,13 +54,26 @@ def test_a_diverged_run_counts_as_blind_and_a_failed_one_is_missing():
 def test_lower_is_better_for_an_error():
     (row,) = rows(make_record(task="add", seed=0, score=0.0005))
     assert row["solved"]
-    assert row["normalized"] == row["credited"] == pytest.approx(1 - 0.0005 / 0.16)
+    assert row["normalized"] == row["counted"] == pytest.approx(1 - 0.0005 / 0.16)
 
 
-def test_worse_than_blind_is_shown_and_counts_as_blind():
-    (row,) = rows(make_record(task="add", score=160.0))
-    assert row["normalized"] == pytest.approx(-999.0)
-    assert row["credited"] == 0.0
+@pytest.mark.parametrize(
+    ("score", "counted"), [(0.16, 0.0), (0.2, -0.25), (0.32, -1.0), (160.0, -1.0)]
+)
+def test_worse_than_blind_counts_what_it_is_down_to_a_floor(score, counted):
+    (row,) = rows(make_record(task="add", score=score))
+    assert row["normalized"] == pytest.approx(1 - score / 0.16)
+    assert row["counted"] == pytest.approx(counted)
+    assert row["counted_score"] == score
+
+
+def test_the_test_rows_are_those_of_the_record():
+    old = make_record()
+    result = old.result.model_copy(update={"test_rows": 360})
+    new = make_record(seed=1).model_copy(update={"result": result})
+    first, second = rows(old, new)
+    assert math.isnan(first["test_rows"])
+    assert second["test_rows"] == 360
 
 
 def test_settings_are_not_named_where_they_do_not_differ():

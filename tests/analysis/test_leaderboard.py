@@ -8,7 +8,6 @@ from tests.synthetic import make_record
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.standing import Leaderboard
-from nnarena.analysis.verdict import probability_text
 from nnarena.runs.record import History
 
 
@@ -94,13 +93,11 @@ def test_incomplete_contenders_come_last():
     assert (last.contender, last.rank, last.complete) == ("lstm", 2, False)
     assert last.missing == ("recall",)
     assert last.overall == pytest.approx(1.0)
-    assert board.lead_probability is None
     assert board.verdict == "gru is the only contender with a score on every task."
 
 
 def test_nothing_is_compared_where_nobody_is_complete():
     board = board_of({"gru": {"copy": [0.9]}, "lstm": {"recall": [0.9]}})
-    assert board.lead_probability is None
     assert "cannot be compared" in board.verdict
 
 
@@ -109,7 +106,7 @@ def test_equal_contenders_share_a_rank():
     board = board_of({"lstm": same, "gru": same, "transformer": {"copy": [0.2, 0.2]}})
     assert [s.contender for s in board.standings] == ["gru", "lstm", "transformer"]
     assert [s.rank for s in board.standings] == [1, 1, 3]
-    assert board.lead_probability == 0.5
+    assert board.pairs[0].gap == 0.0
 
 
 def test_a_contender_without_a_score_has_none():
@@ -125,21 +122,29 @@ def test_one_seed_has_no_interval_and_no_verdict():
     board = board_of({"gru": {"copy": [0.9]}, "lstm": {"copy": [0.5]}})
     assert board.standings[0].interval is None
     assert board.standings[0].cells[0].interval is None
-    assert board.lead_probability is None
     assert "single seed" in board.verdict
 
 
 def test_a_clear_lead():
     board = board_of(CLEAR)
-    assert board.lead_probability == 1.0
-    assert board.verdict == (
-        "gru leads; that it is ahead of lstm is very likely (P > 0.99)."
+    assert board.verdict == "gru beats lstm (95 %)."
+    ghost = {"elman": {"copy": [0.2] * 5, "recall": [0.3, 0.1, 0.2, 0.2, 0.2]}}
+    twin = {"twin": CLEAR["gru"]}
+    assert board_of(CLEAR | ghost).verdict == (
+        "gru beats every other contender: lstm and elman (95 % for all 3 pairs at "
+        "once)."
+    )
+    assert board_of(CLEAR | twin).verdict == (
+        "gru beats lstm; the runs cannot tell it from twin (95 % for all 3 pairs at "
+        "once)."
     )
 
 
 def test_few_seeds_are_said_to_be_few():
     short = {n: {t: s[:3] for t, s in ts.items()} for n, ts in CLEAR.items()}
-    assert board_of(short).verdict.endswith("3 seeds per task are too few to be sure.")
+    assert board_of(short).verdict.endswith(
+        "3 seeds are fewer than the 5 that a verdict takes."
+    )
 
 
 def test_no_lead_is_no_lead():
@@ -148,8 +153,10 @@ def test_no_lead_is_no_lead():
         "lstm": {"copy": [0.8, 0.6, 0.4, 0.2, 0.49]},
     }
     board = board_of(near)
-    assert board.lead_probability == pytest.approx(0.5, abs=0.1)
-    assert board.verdict.startswith("The runs cannot tell gru from lstm (P = 0.5")
+    assert board.verdict == (
+        "The runs cannot tell gru, which has the highest overall score, from lstm "
+        "(95 %)."
+    )
 
 
 def test_a_contender_does_not_depend_on_its_rivals():
@@ -179,12 +186,86 @@ def test_a_leaderboard_goes_into_json():
     assert data["tasks"][0]["metric"] == "accuracy"
 
 
-@pytest.mark.parametrize(
-    ("probability", "text"),
-    [(1.0, "P > 0.99"), (0.93, "P = 0.93"), (0.5, "P = 0.50"), (0.0, "P < 0.01")],
-)
-def test_probabilities_are_never_certain(probability, text):
-    assert probability_text(probability) == text
+ALL_OR_NONE: Scores = {
+    "gru": {"copy": [1.0, 0.2, 1.0, 0.1, 1.0]},
+    "lstm": {"copy": [1.0] * 5},
+    "elman": {"copy": [0.5, 0.52, 0.48, 0.51, 0.5]},
+}
+
+
+def test_runs_that_split_are_counted():
+    """Whether a task is all-or-none, the runs of one contender decide for all."""
+    board = board_of(ALL_OR_NONE)
+    assert board.tasks[0].all_or_none
+    cells = {s.contender: s.cells[0] for s in board.standings}
+    assert [cells[name].interval for name in ALL_OR_NONE] == [None] * 3
+    assert (cells["gru"].solved, cells["gru"].judged) == (3, 5)
+    assert cells["gru"].solved_interval == pytest.approx((0.2307, 0.8824), abs=1e-4)
+    assert not any(cell.uniform for cell in cells.values())
+    lead = board.standings[0]
+    assert (lead.contender, lead.overall, lead.uniform) == ("lstm", 1.0, False)
+    assert lead.interval is not None
+    assert lead.interval.low < 0.6
+    assert lead.iqm_interval is None
+    text = str(board)
+    assert "3/5 [23, 88] %, mean 0.660" in text
+    assert "All or none: on copy" in text
+
+
+def test_a_gap_below_a_quarter_of_the_scale_is_none():
+    near = {"gru": {"copy": [0.95, 0.72, 0.92, 0.74, 0.91]}}
+    assert not board_of(near).tasks[0].all_or_none
+    far = {"gru": {"copy": [0.95, 0.66, 0.92, 0.6, 0.91]}}
+    assert board_of(far).tasks[0].all_or_none
+
+
+def test_a_diverged_run_among_solved_ones_splits_its_task():
+    ghost = make_record(seed=9, outcome="diverged")
+    board = board_of({"gru": {"copy": [1.0] * 4}}, ghost)
+    assert board.tasks[0].all_or_none
+
+
+def test_equal_runs_have_no_interval_and_uniform_ones_a_mark():
+    board = board_of({"gru": {"copy": [1.0] * 5, "recall": [0.5, 0.52, 0.5, 0.5, 0.5]}})
+    copy, recall = board.standings[0].cells
+    assert (copy.interval, copy.uniform) == (None, True)
+    assert recall.interval is not None
+    assert recall.uniform
+    assert board.standings[0].uniform
+    text = str(board)
+    assert "0.504 0/5 [0.493, 0.515]‡" in text
+    assert "‡ All runs solved a task, or none did" in text
+    assert "5 runs cannot exclude that up to 43 % of runs end otherwise" in text
+
+
+def test_the_test_set_has_an_error_of_its_own():
+    records = [
+        record.model_copy(
+            update={"result": record.result.model_copy(update={"test_rows": 360})}
+        )
+        for record in (make_record(seed=s, score=0.8 + 0.01 * s) for s in range(3))
+    ]
+    board = leaderboard(runs_frame(records))
+    cell = board.standings[0].cells[0]
+    assert cell.test_rows == 360
+    # Four points at 0.8, by the normal approximation: 1.96 (0.8 0.2 / 360)^0.5.
+    assert cell.test_interval == pytest.approx((0.766, 0.847), abs=2e-3)
+    assert "test 0.766 to 0.847" in str(board)
+    assert "leave out the error of the test set, of so many examples: copy 360." in (
+        str(board)
+    )
+    older = leaderboard(runs_frame([*records, make_record(seed=5)]))
+    assert older.standings[0].cells[0].test_rows is None
+    assert "whose size these records do not hold" in str(older)
+
+
+def test_an_interval_ends_at_the_best_score():
+    cell = board_of({"gru": {"copy": [1.0, 0.99, 1.0, 0.95]}}).standings[0].cells[0]
+    assert cell.interval is not None
+    assert cell.interval.high == 1.0
+    wrong = board_of({"gru": {"add": [0.0, 1e-5, 5e-4]}}).standings[0].cells[0]
+    assert wrong.interval is not None
+    assert wrong.interval.low == 0.0 < wrong.interval.high
 
 
 def test_a_cell_holds_every_figure_of_its_runs():
@@ -192,9 +273,8 @@ def test_a_cell_holds_every_figure_of_its_runs():
     cell = board_of({"gru": {"copy": scores}}).standings[0].cells[0]
     assert (cell.mean, cell.median, cell.iqm) == pytest.approx((0.3125, 0.25, 0.25))
     assert cell.spread == pytest.approx((0.32875 / 7) ** 0.5)
-    assert cell.bca_interval is not None
-    assert cell.interval is not None
-    assert cell.bca_interval.high > cell.interval.high
+    half = 2.364624 * (0.32875 / 7 / 8) ** 0.5  # Student's t of 7 degrees of freedom
+    assert cell.interval == pytest.approx((0.3125 - half, 0.3125 + half), abs=1e-6)
     assert (cell.passed, cell.solve_steps, cell.solve_seconds) == (None, None, None)
 
 
@@ -221,16 +301,13 @@ def test_time_to_solve_is_that_of_the_median_run():
 
 
 def test_the_overall_score_has_two_intervals_and_a_middle():
-    tasks = {f"task {n}": [0.1 + 0.1 * n] * 4 + [0.95] for n in range(6)}
+    tasks = {f"task {n}": [0.1 + 0.1 * n] * 4 + [0.85] for n in range(6)}
     standing = board_of({"gru": tasks}).standings[0]
     assert standing.interval is not None
     assert standing.task_interval is not None
     assert standing.iqm_interval is not None
     assert standing.iqm is not None
     assert standing.iqm_interval.low <= standing.iqm <= standing.iqm_interval.high
-    others = standing.iqm_task_interval
-    assert others is not None
-    assert others.low <= standing.iqm <= others.high
     assert board_of(CLEAR).standings[0].task_interval is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from nnarena.analysis.bootstrap import Interval
+from nnarena.analysis.intervals import Interval
 from nnarena.analysis.pairs import (
     Pair,
     adjusted,

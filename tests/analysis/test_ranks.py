@@ -3,10 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scikit_posthocs
+from scikit_posthocs._plotting import _find_maximal_cliques
 from scipy import stats
+from tests.synthetic import make_record
 
+from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.ranks import (
     cliques,
     friedman,
@@ -16,7 +20,7 @@ from nnarena.analysis.ranks import (
     task_ranks,
     wilcoxon_holm,
 )
-from nnarena.analysis.scores import Scores
+from nnarena.analysis.scores import Scores, scores_of
 
 
 FOUR_BY_TWO = np.array([[0.9, 0.5], [0.7, 0.5], [0.2, 0.8], [0.1, 0.1]])
@@ -44,7 +48,7 @@ def test_ranks_of_four_contenders_on_two_tasks():
     assert found.average_ranks == (1.75, 2.0, 2.25, 4.0)
     assert found.cliques == (("a", "c", "b", "d"),)
     assert found.note is not None
-    assert "that takes 8 tasks" in found.note
+    assert "That takes 8 tasks" in found.note
 
 
 def test_friedman_in_closed_form():
@@ -118,16 +122,59 @@ def test_ranks_and_nemenyi_are_those_of_autorank():
     assert dict(zip(found.contenders, found.average_ranks, strict=True)) == theirs
 
 
-def test_cliques_are_the_widest_runs_of_neighbors():
+def test_cliques_of_small_tables():
     far = np.array([[abs(i - j) > 1 for j in range(4)] for i in range(4)])
-    assert cliques(far) == [range(0, 2), range(1, 3), range(2, 4)]
-    assert cliques(np.zeros((3, 3), bool)) == [range(0, 3)]
+    assert cliques(far) == [(0, 1), (1, 2), (2, 3)]
+    assert cliques(np.zeros((3, 3), bool)) == [(0, 1, 2)]
     assert cliques(~np.eye(3, dtype=bool)) == []
-    # The ends differ, and so do second and third: only the last two are alike.
-    split = np.zeros((4, 4), bool)
-    for i, j in [(0, 3), (1, 2), (0, 2), (1, 3), (0, 1)]:
-        split[i, j] = split[j, i] = True
-    assert cliques(split) == [range(2, 4)]
+    # The first is like either of the others, which differ.
+    assert cliques(np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0]])) == [(0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
+def test_cliques_are_those_of_scikit_posthocs(share):
+    rng = np.random.default_rng(int(10 * share))
+    for count in (3, 6, 10, 20):
+        upper = np.triu(rng.random((count, count)) < share, 1)
+        different = upper | upper.T
+        names = [f"c{n:02}" for n in range(count)]
+        alike = pd.DataFrame(~different & ~np.eye(count, dtype=bool), names, names)
+        oracle = {
+            tuple(sorted(int(name[1:]) for name in clique))
+            for clique in _find_maximal_cliques(alike)
+            if len(clique) > 1
+        }
+        found = cliques(different)
+        assert len(found) == len(oracle)
+        assert set(found) == oracle
+
+
+def test_twenty_four_contenders_in_pairs_take_no_time():
+    """Twelve pairs that differ within and not between: 4,096 groups."""
+    different = np.kron(np.eye(12, dtype=int), 1 - np.eye(2, dtype=int))
+    assert len(cliques(different)) == 2**12
+
+
+def test_friedman_is_that_of_scipy_on_plain_means():
+    """Ten contenders near chance on six small test sets, five seeds each.
+
+    Of the same runs floored at blind, before their mean, it would be another.
+    """
+    rng = np.random.default_rng(11)
+    spread = rng.uniform(0.02, 0.3, size=10)
+    values = 0.05 + spread[:, None, None] * rng.normal(size=(10, 5, 6))
+    records = [
+        make_record(f"m{c}", "recall", s, score=v, task_settings={"n": t})
+        for (c, s, t), v in np.ndenumerate(0.1 + 0.9 * np.clip(values, -1 / 9, 1))
+    ]
+    scores = scores_of(runs_frame(records))
+    plain = np.clip(values, -1 / 9, 1).mean(axis=1)
+    expected = stats.friedmanchisquare(*plain)[1]
+    found = rank_table(scores)
+    assert found is not None
+    assert found.friedman == pytest.approx(expected, rel=1e-9)
+    floored = np.clip(values, 0, 1).mean(axis=1)
+    assert stats.friedmanchisquare(*floored)[1] < 0.05 < expected
 
 
 def test_contenders_far_apart_share_no_clique():

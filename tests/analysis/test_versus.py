@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nnarena.analysis.bootstrap import difference_interval
 from nnarena.analysis.scores import Scores
 from nnarena.analysis.versus import versus
 
@@ -19,69 +18,59 @@ def scores(gap: float, seeds: int = 5, tasks: int = 3, spread: float = 0.05) -> 
 
 
 def test_a_clear_difference_is_said_in_one_sentence():
-    found = versus(scores(0.3), "gru", "lstm", rng())
-    assert found.answer == "better"
+    found = versus(scores(0.3), "gru", "lstm")
+    assert found.answer == "beats"
     assert found.sentence.startswith("gru beats lstm (0.")
-    assert "better on t0, t1 and t2." in found.sentence
+    assert "this pair alone, it is better on t0, t1 and t2." in found.sentence
     assert found.sentence.count(". ") == 0
     assert found.interval is not None
     assert found.interval.low > 0.2
-    assert found.posterior.better > 0.9
+    assert "interval +0.2" in found.sentence
 
 
 def test_the_other_way_around():
-    ours = versus(scores(0.3), "gru", "lstm", rng())
-    theirs = versus(scores(0.3), "lstm", "gru", rng())
-    assert theirs.answer == "worse"
+    ours = versus(scores(0.3), "gru", "lstm")
+    theirs = versus(scores(0.3), "lstm", "gru")
+    assert theirs.answer == "is beaten by"
     assert "lstm is beaten by gru" in theirs.sentence
     assert theirs.gap == -ours.gap
     assert theirs.tasks[0].superiority == 1 - ours.tasks[0].superiority
 
 
 def test_no_difference_cannot_be_told():
-    found = versus(scores(0.0, spread=0.1), "gru", "lstm", rng())
+    found = versus(scores(0.0, spread=0.1), "gru", "lstm")
     assert found.answer == "cannot tell"
     assert "cannot tell" in found.sentence
     assert "undecided on t0, t1 and t2." in found.sentence
 
 
 def test_three_seeds_are_never_sure():
-    found = versus(scores(0.4, seeds=3), "gru", "lstm", rng())
+    found = versus(scores(0.4, seeds=3), "gru", "lstm")
     assert found.answer == "cannot tell"
-    assert "gru is likely ahead of lstm" in found.sentence
-    assert "3 seeds are too few to be sure" in found.sentence
+    assert found.sentence.startswith("The runs cannot tell gru from lstm")
+    assert "3 seeds are fewer than the 5 that a verdict takes" in found.sentence
     assert found.note is not None
     assert "No stars" in found.note
 
 
-def test_a_single_seed_has_neither_interval_nor_probability():
-    found = versus(scores(0.4, seeds=1), "gru", "lstm", rng())
-    assert (found.interval, found.probability) == (None, None)
-    assert found.sentence.startswith("With a single seed on some task")
+def test_a_single_seed_has_no_interval():
+    found = versus(scores(0.4, seeds=1), "gru", "lstm")
+    assert found.interval is None
+    assert "a single seed on some task says nothing of others" in found.sentence
 
 
 def test_tasks_that_only_one_has_run_are_named():
     base = scores(0.3)
     values = base.values.copy()
     values[1, :, 2] = np.nan
-    found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm", rng())
+    found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm")
     assert [pair.task for pair in found.tasks] == ["t0", "t1"]
     assert found.left_out == ("t2",)
     values[1] = np.nan
     with pytest.raises(ValueError, match="no task that both"):
-        versus(Scores(base.contenders, base.tasks, values), "gru", "lstm", rng())
+        versus(Scores(base.contenders, base.tasks, values), "gru", "lstm")
     with pytest.raises(ValueError, match="with itself"):
-        versus(base, "gru", "gru", rng())
-
-
-def test_the_interval_of_a_difference_is_student_s():
-    first, second = rng().normal(size=(2, 40, 1))
-    found = difference_interval(first + 1, second, rng())
-    assert found is not None
-    gap = 1 + first.mean() - second.mean()
-    error = np.sqrt(first.var(ddof=1) / 40 + second.var(ddof=1) / 40)
-    np.testing.assert_allclose(found, (gap - 2 * error, gap + 2 * error), atol=0.03)
-    assert difference_interval(first[:1], second, rng()) is None
+        versus(base, "gru", "gru")
 
 
 def test_never_sure_without_a_difference():
@@ -90,7 +79,7 @@ def test_never_sure_without_a_difference():
     for _ in range(100):
         draws = 0.5 + 0.1 * source.normal(size=(2, 5, 3))
         blank = Scores(("a", "b"), ("t0", "t1", "t2"), draws)
-        alarms += versus(blank, "a", "b", source).answer != "cannot tell"
+        alarms += versus(blank, "a", "b").answer != "cannot tell"
     assert alarms <= 12
 
 
@@ -99,6 +88,6 @@ def test_no_note_denies_a_star_beside_it():
     base = scores(0.4, tasks=2)
     values = base.values.copy()
     values[:, 3:, 1] = np.nan
-    found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm", rng())
+    found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm")
     assert [pair.stars for pair in found.tasks] == ["*", None]
     assert (found.seeds, found.note) == (3, None)

@@ -17,7 +17,7 @@ from nnarena.report.figures.costs import cost_scatters
 from nnarena.report.figures.figure import slugs
 from nnarena.report.figures.learning import MOST_POINTS, curve_points, learning_curves
 from nnarena.report.figures.lengths import length_figures
-from nnarena.report.figures.marks import ruler
+from nnarena.report.figures.marks import ruler, unit_scale
 from nnarena.report.figures.profiles import performance_profiles
 from nnarena.report.figures.ranks import rank_diagram
 from nnarena.report.figures.scores import heat_map, overall_scores
@@ -217,6 +217,32 @@ def test_groups_of_ranks_are_bars_and_letters():
         assert words in figure.caption
 
 
+def test_a_group_that_passes_others_by_has_dots_at_its_members():
+    table = RankTable(
+        contenders=("gru", "lstm", "elman"),
+        tasks=("copy", "add"),
+        average_ranks=(1.0, 2.0, 3.0),
+        friedman=0.01,
+        p_values=((1.0, 0.01, 0.5), (0.01, 1.0, 0.5), (0.5, 0.5, 1.0)),
+        cliques=(("gru", "elman"), ("lstm", "elman")),
+        critical_difference=1.5,
+        left_out=(),
+        note=None,
+    )
+    figure = rank_diagram(table, contender_looks(table.contenders))
+    assert figure is not None
+    datasets = figure.spec(width=400)["datasets"].values()
+    dots = [row["one"] for rows in datasets for row in rows if "one" in row]
+    assert dots == ["gru", "elman"]
+    assert "joins only those that have a dot on it" in figure.caption
+
+
+def test_scores_below_blind_are_on_the_scale():
+    assert unit_scale([0.2, None]).to_dict() == {"domain": [0.0, 1.0]}
+    assert unit_scale([0.2, -0.31]).to_dict() == {"domain": [-0.4, 1.0]}
+    assert unit_scale([]).to_dict() == {"domain": [0.0, 1.0]}
+
+
 def test_fronts_are_those_of_the_analysis(drawn):
     figure = drawn["cost-parameters"]
     costs = [row["cost"] for row in figure.rows]
@@ -232,7 +258,7 @@ def test_lengths_are_drawn_where_tasks_differ_in_length():
         for seed in range(2)
         for length, score in ((10, 0.95), (20, 0.5))
     ]
-    curves = length_curves(runs_frame(records), np.random.default_rng(0))
+    curves = length_curves(runs_frame(records))
     (figure,) = length_figures(curves, contender_looks(["gru", "lstm"]))
     assert figure.name == "length-copy"
     assert {row["length"] for row in figure.rows} == {10, 20}
@@ -275,5 +301,6 @@ def test_numbers_for_people():
     assert bytes_text(600_000_000) == "600 MB"
     assert [count_text(x) for x in (20_032, 4_000_000)] == ["20,032", "4 M"]
     assert interval_text(None) == "no interval: one seed"
+    assert interval_text(None, 5) == "no interval: equal runs"
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"

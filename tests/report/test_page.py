@@ -16,7 +16,13 @@ from tests.synthetic import (
     make_record,
 )
 
+from nnarena.analysis.differences import differences
+from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.scores import scores_of
+from nnarena.analysis.versus import versus
 from nnarena.report.page import render_report, write_report
+from nnarena.report.words import interval_text
+from nnarena.runs.record import History
 from nnarena.runs.store import DirectoryStore
 
 
@@ -159,8 +165,55 @@ def test_lost_runs_are_counted_and_explained(outline):
 
 
 def test_the_verdict_stands_first(outline):
-    assert "gru leads; that it is ahead of lstm is very likely" in outline.text
-    assert "seeds per task are too few to be sure" in outline.text
+    assert "The runs cannot tell gru, which has the highest overall score" in (
+        outline.text
+    )
+    assert "2 seeds are fewer than the 5 that a verdict takes" in outline.text
+
+
+@pytest.fixture(scope="module")
+def clear(tmp_path_factory: pytest.TempPathFactory) -> tuple[DirectoryStore, str]:
+    """A store of three contenders, two of which are alike, and the text of its page."""
+    folder = tmp_path_factory.mktemp("clear")
+    abilities = {"gru": 0.85, "lstm": 0.5, "elman": 0.49}
+    store = fill_store(folder / "runs", abilities)
+    page = write_report(store, folder / "report.html", "clear")
+    return store, Outline(page.read_text(encoding="utf-8")).text
+
+
+def test_the_page_says_who_beats_whom(clear):
+    _, text = clear
+    family = "(95 % for all 3 pairs at once)"
+    can, cannot = text.index("What can be said"), text.index("What cannot")
+    said = f"Over these tasks the scores tell 2 of 3 pairs apart {family}."
+    assert can < text.index(said) < text.index("gru beats elman and lstm.") < cannot
+    assert f"gru beats every other contender: elman and lstm {family}." in text
+    assert "Of 3 pairs the scores cannot tell 1 apart." in text[cannot:]
+    assert "Ranks over 3 tasks cannot tell any two" in text[cannot:]
+
+
+def test_the_page_says_of_a_pair_what_compare_says(clear):
+    store, text = clear
+    scores = scores_of(runs_frame(store))
+    table = text[text.index("All pairs: differences of overall scores") :]
+    for pair in differences(scores).pairs:
+        first, second = pair.first, pair.second
+        if pair.gap < 0:
+            first, second = second, first
+        found = versus(scores, first, second)
+        assert found.interval is not None
+        ends = interval_text(found.interval)
+        row = f"{first} {found.answer} {second} {found.gap:+.3f} {ends} 3 5"
+        assert row in table
+
+
+def test_runs_that_split_are_counted_in_their_cell(tmp_path):
+    store = DirectoryStore(tmp_path / "runs")
+    for seed, score in enumerate([1.0, 0.1, 1.0, 0.2, 1.0]):
+        record = make_record(seed=seed, score=score)
+        store.put(record, History(key=record.key), {})
+    page = write_report(store, tmp_path / "report.html", "split").read_text("utf-8")
+    assert "3 of 5 solved: 23 to 88 % mean 0.660" in Outline(page).text
 
 
 def test_all_figures_are_there_and_have_a_place(outline):

@@ -240,7 +240,7 @@ def test_a_test_figure_that_is_no_number_is_a_divergence(
     assert record.result.test_loss is record.result.test_score is None
     assert record.result.best_step is not None
     (row,) = runs_frame([record]).to_dict("records")
-    assert row["credited"] == 0.0
+    assert row["counted"] == 0.0
 
 
 def test_run_returns_a_leaderboard(tmp_path):

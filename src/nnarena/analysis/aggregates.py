@@ -14,17 +14,7 @@ Reduced = np.ndarray | np.floating
 """What is left of an array whose last axis or axes are gone."""
 
 Statistic = Callable[[np.ndarray], Reduced]
-"""Reduces the last axis of samples, or the last two of matrices, to one number."""
-
-
-def mean(samples: np.ndarray) -> Reduced:
-    """Returns the mean over the last axis: `(..., runs)` to `(...)`."""
-    return samples.mean(axis=-1)
-
-
-def median(samples: np.ndarray) -> Reduced:
-    """Returns the median over the last axis: `(..., runs)` to `(...)`."""
-    return np.median(samples, axis=-1)
+"""Reduces the last two axes of matrices `(..., runs, tasks)`."""
 
 
 def iqm(samples: np.ndarray) -> np.ndarray:
@@ -38,11 +28,6 @@ def iqm(samples: np.ndarray) -> np.ndarray:
 def mean_over_tasks(matrices: np.ndarray) -> Reduced:
     """Returns the mean over tasks of the mean over runs: `(..., runs, tasks)`."""
     return np.nanmean(matrices, axis=-2).mean(axis=-1)
-
-
-def median_over_tasks(matrices: np.ndarray) -> Reduced:
-    """Returns the median over tasks of the mean over runs: `(..., runs, tasks)`."""
-    return np.median(np.nanmean(matrices, axis=-2), axis=-1)
 
 
 def iqm_over_tasks(matrices: np.ndarray) -> Reduced:

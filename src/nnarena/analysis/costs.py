@@ -27,8 +27,9 @@ was not in the cache, twice its own and more, so that it says in which order run
 class Price:
     """What a contender reaches and what it takes.
 
-    `overall` is its mean credited score over tasks. A cost is the mean over tasks of
-    the median over runs; None where the records of some task do not hold it.
+    `overall` is its mean score over tasks, as the leaderboard has it. A cost is the
+    mean over tasks of the median over runs; None where the records of some task do not
+    hold it.
     """
 
     contender: str
@@ -84,7 +85,7 @@ def cost_table(frame: pd.DataFrame) -> CostTable:
 
 
 def _price(frame: pd.DataFrame, full: Scores, contender: str) -> Price:
-    own = frame.loc[(frame["contender"] == contender) & frame["credited"].notna()]
+    own = frame.loc[(frame["contender"] == contender) & frame["counted"].notna()]
     costs = {name: _cost(own.groupby("task"), name) for name in COSTS}
     return Price(contender, float(np.nanmean(full.of(contender), axis=0).mean()), costs)
 

@@ -14,6 +14,14 @@ from .labels import contender_labels, flatten, natural_key, task_labels, traits_
 LENGTHS = ("length", "fillers")
 """The settings of a task that say how long it is; the first that it has counts."""
 
+FLOOR = -1.0
+"""The least that a run counts: as far below a blind answer as a perfect one is above.
+
+It lies far below what a blind answer reaches by luck, so that no run near blind meets
+it: a floor at blind would take the bad luck away and leave the good, and so reward
+contenders whose runs vary.
+"""
+
 Histories = Callable[[str], History | None]
 """Returns the history of a run by its key, as a store does."""
 
@@ -27,7 +35,8 @@ WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "asked_parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
-    *("normalized", "credited", "counted_score", "chance", "best", "bar"),
+    *("normalized", "counted", "counted_score", "chance", "best", "bar"),
+    "test_rows",
     *("solve_step", "solve_seconds", "length"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),
     *("peak_bytes", "program_bytes", "matmul_flops_per_step", "state_size"),
@@ -49,10 +58,11 @@ def runs_frame(
 
         contender, task   labels that tell variants apart (`labels.py`)
         normalized        the test score where blind is 0 and perfect 1; finished runs
-        credited          what a run counts for in a sum: its normalized score, no
-                          less than 0; a diverged run counts 0, as a blind answer
-                          does; a failed run counts for nothing and is NaN
-        counted_score     the same on the task's own scale: a diverged run has chance
+        counted           what a run adds to a mean: its normalized score as it is, but
+                          no less than `FLOOR`; a diverged run counts 0, as a blind
+                          answer does; a failed run counts for nothing and is NaN
+        counted_score     the score on the task's own scale, without a floor; a diverged
+                          run has chance
         bar, solved       the score that solves the task, and whether it was reached
         solve_step        the step of the first check whose validation score reaches
                           the bar; inf where none does or the run diverged, NaN where
@@ -64,8 +74,10 @@ def runs_frame(
                           NaN and "" where it has none
         seconds_per_step  `run_seconds` over `steps`, checks included
 
-    The floor of `credited` keeps a run that is a thousand times worse than blind from
-    counting less than one that broke down altogether.
+    A diverged run says that it broke, so that its user falls back on a blind answer: 0.
+    A run that finished and answers worse than blind misleads, and counts what it costs,
+    down to the floor, which keeps one run a thousand times worse than blind from
+    deciding over all the others.
     """
     listed = list(records)
     contenders, tasks = contender_labels(listed), task_labels(listed)
@@ -130,7 +142,7 @@ def _scores(record: Record) -> dict[str, object]:
         "reason": result.reason or "",
         "test_score": score,
         "normalized": normalized,
-        "credited": 0.0 if diverged else float(np.maximum(normalized, 0.0)),
+        "counted": 0.0 if diverged else float(np.maximum(normalized, FLOOR)),
         "counted_score": scoring.chance if diverged else score,
         "solved": not math.isnan(score) and scoring.is_solved(score),
         "metric": scoring.metric,

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from .bootstrap import CONFIDENCE, Interval
+from .intervals import CONFIDENCE, Interval
 from .power import detectable_shift
 
 

@@ -2,40 +2,41 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .aggregates import iqm_over_tasks, mean_over_tasks
-from .bootstrap import (
-    CONFIDENCE,
-    REPETITIONS,
-    aggregate_interval,
-    probability_of_lead,
-    task_interval,
-)
+from .bootstrap import aggregate_interval
 from .budget import budget_of
+from .differences import Difference, Differences, differences
 from .frame import Row
+from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval
 from .labels import natural_key
 from .length import length_curves
 from .power import resolution
-from .scores import Scores, scores_of
+from .scores import Scores, all_or_none_tasks, on_scale, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
 from .summary import largest, mean_of, summarize
 from .verdict import verdict
+
+
+FEWEST_TASKS = 5
+"""Of fewer tasks no interval is given for other tasks."""
 
 
 def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
     """Returns the contenders of a table of runs in order of their overall score.
 
     Contenders that were not judged on every task come after those that were, those
-    with more tasks first; equal ones share a rank. A contender's intervals depend on
-    its own runs and `seed`, not on who else is there.
+    with more tasks first; equal ones share a rank. A contender's figures depend on its
+    own runs, and on those of others in one respect: whether a task is all-or-none.
 
     Args:
         frame: one row per run, from `runs_frame`.
-        seed: decides the bootstrap's draws.
+        seed: decides the draws of the bootstrap and of simulations.
 
     Raises:
         ValueError: there are no runs.
@@ -45,32 +46,45 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
     rows: list[Row] = [dict(row) for row in frame.to_dict("records")]
     tasks = task_cards(rows)
     scores, groups = scores_of(frame), _grouped(rows, "contender")
-    standings = _ranked(
-        _standing(own, tasks, scores.of(contender), seed)
-        for contender, own in groups.items()
-    )
-    probability = _lead_probability(standings, scores, seed)
+    standings = _ranked(_standing(own, tasks, scores, seed) for own in groups.values())
+    family = differences(scores)
     return Leaderboard(
         tasks=tuple(tasks),
         standings=tuple(standings),
-        lead_probability=probability,
-        verdict=verdict(standings, probability, len(tasks)),
+        pairs=_in_order(family, standings),
+        family=family.family,
+        verdict=verdict(standings, family, len(tasks)),
         resolution=resolution(scores, _generator(seed, "resolution")),
         budget=budget_of(frame),
-        lengths=length_curves(frame, _generator(seed, "lengths")),
+        lengths=length_curves(frame),
         confidence=CONFIDENCE,
-        repetitions=REPETITIONS,
     )
 
 
 def task_cards(rows: Sequence[Row]) -> list[TaskCard]:
     """Returns the tasks of a table of runs in natural order."""
     fields = ("metric", "higher_is_better", "chance", "best", "bar")
-    groups = _grouped(rows, "task")
+    groups, split = _grouped(rows, "task"), all_or_none_tasks(rows)
     return [
-        TaskCard(task, **{name: groups[task][0][name] for name in fields})
+        TaskCard(
+            task,
+            **{name: groups[task][0][name] for name in fields},
+            all_or_none=task in split,
+        )
         for task in sorted(groups, key=natural_key)
     ]
+
+
+def _in_order(
+    family: Differences, standings: Sequence[Standing]
+) -> tuple[Difference, ...]:
+    """The pairs in the order of the standings, each with the one above first."""
+    names = {frozenset((pair.first, pair.second)) for pair in family.pairs}
+    return tuple(
+        family.of(above.contender, below.contender)
+        for above, below in combinations(standings, 2)
+        if frozenset((above.contender, below.contender)) in names
+    )
 
 
 def _ranked(standings: Iterable[Standing]) -> list[Standing]:
@@ -88,21 +102,20 @@ def _ranked(standings: Iterable[Standing]) -> list[Standing]:
 
 
 def _standing(
-    rows: list[Row], tasks: Sequence[TaskCard], matrix: np.ndarray, seed: int
+    rows: list[Row], tasks: Sequence[TaskCard], scores: Scores, seed: int
 ) -> Standing:
     """Returns a standing that waits for its rank."""
     contender, groups = rows[0]["contender"], _grouped(rows, "task")
     cells = [
-        summarize(groups[card.task], _generator(seed, contender, card.task))
-        for card in tasks
-        if card.task in groups
+        summarize(groups[card.task], card) for card in tasks if card.task in groups
     ]
     judged = [cell for cell in cells if cell.judged]
     return Standing(
         contender=contender,
         rank=0,
         family=rows[0]["family"],
-        **_overall(_filled(matrix), _generator(seed, contender, "overall")),
+        **_overall(scores, contender, _generator(seed, contender, "overall")),
+        uniform=any(cell.uniform for cell in judged),
         complete=len(judged) == len(tasks),
         missing=_missing(tasks, judged),
         seeds=min((cell.judged for cell in judged), default=0),
@@ -117,44 +130,36 @@ def _standing(
     )
 
 
-def _overall(matrix: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """The figures over tasks of one contender's `(runs, tasks)`."""
-    names = (
-        "overall",
-        "interval",
-        "task_interval",
-        "iqm",
-        "iqm_interval",
-        "iqm_task_interval",
-    )
+def _overall(
+    scores: Scores, contender: str, rng: np.random.Generator
+) -> dict[str, Any]:
+    """The figures of one contender over the tasks that it has runs of."""
+    matrix = scores.of(contender)
+    there = ~np.isnan(matrix)
+    tasks = there.any(axis=0)
+    matrix = matrix[there.any(axis=1)][:, tasks]
     if not matrix.size:
+        names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
         return dict.fromkeys(names)
+    split = scores.split[tasks]
     return {
         "overall": float(mean_over_tasks(matrix)),
-        "interval": aggregate_interval(matrix, rng),
-        "task_interval": task_interval(matrix, rng),
+        "interval": on_scale(mean_interval(matrix, split)),
+        "task_interval": _task_interval(matrix),
         "iqm": float(iqm_over_tasks(matrix)),
-        "iqm_interval": aggregate_interval(matrix, rng, aggregate=iqm_over_tasks),
-        "iqm_task_interval": task_interval(matrix, rng, aggregate=iqm_over_tasks),
+        "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
     }
 
 
-def _filled(matrix: np.ndarray) -> np.ndarray:
-    """The tasks that have a run, and the rows that have one."""
-    there = ~np.isnan(matrix)
-    return matrix[there.any(axis=1)][:, there.any(axis=0)]
+def _task_interval(matrix: np.ndarray) -> Interval | None:
+    """The interval of the mean over tasks, had other tasks been drawn of their kind.
 
-
-def _lead_probability(
-    standings: Sequence[Standing], scores: Scores, seed: int
-) -> float | None:
-    """How likely the first is ahead of the second; None where that has no meaning."""
-    pair = [s for s in standings[:2] if s.complete and s.seeds >= 2]
-    if len(pair) < 2:
+    Student's over the means of tasks: each brings its own luck of the seeds. None for
+    fewer than `FEWEST_TASKS`.
+    """
+    if matrix.shape[1] < FEWEST_TASKS:
         return None
-    first, second = (s.contender for s in pair)
-    rng = _generator(seed, first, second)
-    return probability_of_lead(scores.of(first), scores.of(second), rng)
+    return on_scale(cell_interval(np.nanmean(matrix, axis=0)))
 
 
 def _missing(tasks: Sequence[TaskCard], judged: Sequence[Cell]) -> tuple[str, ...]:

@@ -6,19 +6,20 @@ there and at every shorter length that was run (the threshold of Hsieh et al. 20
 length is its own task: contenders are trained at it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.random import Generator
 
-from .bootstrap import CONFIDENCE, REPETITIONS, Interval, resample, sample_interval
 from .frame import Row
+from .intervals import Interval, cell_interval
+from .scores import all_or_none_tasks, on_scale
 
 
 @dataclass(frozen=True)
 class LengthPoint:
-    """The credited scores of a contender at one length; see `runs_frame`."""
+    """What the runs of a contender count at one length; see `runs_frame`."""
 
     length: float
     task: str
@@ -32,10 +33,11 @@ class LengthPoint:
 class LengthCurve:
     """A contender on the tasks of one name that differ in nothing but their length.
 
-    `length_name` is the number that differs. `bar` is the credited score that solves
-    the task, at each length its own. `effective` is the effective length, with the
-    interval over seeds; 0 where the bar is not reached at the shortest. `at_least`
-    says that it is the longest that was run, so that the truth may lie beyond.
+    `length_name` is the setting that differs. `effective` is the effective length; 0
+    where the bar is not reached at the shortest. `interval` reaches from the longest
+    length up to which the intervals of all means lie above the bar to the longest up to
+    which they reach it; None where some mean has none. `at_least` says that `effective`
+    is the longest that was run, so that the truth may lie beyond.
     """
 
     contender: str
@@ -67,79 +69,76 @@ def effective_length(
 
 
 def effective_interval(
-    margins: np.ndarray,
-    lengths: np.ndarray,
-    rng: Generator,
-    *,
-    confidence: float = CONFIDENCE,
-    repetitions: int = REPETITIONS,
+    intervals: Sequence[Interval | None], bars: np.ndarray, lengths: np.ndarray
 ) -> Interval | None:
-    """Returns the percentile interval of the effective length, seeds drawn anew.
+    """Returns the interval of the effective length; its ends were run, or are 0.
 
-    Its ends are lengths that were run, or 0. None where a length has fewer than two
-    runs.
-
-    Raises:
-        ValueError: a length has no run.
+    Args:
+        intervals: of the mean score at each length.
+        bars: the score that solves the task at each length `(lengths,)`.
+        lengths: `(lengths,)`, rising.
     """
-    if (~np.isnan(margins)).sum(axis=0).min() < 2:
+    known = [ends for ends in intervals if ends is not None]
+    if len(known) < len(intervals):
         return None
-    draws = effective_length(resample(margins, rng, repetitions), lengths)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
-    return Interval(float(low), float(high))
+    low, high = (np.array(ends) - bars for ends in zip(*known, strict=True))
+    return Interval(
+        float(effective_length(low[None], lengths)),
+        float(effective_length(high[None], lengths)),
+    )
 
 
-def length_curves(frame: pd.DataFrame, rng: Generator) -> tuple[LengthCurve, ...]:
+def length_curves(frame: pd.DataFrame) -> tuple[LengthCurve, ...]:
     """Returns the curve of every contender in every series of two lengths or more.
 
     Args:
         frame: one row per run, from `runs_frame`.
-        rng: the source of the bootstraps' draws.
     """
+    rows = [dict(row) for row in frame.to_dict("records")]
+    split = all_or_none_tasks(rows)
     groups: dict[tuple[str, str], dict[float, list[Row]]] = {}
-    for row in frame.to_dict("records"):
-        if not (np.isnan(row["credited"]) or np.isnan(row["length"])):
+    for row in rows:
+        if not (np.isnan(row["counted"]) or np.isnan(row["length"])):
             own = groups.setdefault((row["series"], row["contender"]), {})
-            own.setdefault(row["length"], []).append(dict(row))
+            own.setdefault(row["length"], []).append(row)
     return tuple(
-        _curve([own[length] for length in sorted(own)], rng)
+        _curve([own[length] for length in sorted(own)], split)
         for own in groups.values()
         if len(own) > 1
     )
 
 
-def _curve(groups: list[list[Row]], rng: Generator) -> LengthCurve:
+def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
     """Of the runs at each length, the shortest first."""
     first = groups[0][0]
-    lengths = np.array([group[0]["length"] for group in groups], dtype=float)
-    margins = np.full((max(map(len, groups)), len(groups)), np.nan)
-    for column, group in enumerate(groups):
-        margins[: len(group), column] = [_margin(row) for row in group]
-    effective = float(effective_length(margins, lengths))
+    points = tuple(_point(group, split) for group in groups)
+    lengths = np.array([point.length for point in points])
+    bars = np.array([_bar(group[0]) for group in groups])
+    means = np.array([point.mean for point in points])
+    effective = float(effective_length((means - bars)[None], lengths))
     names = ("contender", "task_name", "series", "length_name")
     return LengthCurve(
         **{name: first[name] for name in names},
-        points=tuple(_point(group, rng) for group in groups),
+        points=points,
         effective=effective,
-        interval=effective_interval(margins, lengths, rng),
+        interval=effective_interval([p.interval for p in points], bars, lengths),
         at_least=bool(effective == lengths[-1]),
     )
 
 
-def _point(group: list[Row], rng: Generator) -> LengthPoint:
-    sample = np.array([row["credited"] for row in group])
+def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
+    sample = np.array([row["counted"] for row in group])
+    task = group[0]["task"]
     return LengthPoint(
         length=float(group[0]["length"]),
-        task=group[0]["task"],
+        task=task,
         runs=len(group),
         mean=float(sample.mean()),
-        interval=sample_interval(sample, rng),
+        interval=on_scale(cell_interval(sample, split=task in split)),
         solved=sum(row["solved"] for row in group),
     )
 
 
-def _margin(row: Row) -> float:
-    """By how much a run's credited score exceeds that of the bar."""
-    bar = (row["bar"] - row["chance"]) / (row["best"] - row["chance"])
-    return row["credited"] - bar
+def _bar(row: Row) -> float:
+    """The normalized score that solves a run's task."""
+    return (row["bar"] - row["chance"]) / (row["best"] - row["chance"])

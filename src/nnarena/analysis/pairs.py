@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from scipy import optimize, stats
 
-from .bootstrap import CONFIDENCE, Interval
+from .intervals import CONFIDENCE, Interval
 from .scores import Scores
 
 

@@ -25,10 +25,11 @@ class Resolution:
     """What a design of so many contenders, tasks and seeds can tell apart.
 
     `spread` is the standard deviation between seeds, pooled over contenders and
-    tasks. Differences are of credited scores (0 blind, 1 perfect), found with `power`
+    tasks. Differences are of normalized scores (0 blind, 1 perfect), found with `power`
     at level 0.05: `overall` of one pair's mean over tasks, chosen beforehand;
-    `overall_any_pair` of any of the pairs; `one_task` of any of the pairs on one task,
-    by the rank test. None where no difference, however large, could be found.
+    `overall_any_pair` of any of the pairs, as the verdict is (`differences.py`);
+    `one_task` of any of the pairs on one task, by the rank test. None where no
+    difference, however large, could be found.
     """
 
     contenders: int

@@ -21,9 +21,9 @@ import numpy as np
 from pydantic import JsonValue
 
 from ..runs.record import Record
-from .bootstrap import Interval
 from .frame import runs_frame
 from .gap import Gap, Verdict, gap_of, judge
+from .intervals import Interval
 
 
 SIZE = 0.1

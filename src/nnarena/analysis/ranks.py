@@ -24,10 +24,11 @@ class RankTable:
     """Contenders in order of their average rank, and which cannot be told apart.
 
     `p_values[i][j]` are Wilcoxon's, Holm-adjusted over all pairs, 1 on the diagonal.
-    `cliques` are the widest runs of neighbors among whom no two differ: the bars of
-    the diagram, by name. `friedman` is the p-value of the test that all are alike,
-    None for fewer than three contenders; where it does not reject, all are one clique.
-    `left_out` have no run on some task. `note` says what the design could not show.
+    `cliques` are all largest groups in which no two differ, by name, each in the order
+    of ranks: the bars of the diagram. A group need not be of neighbors. `friedman` is
+    the p-value of the test that all are alike, None for fewer than three contenders;
+    where it does not reject, all are one clique. `left_out` have no run on some task.
+    `note` says what the design could not show.
     """
 
     contenders: tuple[str, ...]
@@ -92,23 +93,37 @@ def nemenyi_difference(contenders: int, tasks: int, level: float = LEVEL) -> flo
     return float(studentized / math.sqrt(2) * spread)
 
 
-def cliques(different: np.ndarray) -> list[range]:
-    """Returns the widest runs of neighbors among whom no two are different.
+def cliques(different: np.ndarray) -> list[tuple[int, ...]]:
+    """Returns all largest groups of places of which no two are different.
+
+    They are the maximal cliques of the graph of what does not differ, found by
+    branching on a pivot (Bron and Kerbosch 1973; Tomita et al. 2006).
 
     Args:
-        different: `(contenders, contenders)` of truth, in the order of ranks.
+        different: `(contenders, contenders)` of truth, symmetric.
 
     Returns:
-        runs of two or more places; none is inside another.
+        groups of two or more places, each rising; none is inside another.
     """
-    count, found = len(different), []
-    for start in range(count):
-        stop = start + 1
-        while stop < count and not different[start : stop + 1, start : stop + 1].any():
-            stop += 1
-        if stop - start > 1 and not (found and found[-1].stop >= stop):
-            found.append(range(start, stop))
-    return found
+    alike = [
+        {other for other in range(len(row)) if other != place and not row[other]}
+        for place, row in enumerate(np.asarray(different, dtype=bool).tolist())
+    ]
+    found: list[tuple[int, ...]] = []
+
+    def grow(group: tuple[int, ...], able: set[int], tried: set[int]) -> None:
+        if not able and not tried and len(group) > 1:
+            found.append(tuple(sorted(group)))
+        if not able:
+            return
+        pivot = max(able | tried, key=lambda place: len(alike[place] & able))
+        for place in sorted(able - alike[pivot]):
+            near = alike[place]
+            grow((*group, place), able & near, tried & near)
+            able, tried = able - {place}, tried | {place}
+
+    grow((), set(range(len(alike))), set())
+    return sorted(found)
 
 
 def rank_table(scores: Scores, *, level: float = LEVEL) -> RankTable | None:
@@ -134,7 +149,9 @@ def rank_table(scores: Scores, *, level: float = LEVEL) -> RankTable | None:
         average_ranks=tuple(average[order].tolist()),
         friedman=alike,
         p_values=tuple(tuple(row) for row in p.tolist()),
-        cliques=tuple(names[run.start : run.stop] for run in cliques(different)),
+        cliques=tuple(
+            tuple(names[place] for place in group) for group in cliques(different)
+        ),
         critical_difference=nemenyi_difference(len(names), len(full.tasks), level),
         left_out=tuple(c for c in scores.contenders if c not in names),
         note=_note(names, len(full.tasks), level),
@@ -147,7 +164,9 @@ def _note(names: Sequence[str], tasks: int, level: float) -> str | None:
         return None
     return (
         f"Ranks over {tasks} tasks cannot tell any two of {len(names)} contenders "
-        f"apart, however they come out: that takes {needed} tasks."
+        "apart, however they come out: they keep who is ahead on a task, not by how "
+        f"much nor how surely, and so few orders come about by chance. That takes "
+        f"{needed} tasks."
     )
 
 

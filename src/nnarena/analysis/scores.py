@@ -1,24 +1,42 @@
 """The scores of a store as one array: what statistics across tasks are functions of."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .frame import FLOOR
+from .intervals import Interval
 from .labels import natural_key
+
+
+GAP = 0.25
+"""How far apart solved and unsolved runs of an all-or-none task are, at the least.
+
+A quarter of the way from a blind answer to a perfect one.
+"""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Credited scores `(contenders, runs, tasks)`, NaN where there is no run.
+    """What runs count `(contenders, runs, tasks)`, NaN where there is no run.
 
-    A credited score is 0 for a blind answer and 1 for a perfect one (see `runs_frame`).
-    Runs stand in the order of their seeds, from the top.
+    0 is a blind answer and 1 a perfect one (`counted` of `runs_frame`). Runs stand in
+    the order of their seeds, from the top. `all_or_none` are the tasks that runs solve
+    or not, with nothing in between (`all_or_none_tasks`).
     """
 
     contenders: tuple[str, ...]
     tasks: tuple[str, ...]
     values: np.ndarray
+    all_or_none: frozenset[str] = frozenset()
+
+    @property
+    def split(self) -> np.ndarray:
+        """Which tasks are all-or-none: `(tasks,)`."""
+        return np.array([task in self.all_or_none for task in self.tasks], dtype=bool)
 
     def of(self, contender: str) -> np.ndarray:
         """Returns a contender's matrix `(runs, tasks)`.
@@ -53,7 +71,7 @@ class Scores:
         """Returns the contenders that have a run on every task."""
         kept = np.flatnonzero((self.counts > 0).all(axis=1))
         names = tuple(self.contenders[place] for place in kept)
-        return Scores(names, self.tasks, self.values[kept])
+        return replace(self, contenders=names, values=self.values[kept])
 
     def shared(self, first: str, second: str) -> "Scores":
         """Returns two contenders on the tasks on which both have a run.
@@ -64,28 +82,61 @@ class Scores:
         pair = [_place(self.contenders, name, "contender") for name in (first, second)]
         kept = np.flatnonzero((self.counts[pair] > 0).all(axis=0))
         tasks = tuple(self.tasks[place] for place in kept)
-        return Scores((first, second), tasks, self.values[pair][:, :, kept])
+        values = self.values[pair][:, :, kept]
+        return replace(self, contenders=(first, second), tasks=tasks, values=values)
 
 
 def scores_of(frame: pd.DataFrame) -> Scores:
-    """Returns the credited scores of a table of runs (`runs_frame`), in its order.
+    """Returns what the runs of a table (`runs_frame`) count, in its order.
 
     Runs that failed, which count for nothing, are left out; a contender or a task of
     which every run failed stays, with no run.
     """
     contenders = tuple(dict.fromkeys(frame["contender"]))
     tasks = tuple(sorted(set(frame["task"]), key=natural_key))
+    rows = frame.to_dict("records")
     samples: dict[tuple[str, str], list[float]] = {}
-    for row in frame.to_dict("records"):
-        if not np.isnan(row["credited"]):
+    for row in rows:
+        if not np.isnan(row["counted"]):
             cell = row["contender"], row["task"]
-            samples.setdefault(cell, []).append(row["credited"])
+            samples.setdefault(cell, []).append(row["counted"])
     depth = max(map(len, samples.values()), default=0)
     values = np.full((len(contenders), depth, len(tasks)), np.nan)
     for (contender, task), sample in samples.items():
         place = contenders.index(contender), tasks.index(task)
         values[place[0], : len(sample), place[1]] = sample
-    return Scores(contenders, tasks, values)
+    return Scores(contenders, tasks, values, all_or_none_tasks(rows))
+
+
+def all_or_none_tasks(rows: Iterable[Mapping[Any, Any]]) -> frozenset[str]:
+    """Returns the tasks on which the runs of some contender split in two.
+
+    Some of its runs solved the task, others did not, and between the worst of those and
+    the best of these is a gap of `GAP` or more. A mean over such runs is of two kinds
+    of runs, and few of them may all be of one kind: one contender that splits says so
+    of all runs of its task.
+
+    Args:
+        rows: the runs, rows of `runs_frame`.
+    """
+    groups: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
+    for row in rows:
+        if not np.isnan(row["counted"]):
+            group = groups.setdefault((row["task"], row["contender"]), ([], []))
+            group[int(row["solved"])].append(row["counted"])
+    return frozenset(
+        task
+        for (task, _), (unsolved, solved) in groups.items()
+        if unsolved and solved and min(solved) - max(unsolved) >= GAP
+    )
+
+
+def on_scale(interval: Interval | None) -> Interval | None:
+    """Returns an interval of a mean score without what no mean can be: -1 to 1."""
+    if interval is None:
+        return None
+    low, high = interval
+    return Interval(max(low, min(FLOOR, high)), min(high, max(1.0, low)))
 
 
 def _place(names: tuple[str, ...], name: str, kind: str) -> int:

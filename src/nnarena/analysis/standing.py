@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .bootstrap import Interval
 from .budget import Budget
+from .differences import Difference
+from .intervals import Interval
 from .length import LengthCurve
 from .plain import plain
 from .power import Resolution
@@ -12,7 +13,11 @@ from .power import Resolution
 
 @dataclass(frozen=True)
 class TaskCard:
-    """How to read the scores of one task."""
+    """How to read the scores of one task.
+
+    On an `all_or_none` task runs solve it or not, with a gap between (`scores.py`): how
+    many did is then the figure of a cell, and a mean is of two kinds of runs.
+    """
 
     task: str
     metric: str
@@ -20,6 +25,7 @@ class TaskCard:
     chance: float
     best: float
     bar: float
+    all_or_none: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,19 @@ class Cell:
 
     `judged` runs are those that finished or diverged; all figures are over them, a
     diverged run at the task's chance level. A failed run is missing. `mean`, `median`
-    and `iqm` are None where no run is judged; `spread`, the sample standard deviation,
-    and the intervals of the mean, of percentiles and `bca_interval`, where fewer than
-    two are.
+    and `iqm` are None where no run is judged, `spread`, the sample standard deviation,
+    where fewer than two are. `counted` is the mean of what the runs count
+    (`runs_frame`).
+
+    `interval` is that of the mean over seeds; None where fewer than two runs are
+    judged, where all of them are equal, and on an all-or-none task, whose figure is
+    `solved` of `judged` with `solved_interval`. `uniform` says that all runs solved the
+    task, or none did, so that a rare other outcome may not have shown: where it is
+    possible, `interval` is too narrow.
+
+    `test_rows` is on how many test examples each run was judged, None where records do
+    not hold it; `test_interval` how far the mean could lie from that of all examples
+    for that reason, where the metric is an accuracy.
 
     `passed` counts the runs whose validation score reached the bar at some check, of
     those whose history was read; None where none was. `solve_steps` and
@@ -47,10 +63,12 @@ class Cell:
     iqm: float | None
     spread: float | None
     interval: Interval | None
-    bca_interval: Interval | None
-    credited: float | None
+    counted: float | None
     solved: int
     solved_interval: Interval | None
+    uniform: bool
+    test_rows: int | None
+    test_interval: Interval | None
     passed: int | None
     solve_steps: float | None
     solve_seconds: float | None
@@ -63,12 +81,13 @@ class Cell:
 class Standing:
     """One contender over all tasks.
 
-    `overall` is the mean over tasks of the mean credited score (see `runs_frame`), over
-    the tasks that have a judged run; those that have none are in `missing`, and make
-    it incomplete. `interval` says how it would move had the seeds been others,
+    `overall` is the mean over tasks of what runs count in the mean (see `runs_frame`),
+    over the tasks that have a judged run; those that have none are in `missing`, and
+    make it incomplete. `interval` says how it would move had the seeds been others,
     `task_interval` had the tasks been others. `iqm` is the interquartile mean of all
-    credited scores, with its own two intervals. `seeds` is the fewest judged
-    runs on a task that has any. `parameters` and `program_bytes` are the largest,
+    runs, with its interval over seeds, None where a task is all-or-none. `uniform` says
+    that `interval` rests on a cell that is. `seeds` is the fewest judged runs on a task
+    that has any. `parameters` and `program_bytes` are the largest,
     `run_seconds` the mean over tasks of the mean over runs.
     """
 
@@ -80,7 +99,7 @@ class Standing:
     task_interval: Interval | None
     iqm: float | None
     iqm_interval: Interval | None
-    iqm_task_interval: Interval | None
+    uniform: bool
     complete: bool
     missing: tuple[str, ...]
     seeds: int
@@ -102,22 +121,23 @@ class Standing:
 class Leaderboard:
     """Contenders in order, and how sure the order is.
 
-    `lead_probability` is the bootstrap probability that the first contender's overall
-    score exceeds the second's; None where the two cannot be compared. `resolution` says
-    how small a difference the design could have found, `budget` how near contenders
-    came to the parameters that were asked for. `lengths` are the curves of
-    tasks that were run at several lengths, with the effective length of each contender.
+    `pairs` are the differences of all pairs of contenders, the higher one first, with
+    what can be said of each, and `family` for how many their intervals hold;
+    `verdict` says of the first contender whom it beats. `resolution` says how small a
+    difference the design could have found, `budget` how near contenders came to the
+    parameters that were asked for. `lengths` are the curves of tasks that were
+    run at several lengths, with the effective length of each contender.
     """
 
     tasks: tuple[TaskCard, ...]
     standings: tuple[Standing, ...]
-    lead_probability: float | None
+    pairs: tuple[Difference, ...]
+    family: str
     verdict: str
     resolution: Resolution | None
     budget: Budget | None
     lengths: tuple[LengthCurve, ...]
     confidence: float
-    repetitions: int
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, fit for JSON: intervals as {"low": …, "high": …}."""

@@ -4,26 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 
 from .aggregates import iqm
-from .bootstrap import bca_interval, sample_interval, wilson
 from .frame import Row
-from .standing import Cell
+from .intervals import Interval, cell_interval, wilson
+from .standing import Cell, TaskCard
 
 
-def summarize(rows: Sequence[Row], rng: Generator) -> Cell:
+def summarize(rows: Sequence[Row], card: TaskCard) -> Cell:
     """Returns the figures of the runs of one contender on one task.
 
     Args:
         rows: its runs, one at least.
-        rng: the source of the bootstraps' draws.
+        card: the task.
     """
-    judged = [row for row in rows if not np.isnan(row["credited"])]
+    judged = [row for row in rows if not np.isnan(row["counted"])]
     scores = np.array([row["counted_score"] for row in judged])
     solved = sum(row["solved"] for row in judged)
     return Cell(
-        task=rows[0]["task"],
+        task=card.task,
         judged=len(judged),
         diverged=sum(row["outcome"] == "diverged" for row in rows),
         failed=len(rows) - len(judged),
@@ -31,11 +30,12 @@ def summarize(rows: Sequence[Row], rng: Generator) -> Cell:
         median=float(np.median(scores)) if judged else None,
         iqm=float(iqm(scores)) if judged else None,
         spread=float(scores.std(ddof=1)) if len(judged) > 1 else None,
-        interval=sample_interval(scores, rng),
-        bca_interval=bca_interval(scores, rng),
-        credited=mean_of([row["credited"] for row in judged]),
+        interval=None if card.all_or_none else _interval(scores, card),
+        counted=mean_of([row["counted"] for row in judged]),
         solved=solved,
         solved_interval=wilson(solved, len(judged)) if judged else None,
+        uniform=not card.all_or_none and solved in (0, len(judged)),
+        **_test_error(rows, scores, card),
         **_time_to_solve(judged),
         parameters=largest(rows, "parameters"),
         run_seconds=mean_of([row["run_seconds"] for row in judged]),
@@ -53,6 +53,30 @@ def largest(rows: Sequence[Row], column: str) -> int | None:
     """Returns the greatest number of a column that is there; None where none is."""
     values = [row[column] for row in rows if not np.isnan(row[column])]
     return int(max(values)) if values else None
+
+
+def _interval(scores: np.ndarray, card: TaskCard) -> Interval | None:
+    """The interval of the mean, which ends at the best score."""
+    found = cell_interval(scores)
+    if found is None or not min(found) <= card.best <= max(found):
+        return found
+    if card.higher_is_better:
+        return Interval(found.low, card.best)
+    return Interval(card.best, found.high)
+
+
+def _test_error(
+    rows: Sequence[Row], scores: np.ndarray, card: TaskCard
+) -> Mapping[str, Any]:
+    """How many test examples there were, and how far they alone could move a mean."""
+    counts = [row["test_rows"] for row in rows if row["outcome"] == "finished"]
+    if not counts or np.isnan(counts).any():
+        return {"test_rows": None, "test_interval": None}
+    count = int(min(counts))
+    right = float(np.clip(scores.mean(), 0, 1)) * count
+    known = card.metric == "accuracy" and count > 0
+    interval = wilson(right, count) if known else None
+    return {"test_rows": count, "test_interval": interval}
 
 
 def _time_to_solve(rows: Sequence[Row]) -> Mapping[str, Any]:

@@ -1,8 +1,13 @@
 """The leaderboard in words and figures, for a terminal or a prompt."""
 
+from .intervals import Interval, wilson
 from .length import LengthCurve
-from .pairs import FEW_SEEDS
-from .standing import Cell, Leaderboard, Standing
+from .standing import Cell, Leaderboard, Standing, TaskCard
+from .words import listed, plural
+
+
+UNIFORM = "‡"
+"""Marks an interval that rests on cells whose runs all solved the task, or none did."""
 
 
 Lines = tuple[str, str]
@@ -25,7 +30,7 @@ def board_fields(board: Leaderboard) -> list[tuple[Lines, ...]]:
 
 
 def _row(standing: Standing, board: Leaderboard) -> tuple[Lines, ...]:
-    cells = [_cell(standing.cell(card.task)) for card in board.tasks]
+    cells = [_cell(standing.cell(card.task), card) for card in board.tasks]
     parameters = "-" if standing.parameters is None else f"{standing.parameters:,}"
     seconds = "-" if standing.run_seconds is None else f"{standing.run_seconds:.1f}"
     return (
@@ -42,22 +47,43 @@ def _overall(standing: Standing) -> Lines:
         return "-", ""
     doubt = ""
     if standing.interval is not None:
-        doubt = f"[{standing.interval.low:.2f}, {standing.interval.high:.2f}]"
+        low, high = standing.interval
+        doubt = f"[{low:.2f}, {high:.2f}]{UNIFORM if standing.uniform else ''}"
     mark = "" if standing.complete else " incomplete"
     return f"{standing.overall:.2f}{mark}", doubt
 
 
-def _cell(cell: Cell | None) -> Lines:
+def _cell(cell: Cell | None, card: TaskCard) -> Lines:
     if cell is None:
         return "-", ""
     troubles = [(cell.diverged, "diverged"), (cell.failed, "failed")]
     told = "".join(f" {count} {what}" for count, what in troubles if count)
     if cell.mean is None:
         return told.strip() or "-", ""
-    doubt = ""
+    solved = f"{cell.solved}/{cell.judged}"
+    if card.all_or_none:
+        doubt = f"{_shares(cell.solved_interval)}, mean {figure(cell.mean)}"
+        return f"{solved}{told}", doubt
+    return f"{figure(cell.mean)} {solved}{told}", _doubt(cell)
+
+
+def _doubt(cell: Cell) -> str:
+    """How far the mean could move: with other seeds, and with another test set."""
+    told = []
     if cell.interval is not None:
-        doubt = f"[{figure(cell.interval.low)}, {figure(cell.interval.high)}]"
-    return f"{figure(cell.mean)} {cell.solved}/{cell.judged}{told}", doubt
+        low, high = cell.interval
+        mark = UNIFORM if cell.uniform else ""
+        told.append(f"[{figure(low)}, {figure(high)}]{mark}")
+    if cell.test_interval is not None:
+        low, high = cell.test_interval
+        told.append(f"test {figure(low)} to {figure(high)}")
+    return ", ".join(told)
+
+
+def _shares(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"[{100 * interval.low:.0f}, {100 * interval.high:.0f}] %"
 
 
 def footnotes(board: Leaderboard) -> list[str]:
@@ -68,23 +94,54 @@ def footnotes(board: Leaderboard) -> list[str]:
     return [
         board.verdict,
         *([resolution.sentence] if resolution else []),
-        f"Mean over seeds, [{percent} % bootstrap interval], k/n runs that solved the "
+        f"Mean over seeds, [{percent} % interval over seeds], k/n runs that solved the "
         f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
         *([board.budget.sentence] if board.budget else []),
-        *few_seeds(board),
+        *_all_or_none(board),
+        *uniform_note(board),
+        *test_rows_note(board),
         *effective_lengths(board),
     ]
 
 
-def few_seeds(board: Leaderboard) -> list[str]:
-    """Returns what to think of intervals of few seeds: a sentence, or none."""
-    fewest = min((standing.seeds for standing in board.standings), default=0)
-    if not 2 <= fewest < FEW_SEEDS:
+def _all_or_none(board: Leaderboard) -> list[str]:
+    tasks = [card.task for card in board.tasks if card.all_or_none]
+    if not tasks:
         return []
     return [
-        f"Intervals of fewer than {FEW_SEEDS} seeds are too narrow: of three normal "
-        "runs they hold the true mean 75 times in 100, of two 50 times."
+        f"All or none: on {listed(tasks)} runs solve the task or stay far from it, so "
+        "that the figure is how many solved it, with the Wilson interval of that "
+        "share, and then the mean."
     ]
+
+
+def uniform_note(board: Leaderboard) -> list[str]:
+    """Returns what the mark of an interval means: a sentence, or none."""
+    cells = [cell for s in board.standings for cell in s.cells if cell.uniform]
+    runs = [cell.judged for cell in cells if cell.interval is not None]
+    if not runs:
+        return []
+    most = 100 * wilson(0, min(runs)).high
+    return [
+        f"{UNIFORM} All runs solved a task, or none did, and the interval takes them "
+        f"to scatter around one level: {plural(min(runs), 'run')} cannot exclude that "
+        f"up to {most:.0f} % of runs end otherwise."
+    ]
+
+
+def test_rows_note(board: Leaderboard) -> list[str]:
+    """Returns on how many test examples each task was judged: a sentence."""
+    rows: dict[str, int | None] = {}
+    for standing in board.standings:
+        for cell in standing.cells:
+            rows[cell.task] = rows.get(cell.task) or cell.test_rows
+    known = [f"{task} {count:,}" for task, count in rows.items() if count]
+    unknown = [task for task, count in rows.items() if not count]
+    start = "Intervals over seeds leave out the error of the test set"
+    if not known:
+        return [f"{start}, whose size these records do not hold."]
+    lacking = f"; not recorded for {listed(unknown)}" if unknown else ""
+    return [f"{start}, of so many examples: {', '.join(known)}{lacking}."]
 
 
 def effective_lengths(board: Leaderboard) -> list[str]:

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 
-from .pairs import FEW_SEEDS
+from .differences import Differences, why_untold
 from .standing import Standing
+from .words import listed, some
 
 
-SURE, LIKELY = 0.975, 0.8
-"""Probabilities from which a lead is called very likely, and likely."""
-
-
-def verdict(
-    standings: Sequence[Standing], probability: float | None, tasks: int
-) -> str:
-    """Returns whether the first contender is really ahead of the second.
+def verdict(standings: Sequence[Standing], differences: Differences, tasks: int) -> str:
+    """Returns whom the first contender beats, and whom it cannot be told from.
 
     Args:
         standings: the contenders in order.
-        probability: that the first is ahead of the second; None if it is unknown.
+        differences: all pairs of them.
         tasks: how many tasks the leaderboard has.
     """
     first = standings[0]
@@ -30,47 +25,29 @@ def verdict(
         )
     if len(standings) == 1:
         return f"{first.contender} is alone: there is nobody to compare it with."
-    second = standings[1]
-    if not second.complete:
+    others = [s.contender for s in standings[1:] if s.complete]
+    if not others:
         return f"{first.contender} is the only contender with a score on every task."
-    if probability is None:
+    return _against(first.contender, others, differences)
+
+
+def _against(first: str, others: Sequence[str], differences: Differences) -> str:
+    pairs = [differences.of(first, other) for other in others]
+    beaten = [pair.second for pair in pairs if pair.answer == "beats"]
+    untold = [pair for pair in pairs if pair.answer != "beats"]
+    family = f"({differences.family})"
+    if not untold:
+        every = "" if len(beaten) == 1 else "every other contender: "
+        return f"{first} beats {every}{listed(beaten)} {family}."
+    names = some([pair.second for pair in untold], "or")
+    why = next(filter(None, map(why_untold, untold)), "")
+    told = f"; {why}." if why else "."
+    if beaten:
         return (
-            f"{_led(first, second)}, but with a single seed on some task merit cannot "
-            "be told from chance."
+            f"{first} beats {some(beaten)}; the runs cannot tell it from {names} "
+            f"{family}{told}"
         )
-    seeds = min(first.seeds, second.seeds)
-    return _weighed(first, second, probability) + _caution(probability, seeds)
-
-
-def probability_text(probability: float) -> str:
-    """Returns "P = 0.93", and no more certainty than a bootstrap can give."""
-    if probability > 0.99:
-        return "P > 0.99"
-    return "P < 0.01" if probability < 0.01 else f"P = {probability:.2f}"
-
-
-def _led(first: Standing, second: Standing) -> str:
-    if first.rank == second.rank:
-        return f"{first.contender} and {second.contender} share the lead"
-    return f"{first.contender} leads {second.contender}"
-
-
-def _weighed(first: Standing, second: Standing, probability: float) -> str:
-    stated = probability_text(probability)
-    if probability < LIKELY:
-        return (
-            f"The runs cannot tell {first.contender} from {second.contender} ({stated})"
-        )
-    degree = "very likely" if probability >= SURE else "likely"
     return (
-        f"{first.contender} leads; that it is ahead of {second.contender} is {degree} "
-        f"({stated})"
+        f"The runs cannot tell {first}, which has the highest overall score, from "
+        f"{names} {family}{told}"
     )
-
-
-def _caution(probability: float, seeds: int) -> str:
-    if seeds >= FEW_SEEDS:
-        return "."
-    if probability < LIKELY:
-        return f"; {seeds} seeds per task are few to find a difference with."
-    return f", but {seeds} seeds per task are too few to be sure."

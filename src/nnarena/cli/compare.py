@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -21,7 +20,6 @@ from ..analysis.published import (
 )
 from ..analysis.scores import scores_of
 from ..analysis.text import figure
-from ..analysis.verdict import probability_text
 from ..analysis.versus import Versus, versus
 from ..core.registry import UnknownName
 from .console import guarded, out, print_json, refuse
@@ -62,7 +60,7 @@ def show_versus(results: str, first: str, second: str, *, as_json: bool) -> None
         if name not in scores.contenders:
             raise UnknownName("contender", name, list(scores.contenders))
     try:
-        found = versus(scores, first, second, np.random.default_rng(0))
+        found = versus(scores, first, second)
     except ValueError as error:
         raise refuse(str(error)) from error
     if as_json:
@@ -78,20 +76,15 @@ def _print_versus(found: Versus) -> None:
     for pair in found.tasks:
         table.add_row(*map(escape, _pair_row(pair)))
     out.print(table)
-    if found.probability is not None:
-        better, same, worse = (f"{share:.2f}" for share in found.posterior)
-        out.print(
-            f"{found.first} is ahead on these tasks: "
-            f"{probability_text(found.probability)}. On a next task, if it is like "
-            f"these, it is better {better}, practically the same (within 0.01) {same}, "
-            f"worse {worse}.",
-            markup=False,
-        )
     if found.left_out:
         out.print(f"Only one has run: {', '.join(found.left_out)}.", markup=False)
     out.print(
-        "Scores are means over seeds where 0 is a blind answer and 1 a perfect one; p "
-        "is the exact rank test's, adjusted for the number of tasks; g is Hedges'.",
+        f"The verdict is the leaderboard's and the page's. Its interval is of "
+        f"{found.family}, as if the pair had been chosen after the scores were seen; "
+        "for a pair chosen beforehand, compare a folder of these two alone. The table "
+        "is of this pair alone: scores are means over seeds where 0 is a blind answer "
+        "and 1 a perfect one; p is the exact rank test's, adjusted for the number of "
+        "tasks; g is Hedges'.",
         markup=False,
     )
     if found.note:

@@ -9,8 +9,9 @@ from ..analysis.standing import Leaderboard, Standing
 from ..analysis.words import listed, plural
 from ..core.references import citation, keys
 from .accounts import Account, model_accounts
+from .fields import Table
 from .prose import to_html
-from .tables import Table, runs_table, standing_table
+from .tables import runs_table, standing_table
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,19 @@ def sections(
     """
     groups = {str(name): rows for name, rows in frame.groupby("contender", sort=False)}
     return [
-        _section(f"contender-{index}", standing, groups[standing.contender], versions)
+        _section(
+            f"contender-{index}", standing, groups[standing.contender], board, versions
+        )
         for index, standing in enumerate(board.standings)
     ]
 
 
 def _section(
-    anchor: str, standing: Standing, rows: pd.DataFrame, versions: dict[str, set[str]]
+    anchor: str,
+    standing: Standing,
+    rows: pd.DataFrame,
+    board: Leaderboard,
+    versions: dict[str, set[str]],
 ) -> Section:
     runs = [dict(row) for row in rows.to_dict("records")]
     model = runs[0]["model"]
@@ -70,7 +77,7 @@ def _section(
         account=to_html(account.docstring) if account else Markup(""),
         caveat=_caveat(account, model, versions.get(model, set())),
         citation=_citation(account),
-        scores=standing_table(standing),
+        scores=standing_table(standing, board),
         runs=runs_table(runs, f"Every run of {standing.contender}"),
         losses=_losses(standing),
     )

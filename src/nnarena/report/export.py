@@ -9,14 +9,15 @@ import vl_convert
 
 from ..runs.store import AbstractStore
 from .citations import bibliography, sources
+from .fields import Table
 from .figures import Figure, all_figures
 from .findings import Findings, findings_of, read_store
 from .tables import (
-    Table,
     bar_table,
     cost_table,
     length_table,
     overall_table,
+    pair_table,
     task_table,
     trouble_table,
 )
@@ -106,6 +107,7 @@ def _tables(findings: Findings) -> dict[str, Table]:
     board = findings.board
     tables = {
         "leaderboard": overall_table(board),
+        "pairs": pair_table(board),
         "tasks": task_table(board),
         "bars": bar_table(board),
         "lengths": length_table(findings.lengths),

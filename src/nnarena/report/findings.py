@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ..analysis.costs import CostTable, cost_table
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
-from ..analysis.length import LengthCurve, length_curves
+from ..analysis.length import LengthCurve
 from ..analysis.ranks import RankTable, rank_table
 from ..analysis.scores import Scores, scores_of
 from ..analysis.standing import Leaderboard
@@ -18,7 +17,7 @@ from ..runs.store import AbstractStore
 
 
 SEED = 0
-"""Decides the draws of every bootstrap: equal stores give equal pages."""
+"""Decides the draws of simulations: equal stores give equal pages."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ def findings_of(
         ValueError: there are no runs.
     """
     frame = runs_frame(records, histories.get)
-    scores = scores_of(frame)
+    scores, board = scores_of(frame), leaderboard(frame, seed=SEED)
     return Findings(
         frame=frame,
-        board=leaderboard(frame, seed=SEED),
+        board=board,
         scores=scores,
         ranks=rank_table(scores),
         costs=cost_table(frame),
-        lengths=length_curves(frame, np.random.default_rng(SEED)),
+        lengths=board.lengths,
     )
 
 

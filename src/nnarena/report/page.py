@@ -9,6 +9,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis.text import test_rows_note, uniform_note
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore
 from .columns import to_columns
@@ -21,6 +22,7 @@ from .tables import (
     cost_table,
     length_table,
     overall_table,
+    pair_table,
     task_table,
     trouble_table,
 )
@@ -74,6 +76,8 @@ def _contents(
         "anchors": {section.standing.contender: section.anchor for section in about},
         "sections": about,
         "overall": overall_table(board),
+        "pairs": pair_table(board),
+        "notes": [*uniform_note(board), *test_rows_note(board)],
         "tasks": task_table(board),
         "troubles": trouble_table(frame),
         "costs": cost_table(frame),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..analysis.bootstrap import Interval
+from ..analysis.intervals import Interval
 from ..analysis.pairs import LEVEL
 from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
-from ..analysis.words import listed, plural
+from ..analysis.words import MOST, listed, plural, some
 from ..runs.record import Provenance, Record
 from .findings import Findings
 from .words import score_text
@@ -38,9 +38,32 @@ def summary(findings: Findings, unreadable: int) -> Summary:
     return Summary(
         run=f"{_what_was_run(frame, board)} {_outcomes(frame)}",
         verdict=board.verdict,
-        can=(*_solved(board), *_ranked(findings.ranks), *_other_tasks(board)),
+        can=(
+            *_beats(board),
+            *_solved(board),
+            *_ranked(findings.ranks),
+            *_other_tasks(board),
+        ),
         cannot=(*_limits(findings), *_gaps(board, unreadable), BEYOND),
     )
+
+
+def _beats(board: Leaderboard) -> list[str]:
+    """Who beats whom over these tasks, of the first contenders that beat anybody."""
+    beaten: dict[str, list[str]] = {}
+    for pair in board.pairs:
+        for side in (pair, pair.swapped()):
+            if side.answer == "beats":
+                beaten.setdefault(side.first, []).append(side.second)
+    told = sum(map(len, beaten.values()))
+    if not told:
+        return []
+    where = f"Over these tasks the scores tell {told:,} of "
+    first = [s.contender for s in board.standings if s.contender in beaten][:MOST]
+    return [
+        f"{where}{plural(len(board.pairs), 'pair')} apart ({board.family}).",
+        *(f"{name} beats {some(beaten[name])}." for name in first),
+    ]
 
 
 def _ranked(ranks: RankTable | None) -> list[str]:
@@ -81,8 +104,14 @@ def _between(interval: Interval | None) -> str:
 
 
 def _limits(findings: Findings) -> list[str]:
-    power = findings.board.resolution
-    notes = [power.sentence if power else "", (findings.ranks and findings.ranks.note)]
+    board, power = findings.board, findings.board.resolution
+    pairs = plural(len(board.pairs), "pair")
+    untold = sum(pair.answer == "cannot tell" for pair in board.pairs)
+    notes = [
+        f"Of {pairs} the scores cannot tell {untold:,} apart." if untold else "",
+        power.sentence if power else "",
+        (findings.ranks and findings.ranks.note),
+    ]
     missed = "That no difference was found does not mean that there is none."
     return [*[note for note in notes if note], missed]
 

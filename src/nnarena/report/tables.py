@@ -1,53 +1,34 @@
 """The tables of a report: cells with a text, a note and what they sort by."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ..analysis.budget import deviation
+from ..analysis.differences import Difference
 from ..analysis.length import LengthCurve
-from ..analysis.standing import Cell, Leaderboard, Standing
+from ..analysis.standing import Leaderboard, Standing
+from .fields import (
+    Field,
+    Table,
+    headed,
+    named,
+    number,
+    order,
+    overall_field,
+    said,
+    score_field,
+)
 from .words import (
     NOTHING,
-    Number,
     bytes_text,
     count_text,
     interval_text,
     score_text,
     seconds_text,
-    share_text,
 )
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a table.
-
-    Attributes:
-        text: what is read first.
-        notes: small print below it.
-        order: what it sorts by, if not its text; empty sorts last.
-        contender: the contender that it names, if it does.
-        alarm: whether it tells of a loss.
-    """
-
-    text: str
-    notes: tuple[str, ...] = ()
-    order: str | None = None
-    contender: str = ""
-    alarm: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A caption, the heads with whether they are numbers, and the rows."""
-
-    caption: str
-    heads: tuple[tuple[str, bool], ...]
-    rows: tuple[tuple[Field, ...], ...]
 
 
 def overall_table(board: Leaderboard) -> Table:
@@ -56,7 +37,7 @@ def overall_table(board: Leaderboard) -> Table:
     more = ("diverged", "failed", "runs", "parameters", "time per run")
     return Table(
         "Leaderboard: normalized score over all tasks, with its interval",
-        _heads((*heads, *more), words={"contender", "family"}),
+        headed((*heads, *more), words={"contender", "family"}),
         tuple(_standing(standing, len(board.tasks)) for standing in board.standings),
     )
 
@@ -67,12 +48,37 @@ def task_table(board: Leaderboard) -> Table:
     heads += [(f"{card.task} · {card.metric}", True) for card in board.tasks]
     rows = tuple(
         (
-            _name(standing.contender),
-            *(_score(standing.cell(card.task)) for card in board.tasks),
+            named(standing.contender),
+            *(score_field(standing.cell(card.task), card) for card in board.tasks),
         )
         for standing in board.standings
     )
-    return Table("Mean test score by task, with its interval", tuple(heads), rows)
+    caption = "Test score by task: the mean, or how many runs solved it"
+    return Table(caption, tuple(heads), rows)
+
+
+def pair_table(board: Leaderboard) -> Table | None:
+    """Returns the difference of every pair, the higher first; None without a pair."""
+    if not board.pairs:
+        return None
+    names = ("contender", "verdict", "against", "difference", "tasks", "fewest seeds")
+    return Table(
+        f"All pairs: differences of overall scores, intervals of {board.family}",
+        headed(names, words={"contender", "verdict", "against"}),
+        tuple(_pair(pair) for pair in board.pairs),
+    )
+
+
+def _pair(pair: Difference) -> tuple[Field, ...]:
+    interval = interval_text(pair.interval, pair.seeds)
+    return (
+        named(pair.first),
+        Field(pair.answer),
+        Field(pair.second),
+        Field(f"{pair.gap:+.3f}", (interval,), order(pair.gap)),
+        Field(str(pair.tasks)),
+        Field(str(pair.seeds)),
+    )
 
 
 def cost_table(frame: pd.DataFrame) -> Table:
@@ -91,15 +97,15 @@ def cost_table(frame: pd.DataFrame) -> Table:
         means = {n: _mean(group, n) for n in ("parameters", *columns, *sizes)}
         rows.append(
             (
-                _name(contender),
+                named(contender),
                 Field(task),
                 _parameters(means["parameters"], _mean(group, "asked_parameters")),
-                *(_number(means[name], seconds_text) for name in columns),
-                *(_number(means[name], bytes_text) for name in sizes[:2]),
-                *(_number(means[name], count_text) for name in sizes[2:]),
+                *(number(means[name], seconds_text) for name in columns),
+                *(number(means[name], bytes_text) for name in sizes[:2]),
+                *(number(means[name], count_text) for name in sizes[2:]),
             )
         )
-    heads = _heads((*heads, *more), words={"contender", "task"})
+    heads = headed((*heads, *more), words={"contender", "task"})
     return Table("Cost: means over the runs of each pair", heads, tuple(rows))
 
 
@@ -110,16 +116,16 @@ def bar_table(board: Leaderboard) -> Table:
         (
             Field(card.task),
             Field(card.metric),
-            *(_number(value, score_text) for value in (card.chance, card.best)),
+            *(number(value, score_text) for value in (card.chance, card.best)),
             Field(
                 f"{'from' if card.higher_is_better else 'down to'} "
                 f"{score_text(card.bar)}",
-                order=_order(card.bar),
+                order=order(card.bar),
             ),
         )
         for card in board.tasks
     )
-    return Table("Tasks and their bars", _heads(names, words={"task", "metric"}), rows)
+    return Table("Tasks and their bars", headed(names, words={"task", "metric"}), rows)
 
 
 def length_table(curves: Sequence[LengthCurve]) -> Table | None:
@@ -136,7 +142,7 @@ def length_table(curves: Sequence[LengthCurve]) -> Table | None:
     order = sorted(groups, key=lambda c: [-x.effective for x in groups[c].values()])
     heads = [("contender", False), *((name, True) for name in series.values())]
     rows = tuple(
-        (_name(name), *(_length(groups[name].get(own)) for own in series))
+        (named(name), *(_length(groups[name].get(own)) for own in series))
         for name in order
     )
     return Table("Effective length, with its interval", tuple(heads), rows)
@@ -147,8 +153,9 @@ def _length(curve: LengthCurve | None) -> Field:
         return Field(NOTHING, ("not run",), "")
     text = f"{'≥ ' if curve.at_least else ''}{curve.effective:g}"
     doubt = curve.interval
-    note = f"{doubt.low:g} to {doubt.high:g}" if doubt else interval_text(None)
-    return Field(text, (note,), _order(curve.effective))
+    fewest = min(point.runs for point in curve.points)
+    note = f"{doubt.low:g} to {doubt.high:g}" if doubt else interval_text(None, fewest)
+    return Field(text, (note,), order(curve.effective))
 
 
 def trouble_table(frame: pd.DataFrame) -> Table:
@@ -157,26 +164,27 @@ def trouble_table(frame: pd.DataFrame) -> Table:
     names = ("contender", "task", "seed", "outcome", "steps", "reason")
     return Table(
         "Each with its reason",
-        _heads(names, words={"contender", "task", "outcome", "reason"}),
+        headed(names, words={"contender", "task", "outcome", "reason"}),
         tuple(tuple(Field(_clipped(row[name])) for name in names) for row in rows),
     )
 
 
-def standing_table(standing: Standing) -> Table:
+def standing_table(standing: Standing, board: Leaderboard) -> Table:
     """Returns how one contender did on each task that it was run on."""
-    names = ("task", "mean test score", "median", "normalized", "parameters")
+    names = ("task", "test score", "median", "normalized", "parameters")
+    cards = {card.task: card for card in board.tasks}
     rows = tuple(
         (
             Field(cell.task),
-            _score(cell),
-            _number(cell.median, score_text),
-            _number(cell.credited, score_text),
-            _number(cell.parameters, count_text),
-            _number(cell.run_seconds, seconds_text),
+            score_field(cell, cards[cell.task]),
+            number(cell.median, score_text),
+            number(cell.counted, score_text),
+            number(cell.parameters, count_text),
+            number(cell.run_seconds, seconds_text),
         )
         for cell in standing.cells
     )
-    heads = _heads((*names, "time per run"), words={"task"})
+    heads = headed((*names, "time per run"), words={"task"})
     return Table(f"{standing.contender} by task", heads, rows)
 
 
@@ -184,7 +192,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
     """Returns every run of a contender: what came out, and what it took."""
     words = ("task", "outcome")
     names = ("task", "seed", "outcome", "test score", "steps", "running")
-    heads = _heads((*names, "width", "parameters", "learning rate"), words=set(words))
+    heads = headed((*names, "width", "parameters", "learning rate"), words=set(words))
     return Table(caption, heads, tuple(_run(row) for row in rows))
 
 
@@ -194,13 +202,13 @@ def _run(row: Mapping[str, Any]) -> tuple[Field, ...]:
     return (
         Field(row["task"]),
         Field(str(row["seed"])),
-        Field(outcome, _said(_clipped(row["reason"])), alarm=lost),
-        _number(_known(row["test_score"]), score_text),
+        Field(outcome, said(_clipped(row["reason"])), alarm=lost),
+        number(_known(row["test_score"]), score_text),
         Field(str(row["steps"])),
-        _number(row["run_seconds"], seconds_text),
+        number(row["run_seconds"], seconds_text),
         Field(str(row["width"])),
-        _number(_known(row["parameters"]), count_text),
-        _number(_known(row["learning_rate"]), score_text),
+        number(_known(row["parameters"]), count_text),
+        number(_known(row["learning_rate"]), score_text),
     )
 
 
@@ -208,61 +216,20 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _heads(names: Sequence[str], words: set[str]) -> tuple[tuple[str, bool], ...]:
-    return tuple((name, name not in words) for name in names)
-
-
 def _standing(standing: Standing, tasks: int) -> tuple[Field, ...]:
     judged = tasks - len(standing.missing)
-    short = "" if standing.complete else f"incomplete: {judged} of {tasks} tasks"
     return (
         Field(str(standing.rank)),
-        _name(standing.contender),
+        named(standing.contender),
         Field(standing.family),
-        Field(
-            score_text(standing.overall),
-            _said(interval_text(standing.interval), short),
-            _order(standing.overall),
-            alarm=not standing.complete,
-        ),
+        overall_field(standing, tasks),
         Field(f"{standing.solved_tasks}/{judged}", order=str(standing.solved_tasks)),
-        _alarm(standing.diverged),
-        _alarm(standing.failed),
+        Field(str(standing.diverged), alarm=standing.diverged > 0),
+        Field(str(standing.failed), alarm=standing.failed > 0),
         Field(str(standing.runs)),
-        _number(standing.parameters, count_text),
-        _number(standing.run_seconds, seconds_text),
+        number(standing.parameters, count_text),
+        number(standing.run_seconds, seconds_text),
     )
-
-
-def _score(cell: Cell | None) -> Field:
-    if cell is None:
-        return Field(NOTHING, ("not run",), "")
-    lost = [
-        f"{count} {word}"
-        for count, word in ((cell.diverged, "diverged"), (cell.failed, "failed"))
-        if count
-    ]
-    if cell.mean is None:
-        return Field(NOTHING, tuple(lost), "", alarm=True)
-    solved = f"solved {cell.solved}/{cell.judged} ({share_text(cell.solved_interval)})"
-    notes = _said(interval_text(cell.interval), solved, ", ".join(lost))
-    return Field(score_text(cell.mean), notes, _order(cell.mean), alarm=bool(lost))
-
-
-def _name(contender: str) -> Field:
-    return Field(contender, contender=contender)
-
-
-def _said(*notes: str) -> tuple[str, ...]:
-    return tuple(note for note in notes if note)
-
-
-def _alarm(count: int) -> Field:
-    return Field(str(count), alarm=count > 0)
-
-
-def _number(value: Number | None, text: Callable[[Any], str]) -> Field:
-    return Field(text(value), order=_order(value))
 
 
 def _parameters(count: float | None, asked: float | None) -> Field:
@@ -270,13 +237,7 @@ def _parameters(count: float | None, asked: float | None) -> Field:
     notes = ()
     if count is not None and asked is not None:
         notes = (f"{100 * deviation(count, asked):+.1f} % off budget",)
-    return Field(count_text(count), notes, _order(count))
-
-
-def _order(value: Number | None) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return Field(count_text(count), notes, order(count))
 
 
 def _clipped(value: object, most: int = 300) -> str:

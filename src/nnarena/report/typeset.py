@@ -5,7 +5,7 @@ import io
 import itertools
 from collections.abc import Iterable
 
-from .tables import Field, Table
+from .fields import Field, Table
 
 
 LATEX = {
@@ -16,7 +16,14 @@ LATEX = {
         "^": r"\textasciicircum{}",
     },
     **{"<": r"\textless{}", ">": r"\textgreater{}"},
-    **{"≥": r"$\ge$", "×": r"$\times$", "·": r"$\cdot$", "–": "--", "…": r"\dots{}"},
+    **{
+        "≥": r"$\ge$",
+        "×": r"$\times$",
+        "·": r"$\cdot$",
+        "–": "--",
+        "‡": r"$\ddagger$",
+        "…": r"\dots{}",
+    },
 }
 
 

@@ -1,6 +1,6 @@
 """Numbers as people read them."""
 
-from ..analysis.bootstrap import Interval
+from ..analysis.intervals import Interval
 
 
 NOTHING = "–"
@@ -18,10 +18,10 @@ def score_text(score: Number | None) -> str:
     return f"{score:.4f}" if 0.001 <= abs(score) < 1 else f"{score:.1e}"
 
 
-def interval_text(interval: Interval | None) -> str:
-    """Returns "0.81 to 0.93", or why there is none."""
+def interval_text(interval: Interval | None, runs: int = 1) -> str:
+    """Returns "0.81 to 0.93", or why there is none for the mean of so many runs."""
     if interval is None:
-        return "no interval: one seed"
+        return "no interval: one seed" if runs < 2 else "no interval: equal runs"
     return f"{score_text(interval.low)} to {score_text(interval.high)}"
 
 

@@ -54,7 +54,8 @@ class Result(Part):
     `score` is the task's metric. Test figures belong to the weights with the lowest
     validation loss and are read once; a run that diverged or failed has none.
     `learning_rate` is the (highest) rate that those weights were trained at, of those
-    that the trainer tried.
+    that the trainer tried. `test_rows` is how many examples the test split has; older
+    records lack it.
     """
 
     outcome: Outcome
@@ -67,6 +68,7 @@ class Result(Part):
     validation_score: Finite | None = None
     test_loss: Finite | None = None
     test_score: Finite | None = None
+    test_rows: Count | None = None
 
 
 class Cost(Part):

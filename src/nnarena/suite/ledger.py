@@ -125,7 +125,7 @@ class Ledger:
         self.series = kept.series
         self.last = last
 
-    def result(self, test_loss: float, test_score: float) -> Result:
+    def result(self, test_loss: float, test_score: float, test_rows: int) -> Result:
         """Returns the result of a run that went to its end.
 
         A run that gives one test answer that is not finite has diverged: no mean over
@@ -150,6 +150,7 @@ class Ledger:
             else self.series["validation_score"][best],
             test_loss=None if reason else finite(test_loss),
             test_score=None if reason else finite(test_score),
+            test_rows=test_rows,
         )
 
     def _why_diverged(self, test_loss: float, test_score: float) -> str | None:

@@ -47,10 +47,11 @@ class Form:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program, how many numbers its contender carries from step to step."""
+    """A program, what its contender carries from step to step, its test examples."""
 
     program: AbstractProgram
     state_size: int | None
+    test_rows: int
 
 
 def use_compilation_cache() -> None:
@@ -116,7 +117,8 @@ class Programs:
             trials_at_once=trials_at_once,
         )
         shapes = assembled.contender.shapes(assembled.task.signature, assembled.width)
-        return Compiled(program, count_state(shapes))
+        test_rows = jax.tree.leaves(splits.test)[0].shape[0]
+        return Compiled(program, count_state(shapes), test_rows)
 
     def _require_room(self, form: Form, program: AbstractProgram) -> None:
         """Refuses what a device cannot hold; one descent alone is always tried."""

@@ -222,7 +222,9 @@ class Runner:
             if not ledger.stopped:
                 continue
             result = ledger.result(
-                float(of_seed(loss, index)), float(of_seed(score, index))
+                float(of_seed(loss, index)),
+                float(of_seed(score, index)),
+                compiled.test_rows,
             )
             record = ledger.record(
                 result,

@@ -5,7 +5,18 @@ import altair as alt
 from ...analysis.costs import COSTS, CostTable
 from ...analysis.standing import Leaderboard
 from .figure import Figure, finished, rows_chart
-from .marks import FEW, INK, Looks, Rows, color, fill, in_focus, numbers, shape
+from .marks import (
+    FEW,
+    INK,
+    Looks,
+    Rows,
+    color,
+    fill,
+    in_focus,
+    numbers,
+    shape,
+    unit_scale,
+)
 from .scores import overall_rows
 
 
@@ -23,7 +34,8 @@ def _scatter(rows: Rows, table: CostTable, looks: Looks, name: str) -> Figure:
     title = COSTS[name]
     axis = alt.Axis(tickCount=5, format="~s", labelOverlap="greedy")
     x = alt.X("cost:Q", title=title, scale=_scale(rows), axis=axis)
-    y = alt.Y("overall:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=FEW)
+    scale = unit_scale(row[end] for row in rows for end in ("low", "overall"))
+    y = alt.Y("overall:Q", title=None, scale=scale, axis=FEW)
     front = (
         rows_chart()
         .transform_filter(alt.datum["front"] == "yes")

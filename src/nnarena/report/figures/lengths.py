@@ -6,7 +6,7 @@ import altair as alt
 
 from ...analysis.length import LengthCurve
 from .figure import Figure, finished, rows_chart, slugs
-from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape
+from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape, unit_scale
 
 
 def length_figures(curves: Sequence[LengthCurve], looks: Looks) -> list[Figure]:
@@ -28,9 +28,10 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
         scale=alt.Scale(type="log", nice=False) if wide else alt.Scale(zero=False),
         axis=alt.Axis(values=lengths, format="~s"),
     )
+    scale = unit_scale(row[end] for row in rows for end in ("low", "mean"))
     base = rows_chart().encode(
         x=x,
-        y=alt.Y("mean:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=FEW),
+        y=alt.Y("mean:Q", title=None, scale=scale, axis=FEW),
         color=color(looks),
         opacity=in_focus(1.0, 0.1),
         tooltip=["contender:N", *numbers("length", "mean", "low", "high"), "solved:N"],

@@ -96,6 +96,12 @@ def in_focus(
     return alt.OpacityValue(dimmed, condition=conditions)
 
 
+def unit_scale(values: Iterable[float | None]) -> alt.Scale:
+    """Returns the scale of normalized scores: 0 to 1, and down to what lies below."""
+    least = min((value for value in values if value is not None), default=0.0)
+    return alt.Scale(domain=[min(0.0, math.floor(10 * least) / 10), 1.0])
+
+
 @dataclass(frozen=True)
 class Ruler:
     """The scale of a task's scores: its ends, and whether it is logarithmic."""

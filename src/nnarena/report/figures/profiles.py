@@ -1,6 +1,6 @@
 """Performance profiles: how many runs reach each score."""
 
-import zlib
+import math
 
 import altair as alt
 import numpy as np
@@ -18,7 +18,7 @@ def performance_profiles(scores: Scores, looks: Looks) -> Figure | None:
     """Returns the share of runs that reach each normalized score, with bands.
 
     Only of contenders with a run on every task: shares are means over tasks. None
-    where there is no such contender. Equal scores give equal bands.
+    where there is no such contender.
     """
     full = scores.complete()
     rows = [row for name in full.contenders for row in _rows(name, full.of(name))]
@@ -52,10 +52,15 @@ def performance_profiles(scores: Scores, looks: Looks) -> Figure | None:
 
 
 def _rows(contender: str, matrix: np.ndarray) -> Rows:
-    rng = np.random.default_rng(zlib.crc32(contender.encode()))
-    found = profile(matrix, THRESHOLDS, rng)
+    found = profile(matrix, THRESHOLDS)
     columns = (found.thresholds, found.shares, found.low, found.high)
     return [
-        {"contender": contender, "score": x, "share": share, "low": low, "high": high}
-        for x, share, low, high in np.stack(columns, axis=-1).tolist()
+        {
+            "contender": contender,
+            "score": score,
+            "share": share,
+            "low": None if math.isnan(low) else low,
+            "high": None if math.isnan(high) else high,
+        }
+        for score, share, low, high in np.stack(columns, axis=-1).tolist()
     ]

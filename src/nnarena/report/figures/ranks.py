@@ -44,10 +44,14 @@ def rank_diagram(table: RankTable | None, looks: Looks) -> Figure | None:
         x=x, shape=shape(looks, legend=False), fill=fill(looks, legend=False)
     )
     bars = [
-        _bar(clique, count + LANE * room * (lane + 1), order)
+        layer
         for lane, clique in enumerate(table.cliques)
+        for layer in _bar(clique, count + LANE * room * (lane + 1), order)
     ]
-    heads = ("average rank over tasks", "1 is the best; an upright bar joins equals")
+    heads = (
+        "average rank over tasks",
+        "1 is the best; an upright bar joins equals, or those of its dots",
+    )
     return Figure(
         "ranks",
         "Critical-difference diagram",
@@ -72,17 +76,25 @@ def _rows(table: RankTable) -> Rows:
     ]
 
 
-def _bar(clique: tuple[str, ...], at: float, order: list[str]) -> alt.Chart:
+def _bar(clique: tuple[str, ...], at: float, order: list[str]) -> list[alt.Chart]:
+    """A bar over a group; where it passes others by, thin with dots at its members."""
     ends = {"first": clique[0], "last": clique[-1], "at": at}
-    return (
+    passed = order.index(clique[-1]) - order.index(clique[0]) >= len(clique)
+    style = {"color": INK, "opacity": 0.8}
+    scale = alt.Scale(domain=order)
+    rule = (
         alt.Chart(alt.InlineData(values=[ends]))
-        .mark_rule(strokeWidth=4, color=INK, opacity=0.8, strokeCap="round")
-        .encode(
-            x="at:Q",
-            y=alt.Y("first:N", title=None, scale=alt.Scale(domain=order)),
-            y2="last:N",
-        )
+        .mark_rule(strokeWidth=1 if passed else 4, strokeCap="round", **style)
+        .encode(x="at:Q", y=alt.Y("first:N", title=None, scale=scale), y2="last:N")
     )
+    if not passed:
+        return [rule]
+    dots = (
+        alt.Chart(alt.InlineData(values=[{"at": at, "one": name} for name in clique]))
+        .mark_point(size=36, filled=True, **style)
+        .encode(x="at:Q", y=alt.Y("one:N", title=None, scale=scale))
+    )
+    return [rule, dots]
 
 
 def _ticks(count: int) -> list[int]:
@@ -93,7 +105,8 @@ def _ticks(count: int) -> list[int]:
 def _caption(table: RankTable) -> str:
     said = [
         f"Average rank on {len(table.tasks)} tasks. Contenders that share a bar cannot "
-        "be told apart (Wilcoxon's signed-rank test over tasks, Holm's correction)."
+        "be told apart (Wilcoxon's signed-rank test over tasks, Holm's correction); a "
+        "thin bar joins only those that have a dot on it."
     ]
     if table.friedman is not None:
         said.append(f"Friedman's test that all are alike: p = {table.friedman:.2g}.")

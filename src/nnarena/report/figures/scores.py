@@ -18,6 +18,7 @@ from .marks import (
     in_focus,
     numbers,
     shape,
+    unit_scale,
 )
 
 
@@ -36,7 +37,8 @@ def overall_scores(board: Leaderboard, looks: Looks) -> Figure:
         tooltip=["contender:N", *numbers("overall", "low", "high"), "tasks:N"],
     )
     rules = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
-    axis = alt.X("overall:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=FEW)
+    scale = unit_scale(row[end] for row in rows for end in ("low", "overall"))
+    axis = alt.X("overall:Q", title=None, scale=scale, axis=FEW)
     points = base.mark_point(size=90, strokeWidth=2).encode(
         x=axis,
         shape=shape(looks, legend=False),
@@ -48,7 +50,8 @@ def overall_scores(board: Leaderboard, looks: Looks) -> Figure:
     return Figure(
         "overall",
         "Overall scores",
-        f"Symbol: mean over tasks. Line: {percent} % interval over seeds. A hollow "
+        f"Symbol: mean over tasks. Line: {percent} % interval over seeds, each by "
+        "itself: whether two can be told apart, the table of pairs says. A hollow "
         "symbol lacks tasks.",
         finished([rules, points], ROW * len(rows), *title),
         rows,
@@ -86,7 +89,7 @@ def heat_map(board: Leaderboard) -> Figure:
     tiles = base.mark_rect(stroke="#80808040").encode(
         color=alt.Color(
             "normalized:Q",
-            scale=alt.Scale(scheme="cividis", domain=[0, 1]),
+            scale=alt.Scale(scheme="cividis", domain=[0, 1], clamp=True),
             legend=None,
         ),
         opacity=in_focus(1.0, 0.2),
@@ -134,7 +137,7 @@ def hollow_if_incomplete() -> Any:
 
 
 def _tile(contender: str, task: str, cell: Cell | None) -> dict[str, Any]:
-    score = None if cell is None else cell.credited
+    score = None if cell is None else cell.counted
     lost = "×" if cell is not None and cell.diverged else ""
     return {
         "contender": contender,

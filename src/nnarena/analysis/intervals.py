@@ -1,0 +1,158 @@
+"""Intervals of means of runs: how far a mean would move had the seeds fallen otherwise.
+
+One rule for every mean that is shown: of a cell (one contender on one task), of the
+overall score, of a difference of two contenders, of the share of runs that reach a
+score. Each is a weighted sum of cells, and its interval is Student's, with the degrees
+of freedom of Welch and Satterthwaite, since cells vary unequally.
+
+Runs that solve a task or fail altogether are not normal: five that all solved it have
+no spread, and say little about a failure that comes one time in ten. So where a task is
+all-or-none (`scores.py`), two blind runs and two perfect ones are added in all, shared
+out evenly over the cells of such tasks that the sum is over (Price and Bonett 2004, "An
+improved confidence interval for a linear function of binomial proportions"). They move
+the interval, never the mean that is shown.
+
+How often they hold the truth is measured in `tests/analysis/test_coverage.py`, and told
+in `docs/statistics.md`.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+CONFIDENCE = 0.95
+
+ADDED = 2.0
+"""Blind runs that are added to the cells of all-or-none tasks; as many perfect ones."""
+
+NO_SPREAD = 1e-9
+"""Errors below this are of rounding: the runs are equal and say nothing of others."""
+
+
+class Interval(NamedTuple):
+    """The two ends of an interval."""
+
+    low: float
+    high: float
+
+
+class Moments(NamedTuple):
+    """Runs of cells `(..., cells)`: how many, their mean, their squared deviations."""
+
+    counts: np.ndarray
+    means: np.ndarray
+    squares: np.ndarray
+
+
+class Ends(NamedTuple):
+    """Ends of intervals `(...)`, NaN where there is none."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def at(self, place: int) -> Interval | None:
+        """Returns one interval; None where there is none."""
+        low, high = float(self.low[place]), float(self.high[place])
+        return Interval(low, high) if math.isfinite(high - low) else None
+
+
+def moments(values: np.ndarray) -> Moments:
+    """Returns the moments of runs `(..., runs, cells)`, NaN where a run is missing."""
+    there = ~np.isnan(values)
+    counts = there.sum(axis=-2).astype(float)
+    sums = np.where(there, values, 0.0).sum(axis=-2)
+    with np.errstate(invalid="ignore"):
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        gaps = np.where(there, values - means[..., None, :], 0.0)
+        return Moments(counts, means, (gaps**2).sum(axis=-2))
+
+
+def weighted_ends(
+    cells: Moments,
+    weights: np.ndarray,
+    split: np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+) -> Ends:
+    """Returns the intervals of weighted sums of the means of cells.
+
+    NaN where a cell of the sum has fewer than two runs, and where no run of it varies.
+
+    Args:
+        cells: the runs `(..., cells)`.
+        weights: `(..., cells)`; a cell of weight 0 is not part of the sum.
+        split: whether a cell is of an all-or-none task: `(..., cells)`.
+        confidence: how often the intervals hold the truth.
+    """
+    part = weights != 0
+    added = _added(part & split)
+    counts = np.where(part, cells.counts + 2 * added, 2.0)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        means = np.where(part, (cells.counts * cells.means + added) / counts, 0.0)
+        moved = np.where(part, cells.counts * (cells.means - means) ** 2, 0.0)
+        apart = added * (means**2 + (1 - means) ** 2)
+        squares = np.where(part, cells.squares + moved + apart, 0.0)
+        parts = weights**2 * squares / (counts - 1) / counts
+        variance = parts.sum(axis=-1)
+        freedom = variance**2 / (parts**2 / (counts - 1)).sum(axis=-1)
+        half = stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance)
+    few = (part & (cells.counts < 2)).any(axis=-1)
+    half = np.where(few | (variance <= NO_SPREAD**2), np.nan, half)
+    center = (weights * means).sum(axis=-1)
+    return Ends(center - half, center + half)
+
+
+def cell_interval(
+    sample: np.ndarray, *, split: bool = False, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """Returns the interval of the mean of runs `(runs,)` of one contender on one task.
+
+    None for fewer than two runs, and for equal ones that are not `split`.
+    """
+    return mean_interval(sample[:, None], np.array([split]), confidence=confidence)
+
+
+def mean_interval(
+    matrix: np.ndarray, split: np.ndarray, *, confidence: float = CONFIDENCE
+) -> Interval | None:
+    """Returns the interval of the mean over tasks of the mean over runs.
+
+    None where a task has fewer than two runs, or where nothing varies.
+
+    Args:
+        matrix: `(runs, tasks)`, NaN where a run is missing.
+        split: which tasks are all-or-none: `(tasks,)`.
+        confidence: how often the interval holds the truth.
+    """
+    tasks = matrix.shape[-1]
+    weights = np.full((1, tasks), 1 / tasks)
+    cells = Moments(*(part[None] for part in moments(matrix)))
+    return weighted_ends(cells, weights, split[None], confidence=confidence).at(0)
+
+
+def wilson(
+    successes: float | int, trials: int, confidence: float = CONFIDENCE
+) -> Interval:
+    """Returns the score interval of a proportion (Wilson 1927).
+
+    Raises:
+        ValueError: there is no trial.
+    """
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} of {trials} is no proportion")
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    share, weight = successes / trials, z * z / trials
+    center = (share + weight / 2) / (1 + weight)
+    spread = math.sqrt(weight * share * (1 - share) + weight**2 / 4) / (1 + weight)
+    low = 0.0 if successes == 0 else max(center - spread, 0.0)
+    high = 1.0 if successes == trials else min(center + spread, 1.0)
+    return Interval(low, high)
+
+
+def _added(split: np.ndarray) -> np.ndarray:
+    """How many blind runs a cell gets, and as many perfect ones: `(..., cells)`."""
+    number = split.sum(axis=-1, keepdims=True)
+    return np.where(split, ADDED / np.maximum(number, 1), 0.0)
