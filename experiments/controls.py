@@ -4,9 +4,9 @@
     NNARENA_DATA=data python experiments/controls.py --results controls --tasks activity
 
 `last_step` sees one step and `window` the last eight; each runs on every task at its
-default settings under one small budget (`activity` on its excerpt). The file says how much of a task's scale needs
-no memory, and `arena show TASK` prints it. With `--tasks` the other tasks keep their
-figures. Runs that the results folder holds are not repeated.
+default settings (`activity` on its excerpt) under one small budget. The file says how
+much of a task's scale needs no memory, and `arena show TASK` prints it. With `--tasks`
+the other tasks keep their figures. Runs that the results folder holds are not repeated.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any
 
 from nnarena.runs.record import Record
 from nnarena.suite.config import parse_suite
+from nnarena.suite.events import ENDS
 from nnarena.suite.session import open_session
 from nnarena.tasks import TASKS
 from nnarena.tasks.controls import FILE, measurements
@@ -52,7 +53,7 @@ def run(tasks: Sequence[str], results: str, workers: int) -> list[Record]:
     session = open_session(parse_suite(content, "controls"), results)
     session.require_data()
     for event in session.run(workers):
-        if event.kind in ("finished", "failed", "diverged"):
+        if event.kind in ENDS:
             print(event.kind, event.key, event.text, flush=True)
     keys = {job.key for job in session.jobs}
     records = [record for record in session.store if record.key in keys]
@@ -90,6 +91,7 @@ def summary(runs: Sequence[Record]) -> dict[str, Any]:
         "settings": task.all_settings,
         "control": model.name,
         "control_version": model.version,
+        "control_settings": model.all_settings,
         "parameters": first.result.parameters,
         "metric": first.scoring.metric,
         "scores": scores,

@@ -40,6 +40,7 @@ class Control(BaseModel):
     settings: dict[str, Any]
     control: str
     control_version: str
+    control_settings: dict[str, Any]
     parameters: int
     metric: str
     scores: tuple[Finite, ...]
