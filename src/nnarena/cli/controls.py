@@ -37,8 +37,8 @@ def show_controls(entry: Entry) -> None:
         seeds = ", ".join(f"{score:.4g}" for score in one.scores)
         text = f"  {one.control}: {one.metric} {one.mean:.4g} (seeds {seeds}), "
         out.print(f"{text}{share:.2f} of the scale", markup=False, soft_wrap=True)
-    size = found[-1].control_settings["size"]
-    out.print("  " + verdict(*shares, size), markup=False, soft_wrap=True)
+    (alone, recent), size = shares, found[-1].control_settings["size"]
+    out.print("  " + verdict(alone, recent, size), markup=False, soft_wrap=True)
 
 
 def verdict(alone: float, recent: float, size: int) -> str:

@@ -14,7 +14,7 @@ from ..core.numbers import Finite
 from ..core.scoring import Scoring
 
 
-FILE = files(__package__) / "controls.json"
+FILE = files("nnarena.tasks") / "controls.json"
 
 
 class Budget(BaseModel):
