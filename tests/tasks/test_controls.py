@@ -71,5 +71,7 @@ def test_the_card_of_a_task_says_how_much_needs_no_memory():
 
 
 def test_a_control_below_chance_reaches_nothing_and_a_window_no_less_than_a_step():
-    assert "at least 0.00 needs no memory, and at least 0.25 no" in verdict(-1, 0.25, 8)
+    assert "at least 0.00 needs no memory, and at least 0.25 no" in verdict(
+        -1.0, 0.25, 8
+    )
     assert "at least 0.50 needs no memory, and at least 0.50 no" in verdict(0.5, 0.4, 3)
