@@ -27,7 +27,7 @@ def test_accounts_are_those_of_the_registry(registry, accounts):
 
 def test_a_module_may_register_several_and_none():
     text = (
-        "@MODELS.register('one', family='f', source='s', version=3)\n"
+        "@MODELS.register('one', family='f', source='s', version=3, x=lambda s: s)\n"
         "class One:\n    '''First.\n\n    More.\n    '''\n"
         "@other.register('two')\nclass Two: ...\n"
     )

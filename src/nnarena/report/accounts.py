@@ -76,7 +76,12 @@ def _registers(decorator: ast.expr, registry: str) -> bool:
 
 def _account(decorator: ast.expr, docstring: str) -> Account:
     assert isinstance(decorator, ast.Call)
-    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords}
+    # Others, as what decides a baseline, may be no literals.
+    given = {
+        word.arg: ast.literal_eval(word.value)
+        for word in decorator.keywords
+        if word.arg in ("source", "version")
+    }
     return Account(
         name=ast.literal_eval(decorator.args[0]),
         docstring=docstring,

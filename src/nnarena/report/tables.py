@@ -74,7 +74,7 @@ def _pair(pair: Difference) -> tuple[Field, ...]:
     return (
         named(pair.first),
         Field(pair.answer),
-        Field(pair.second),
+        named(pair.second),
         Field(f"{pair.gap:+.3f}", (interval,), order(pair.gap)),
         Field(str(pair.tasks)),
         Field(str(pair.seeds)),
