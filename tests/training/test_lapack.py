@@ -6,8 +6,8 @@ and in a loop over time one would be called at every step. What is called once p
 sequence factors ONE matrix, a weight: it has no axis of examples, LAPACK keeps it on
 the thread that calls, and its cost does not grow with the length.
 
-Not held to this: the setting `solver = "kvaerno5"`, whose implicit steps solve for every
-example; on the one thread that a process has they cannot wait for each other.
+Not held to this: the setting `solver = "kvaerno5"`, whose implicit steps solve for
+every example; on the one thread that a process has they cannot wait for each other.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,8 @@ def calls(program: ClosedJaxpr | Jaxpr, *, looped: bool = False) -> Iterator[Cal
     for equation in inner.eqns:
         name = equation.primitive.name
         if name in LAPACK and name != "lu_pivots_to_permutation":
-            yield name, looped, equation.invars[0].aval.ndim
+            matrix: Any = equation.invars[0].aval
+            yield name, looped, matrix.ndim
         for part in parts(tuple(equation.params.values())):
             yield from calls(part, looped=looped or name in LOOPS)
 
