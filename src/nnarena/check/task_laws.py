@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..core.types import Classes, Example, Features
-from .blind import blind_scores, perfect_scores, ratio
+from .blind import blind_scores, own_scores, perfect_scores, ratio
 from .documents import require_account
 from .laws import Law, require
 from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
@@ -190,6 +190,8 @@ def _check_scoring(case: TaskCase) -> None:
 def _check_chance(case: TaskCase) -> None:
     scoring, signature = case.task.scoring, case.task.signature
     ways = blind_scores(case.training_answers, case.test_answers, signature)
+    if case.persistence is not None:
+        ways.append(own_scores(case.persistence, case.test_answers, signature))
     best = max if scoring.higher_is_better else min
     score, error = best(ratio(*way) for way in ways)
     # The 1e-6 is for rounding where every blind answer scores the same.

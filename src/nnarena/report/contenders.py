@@ -86,10 +86,10 @@ def _section(
 def _caveat(account: Account | None, model: str, ran: set[str]) -> str:
     if account is None:
         return f"{model} comes from outside of this package, and so do its equations."
-    if ran <= {account.version}:
+    if ran <= set(account.versions):
         return ""
     return (
-        f"These words are of version {account.version}; the runs are of "
+        f"These words are of version {listed(account.versions)}; the runs are of "
         f"{listed(sorted(ran))} and may have been made by something else."
     )
 

@@ -36,6 +36,13 @@ class XOR(AbstractTask):
     list, and so few that training would meet them. Score: accuracy; chance 0.5, also
     for any answer that looks at fewer than all bits. Solved at 0.9.
 
+    Whether anything learns it hangs on the length. By the recipe of the suite `arena`
+    (20,000 parameters, 10,000 updates of 64 at each of three rates, one seed) `lstm`
+    learned 8, 10, 12, 14 and 16 bits (30 of 32 unseen streams of 8 right, 0.998 or more
+    of the others), 16 of them with 2 of 3 seeds, and not 20; `gru` and `elman` learned
+    12. At the rate 3e-3 alone none of the three learned 32 or 64. So the suite asks for
+    16.
+
     The form of the thesis's repository: streams of one length, 64, drawn afresh, on
     which it reports no run. Lechner & Hasani's have 2 to 31 bits and come dense or,
     unevenly in time, as those bits alone that differ from the one before.
