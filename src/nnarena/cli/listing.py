@@ -9,6 +9,7 @@ from ..core.numbers import words_of
 from ..core.references import bibtex, citation
 from ..core.registry import Entry, Shared, UnknownName
 from .console import guarded, out, print_json, refuse
+from .controls import controls_json, show_controls
 
 
 KINDS = ("models", "tasks", "suites")
@@ -102,6 +103,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
                 "settings": settings,
                 "source": entry.source,
                 "bibtex": bibtex(entry.source),
+                **({"controls": controls_json(entry)} if kind == "tasks" else {}),
             }
         )
         return
@@ -117,6 +119,8 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
         out.print(f"  {name} = {value_text(value)}{instead}", markup=False)
     if not settings:
         out.print("  none")
+    if kind == "tasks":
+        show_controls(entry)
     out.print("\n[bold]Source[/]")
     out.print(
         f"  {citation(entry.source) or entry.source}", markup=False, soft_wrap=True

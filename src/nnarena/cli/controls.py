@@ -1,0 +1,68 @@
+"""What the controls scored on a task, for its card: `arena show TASK`."""
+
+from typing import Any
+
+from ..core.registry import Entry
+from ..core.scoring import Scoring
+from .console import out
+
+
+def controls_json(entry: Entry) -> list[dict[str, Any]]:
+    """Returns the measured controls of a task, each with its share of the scale."""
+    from ..tasks.controls import controls_of
+
+    return [
+        {**one.model_dump(), "share": one.share(_scoring(entry, one.settings))}
+        for one in controls_of(entry.name)
+    ]
+
+
+def show_controls(entry: Entry) -> None:
+    """Prints the measured controls of a task, and what they say of it."""
+    from ..tasks.controls import controls_of, measurements
+
+    found = controls_of(entry.name)
+    if not found:
+        return
+    budget = measurements().budget
+    given = _settings_text(entry, found[0].settings)
+    out.print(
+        f"\n[bold]Measured controls[/]{given}: {budget.parameters:,} parameters, "
+        f"{budget.steps:,} steps of {budget.batch}, {budget.seeds} seeds, rates chosen "
+        f"on validation; {found[0].date}, commit {(found[0].commit or 'unknown')[:10]}",
+        soft_wrap=True,
+    )
+    shares = [one.share(_scoring(entry, one.settings)) for one in found]
+    for one, share in zip(found, shares, strict=True):
+        seeds = ", ".join(f"{score:.4g}" for score in one.scores)
+        text = f"  {one.control}: {one.metric} {one.mean:.4g} (seeds {seeds}), "
+        out.print(f"{text}{share:.2f} of the scale", markup=False, soft_wrap=True)
+    (alone, recent), size = shares, found[-1].control_settings["size"]
+    out.print("  " + verdict(alone, recent, size), markup=False, soft_wrap=True)
+
+
+def verdict(alone: float, recent: float, size: int) -> str:
+    """Returns how much of the scale `last_step` and `window` of `size` steps reach.
+
+    Both are lower bounds: a larger control, or a longer training, may reach more. A
+    control below chance reaches nothing, and a window sees what the last step does.
+    """
+    alone = max(0.0, alone)
+    return (
+        f"Of the scale from chance (0) to best (1), at least {alone:.2f} needs no "
+        f"memory, and at least {max(alone, recent):.2f} no more than the last {size} "
+        "steps."
+    )
+
+
+def _scoring(entry: Entry, settings: dict[str, Any]) -> Scoring:
+    return entry.make(**settings).scoring
+
+
+def _settings_text(entry: Entry, settings: dict[str, Any]) -> str:
+    """Returns the settings that are not the defaults, in words."""
+    from ..analysis.labels import value_text
+
+    given = {k: v for k, v in settings.items() if v != entry.defaults.get(k)}
+    listed = ", ".join(f"{name}={value_text(value)}" for name, value in given.items())
+    return f" ({listed})" if listed else " at the default settings"
