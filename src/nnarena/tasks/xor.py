@@ -34,7 +34,8 @@ class XOR(AbstractTask):
     rest to train on, so that no tested stream is seen before. From 32 on streams are
     drawn without end, of at least $2^{32}$. Lengths between are refused: too many to
     list, and so few that training would meet them. Score: accuracy; chance 0.5, also
-    for any answer that looks at fewer than all bits. Solved at 0.9.
+    for any answer that looks at fewer than all bits. Solved at 0.9. The answer is given
+    once, after the last step: no input is later.
 
     The form of the thesis's repository: streams of one length, 64, drawn afresh, on
     which it reports no run. Lechner & Hasani's have 2 to 31 bits and come dense or,
