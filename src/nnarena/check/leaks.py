@@ -15,9 +15,10 @@ RESIDUAL = 1e-8
 INDICATORS = 16
 """Classes that are looked for one by one, as in inputs that are one-hot."""
 
-Columns = Float[np.ndarray, "rows time columns"]
+Inputs = Float[np.ndarray, "rows time numbers"]
+Answers = Float[np.ndarray, "rows time answers"]
 Counts = Bool[np.ndarray, "rows time"]
-Flags = Bool[np.ndarray, " columns"]
+Flags = Bool[np.ndarray, " answers"]
 
 
 def leaking_shift(examples: Example, signature: Signature) -> int | None:
@@ -45,7 +46,7 @@ def leaking_shift(examples: Example, signature: Signature) -> int | None:
     return next((s for s, flags in later.items() if np.any(flags & ~open_)), None)
 
 
-def _told(inputs: Columns, targets: Columns, counts: Counts, shift: int) -> Flags:
+def _told(inputs: Inputs, targets: Answers, counts: Counts, shift: int) -> Flags:
     """Returns which numbers of the answers the inputs `shift` steps later tell."""
     time = counts.shape[1]
     steps = slice(max(0, -shift), time - max(0, shift))
@@ -61,7 +62,7 @@ def _told(inputs: Columns, targets: Columns, counts: Counts, shift: int) -> Flag
     return np.any((spread > 0) & (shared >= (1.0 - RESIDUAL) * spread), axis=1)
 
 
-def _target_columns(examples: Example, signature: Signature) -> Columns:
+def _target_columns(examples: Example, signature: Signature) -> Answers:
     """Returns the numbers of the answers: values, or the class and its indicators."""
     targets = np.asarray(examples.targets)
     if not isinstance(signature.outputs, Classes):

@@ -210,8 +210,8 @@ def _check_causal(case: TaskCase) -> None:
     shift = None if signature.causal else leaking_shift(case.examples, signature)
     require(
         shift is None,
-        f"expected no answer to stand among later inputs, but the input {shift} steps "
-        "later tells it, so that a contender that looks ahead copies it; say "
+        "expected no answer to stand among later inputs, but the input at step t + "
+        f"{shift} tells that of step t: a contender that looks ahead copies it; say "
         "`causal=True` in the signature",
     )
 

@@ -1,0 +1,54 @@
+"""A task whose answer at every step is the next input, as in a physics simulation."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from nnarena.core.scoring import mean_squared_error
+from nnarena.core.types import Example, Features, Signature, Values
+from nnarena.tasks import AbstractTask
+from nnarena.tasks.base import SyntheticSplits
+
+
+class Rollout(AbstractTask):
+    """Foretell the next state of a damped pendulum that is pushed at random.
+
+        angle      0.3  0.5  0.6  ->  0.5  0.6  0.4
+
+    A step takes 0.3; pushes have a variance of 1. Chance 1, roughly.
+    """
+
+    causal: bool = eqx.field(static=True)
+    length: int = eqx.field(static=True)
+
+    def __init__(self, *, causal: bool = True, length: int = 32):
+        self.causal, self.length = causal, length
+
+    @property
+    def signature(self):
+        return Signature(Features(2), Values(2), "every step", causal=self.causal)
+
+    @property
+    def scoring(self):
+        return mean_squared_error(chance=1.0, solved=0.1)
+
+    def splits(self, data, *, key):
+        del data  # nothing is read from files
+        return SyntheticSplits(validation=100, test=200).draw(key=key)
+
+    def example(self, row):
+        draws = jax.random.normal(row, (self.length + 2, 2))
+
+        def step(state, push):
+            angle, velocity = state
+            velocity = 0.8 * velocity - 0.3 * jnp.sin(angle) + push
+            angle = angle + 0.3 * velocity
+            return jnp.stack([angle, velocity]), jnp.stack([angle, velocity])
+
+        states = jax.lax.scan(step, draws[0], draws[1:, 0])[1]
+        return Example(
+            xs=states[:-1],
+            dts=jnp.ones(self.length),
+            targets=states[1:],
+            mask=jnp.ones(self.length, bool),
+        )
