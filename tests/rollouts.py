@@ -1,4 +1,7 @@
-"""A task whose answer at every step is the next input, as in a physics simulation."""
+"""A task whose answer at every step is the next input, and a contender for cheats.
+
+As in a physics simulation: what looks ahead copies its answer.
+"""
 
 import equinox as eqx
 import jax
@@ -6,7 +9,8 @@ import jax.numpy as jnp
 
 from nnarena.core.scoring import mean_squared_error
 from nnarena.core.types import Example, Features, Signature, Values
-from nnarena.tasks import AbstractTask
+from nnarena.models import MODELS, AbstractLayer
+from nnarena.tasks import TASKS, AbstractTask
 from nnarena.tasks.base import SyntheticSplits
 
 
@@ -52,3 +56,32 @@ class Rollout(AbstractTask):
             targets=states[1:],
             mask=jnp.ones(self.length, bool),
         )
+
+
+class Backwards(AbstractLayer):
+    """Sums from the end, and has no setting to do otherwise."""
+
+    weight: jax.Array
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, key):
+        self.weight = jax.random.normal(key, (features, hidden))
+        self.hidden_size, self.causal = hidden, False
+
+    def __call__(self, xs, dts, *, key=None):
+        return jnp.cumsum(xs[::-1] @ self.weight, axis=0)[::-1]
+
+
+def enter_backwards(monkeypatch) -> None:
+    """Registers `Backwards` as "backwards", for one test only."""
+    MODELS.discover()
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    MODELS.register("backwards", family="test", source="a talk")(Backwards)
+
+
+def enter_rollout(monkeypatch) -> None:
+    """Registers `Rollout` as "rollout", for one test only."""
+    TASKS.discover()
+    monkeypatch.setattr(TASKS, "_entries", dict(TASKS._entries))
+    TASKS.register("rollout", family="test", source="a talk")(Rollout)

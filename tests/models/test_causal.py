@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.rollouts import enter_backwards
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.problems import CannotPlay
 from nnarena.core.types import Features, Signature, Values, When
-from nnarena.models import MODELS, AbstractLayer, AbstractModel
+from nnarena.models import MODELS, AbstractModel
 from nnarena.models.contender import Contender, fit_width
 
 
@@ -117,25 +117,8 @@ def test_who_was_not_made_causal_is_not_built():
         fit_width(Contender("transformer"), signature(), parameters=1_000)
 
 
-class Backwards(AbstractLayer):
-    """Sums from the end."""
-
-    weight: jax.Array
-    hidden_size: int = eqx.field(static=True)
-    causal: bool = eqx.field(static=True)
-
-    def __init__(self, features: int, hidden: int, *, key):
-        self.weight = jax.random.normal(key, (features, hidden))
-        self.hidden_size, self.causal = hidden, False
-
-    def __call__(self, xs, dts, *, key=None):
-        return jnp.cumsum(xs[::-1] @ self.weight, axis=0)[::-1]
-
-
 def test_a_layer_without_the_setting_cannot_play(monkeypatch):
-    MODELS.discover()
-    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
-    MODELS.register("backwards", family="test", source="a talk")(Backwards)
+    enter_backwards(monkeypatch)
     contender, asked = Contender("backwards"), signature()
     assert contender.for_signature(asked) == contender
     with pytest.raises(CannotPlay) as refused:
