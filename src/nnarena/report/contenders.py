@@ -1,6 +1,8 @@
 """Sections on single contenders: what each is, and how each of its runs went."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -73,7 +75,7 @@ def _section(
     return Section(
         anchor=anchor,
         standing=standing,
-        settings=runs[0]["model_settings"],
+        settings=_settings(runs),
         account=to_html(account.docstring) if account else Markup(""),
         caveat=_caveat(account, model, versions.get(model, set())),
         citation=_citation(account),
@@ -81,6 +83,17 @@ def _section(
         runs=runs_table(runs, f"Every run of {standing.contender}"),
         losses=_losses(standing),
     )
+
+
+def _settings(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the settings of a contender, and those that some tasks added to them."""
+    usual = next((run for run in runs if not run["added_settings"]), runs[0])
+    added = [
+        f"on {run['task']} with {run['added_settings']}"
+        for run in runs
+        if run["added_settings"] != usual["added_settings"]
+    ]
+    return "; ".join(dict.fromkeys([usual["model_settings"], *added]))
 
 
 def _caveat(account: Account | None, model: str, ran: set[str]) -> str:

@@ -155,6 +155,10 @@ class Walker(AbstractForecast):
     command prints it together with their `chance`, of which the bar then is as large a
     share (`docs/walker.md`).
 
+    The answer, the state after the window, is no input of its example, and is given
+    once, after the last step: no input is later. A form that asks for the next state at
+    every step would have to be causal.
+
     The authors dropped states at random, to make time irregular; here none is dropped.
     The digests beside this module are of the copy that was measured: none is published.
     """

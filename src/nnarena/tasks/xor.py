@@ -34,7 +34,8 @@ class XOR(AbstractTask):
     rest to train on, so that no tested stream is seen before. From 32 on streams are
     drawn without end, of at least $2^{32}$. Lengths between are refused: too many to
     list, and so few that training would meet them. Score: accuracy; chance 0.5, also
-    for any answer that looks at fewer than all bits. Solved at 0.9.
+    for any answer that looks at fewer than all bits. Solved at 0.9. The answer is given
+    once, after the last step: no input is later.
 
     Whether anything learns it hangs on the length. By the recipe of the suite `arena`
     (20,000 parameters, 10,000 updates of 64 at each of three rates, one seed) `lstm`
