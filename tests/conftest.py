@@ -32,10 +32,22 @@ MAPS = 20_000
 """Maps of memory from which on the compiled programs of a process are dropped."""
 
 
+def pytest_addoption(parser):
+    """Adds the option to compile for an older processor than this one."""
+    parser.addoption(
+        "--isa",
+        metavar="SSE4_2|AVX2",
+        help="the newest instructions that programs may use",
+    )
+
+
 def pytest_configure(config):
     """Sets the flags before anything is computed; in the workers of xdist too."""
-    if config.option.markexpr.startswith("not slow"):
-        os.environ.setdefault("XLA_FLAGS", QUICK)
+    quick = config.option.markexpr.startswith("not slow")
+    older = f"--xla_cpu_max_isa={config.option.isa}" if config.option.isa else ""
+    flags = f"{QUICK if quick else ''} {older}".strip()
+    if flags:
+        os.environ.setdefault("XLA_FLAGS", flags)
     os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
 
 

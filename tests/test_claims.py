@@ -95,6 +95,7 @@ def test_three_seeds_in_every_cell_would_bring_no_interval_within_its_margin(cel
         ]
         three = figure.value + figure.spread * np.array([-1.0, 0.0, 1.0])
         gap = gap_to(figure, [float(score) for score in three])
+        assert gap is not None
         assert gap.reach > figure.margin
 
 
@@ -121,6 +122,8 @@ def test_gradients_of_the_thesis_s_runs_are_no_smaller_than_its_page_says(cells)
         history = store.history(run.key)
         assert history is not None
         norm = history.series["gradient_norm"][0]
+        assert norm is not None
+        assert run.result.parameters is not None
         means.append(norm / math.sqrt(run.result.parameters))
     assert min(means) == pytest.approx(2.5e-3, rel=0.01)
 

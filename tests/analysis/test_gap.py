@@ -13,6 +13,7 @@ def test_the_interval_is_welchs():
     ours, theirs = np.array([0.9, 0.92, 0.97]), np.array([0.8, 0.85, 0.84, 0.9])
     oracle = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
     found = gap_of(ours, theirs.mean(), theirs.std(ddof=1), theirs.size)
+    assert found is not None
     assert found.interval == pytest.approx((oracle.low, oracle.high), rel=1e-9)
 
 
@@ -20,6 +21,7 @@ def test_a_figure_without_spread_is_taken_as_exact():
     ours = np.array([0.9, 0.92, 0.97])
     oracle = stats.ttest_1samp(ours, 0.9).confidence_interval()
     found = gap_of(ours, 0.9, None, None)
+    assert found is not None
     assert found.interval == pytest.approx((oracle.low - 0.9, oracle.high - 0.9))
 
 
@@ -28,6 +30,7 @@ def test_a_single_run_is_taken_to_vary_as_theirs():
     test = stats.ttest_ind([0.97], theirs)  # Student's, of one variance
     oracle = test.confidence_interval()
     found = gap_of(np.array([0.97]), theirs.mean(), theirs.std(ddof=1), 3)
+    assert found is not None
     assert found.interval == pytest.approx((oracle.low, oracle.high), rel=1e-9)
 
 
@@ -39,10 +42,12 @@ def test_nothing_is_known_of_one_run_beside_a_figure_without_spread():
 
 def test_rounding_widens_an_interval():
     exact = gap_of(np.array([0.5, 0.5]), 0.5, None, None, rounding=5e-4)
+    assert exact is not None
     assert exact.interval == pytest.approx((-5e-4, 5e-4))
     assert exact.detectable == 5e-4
     # A spread that is printed as 0.000 may be anything up to 0.0005.
     rounded = gap_of(np.array([0.5, 0.5]), 0.5, 0.0, 3, rounding=5e-4)
+    assert rounded is not None
     half = 5e-4 + stats.t.ppf(0.975, 2) * 5e-4 / np.sqrt(3)
     assert rounded.interval == pytest.approx((-half, half))
 
@@ -78,10 +83,11 @@ def test_agreement_is_two_one_sided_tests(value):
     """Both reject at 0.025 that the means lie a margin apart: scipy's p-values."""
     ours, theirs = np.array([0.1, 0.2, 0.4]) + value, np.array([0.2, 0.3, 0.25])
     for margin in (0.1, 0.3, 0.5, 0.8, 1.6):
-        above = stats.ttest_ind(ours + margin, theirs, equal_var=False)
-        below = stats.ttest_ind(ours - margin, theirs, equal_var=False)
-        both = above.statistic > 0 > below.statistic
-        p = max(above.pvalue, below.pvalue) / 2  # one-sided
+        # As tuples: scipy's stubs do not name their fields.
+        up, p_up = stats.ttest_ind(ours + margin, theirs, equal_var=False)
+        down, p_down = stats.ttest_ind(ours - margin, theirs, equal_var=False)
+        both = up > 0 > down
+        p = max(p_up, p_down) / 2  # one-sided
         gap = gap_of(ours, theirs.mean(), theirs.std(ddof=1), 3)
         assert (judge(gap, margin) == "agrees") == (both and p < 0.025)
 

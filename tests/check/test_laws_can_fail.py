@@ -48,6 +48,22 @@ def layer_with(
     return Flawed
 
 
+class SaysWhatItIsAsked(AbstractLayer):
+    r"""What was and what comes, whatever it is told: $$h_t = x_t W + \bar{x} W$$."""
+
+    weight: jax.Array
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, causal: bool = False, key):
+        del hidden
+        self.weight = jax.random.normal(key, (features, 32))
+        self.hidden_size, self.causal = 32, causal
+
+    def __call__(self, xs, dts, *, key=None):
+        return jnp.tanh((xs + jnp.mean(xs, axis=0, keepdims=True)) @ self.weight)
+
+
 class OneAnswerTooMany(AbstractModel):
     """A whole model: $$y_t = W_t x_t$$, and the first answer once more at the end."""
 
@@ -156,6 +172,10 @@ FLAWED_MODELS = {
     "needlessly not causal": (
         layer_with(causal=False),
         {"causal": "declared not causal, but no change of later inputs changed an"},
+    ),
+    "causal in words alone": (
+        SaysWhatItIsAsked,
+        {"causal": "features, answered every step, causal: declared causal, but a"},
     ),
     "one answer too many": (
         OneAnswerTooMany,

@@ -10,8 +10,15 @@ import pytest
 
 from nnarena.check import TASK_LAWS, TaskCase, check_task, judge
 from nnarena.core.scoring import Scoring, accuracy, mean_squared_error
-from nnarena.core.types import Classes, Example, Signature, Tokens
-from nnarena.tasks import TASKS, AbstractTask, Splits
+from nnarena.core.types import (
+    Classes,
+    Example,
+    Features,
+    Signature,
+    Tokens,
+    Values,
+)
+from nnarena.tasks import TASKS, AbstractForecast, AbstractTask, Splits
 from nnarena.tasks.files import DataProblem
 
 
@@ -177,6 +184,42 @@ def test_a_flawed_task_breaks_its_law_and_no_other(enter, flaw):
     for law, words in expected.items():
         assert words in found[law]
         assert "\n" not in found[law]
+
+
+def forecast_with(chance: float) -> type:
+    """Returns a random walk whose next place is asked for."""
+
+    class Walk(AbstractForecast):
+        """Where next? 0 1 0 -> 1; chance 1."""
+
+        @property
+        def signature(self):
+            return Signature(Features(1), Values(1))
+
+        @property
+        def scoring(self):
+            return mean_squared_error(chance=chance, solved=chance / 2)
+
+        def splits(self, data, *, key):
+            return even_splits(key)
+
+        def example(self, row):
+            places = jnp.cumsum(jax.random.normal(row, (LENGTH + 1, 1)), axis=0)
+            return Example(places[:-1], jnp.ones(LENGTH), places[-1], jnp.array(True))
+
+        def persistence(self, row):
+            return self.example(row).xs[-1]
+
+    return Walk
+
+
+def test_chance_of_a_forecast_is_that_nothing_changes(enter):
+    """The mean answer scores the variance of the sum of 4 steps, the last place 1."""
+    enter(TASKS, forecast_with(1.0))
+    assert broken_laws() == {}
+    enter(TASKS, forecast_with(4.0))
+    expected = "the best blind answer to score the stated chance 4, but it scores 1"
+    assert expected in broken_laws()["chance"].replace("it scores 0.9", "it scores 1")
 
 
 def test_targets_beyond_the_last_class(enter):

@@ -162,7 +162,7 @@ def build(name: str = NAME, *, answers: When = "once", width: int = WIDTH, **num
 def draw(length: int, seed: int = 0) -> jax.Array:
     """Returns random feature vectors."""
     rng = np.random.default_rng(seed)
-    return jnp.asarray(rng.standard_normal((length, FEATURES)).astype(np.float32))
+    return jnp.asarray(rng.standard_normal((length, FEATURES)), float)
 
 
 @pytest.mark.parametrize("encoding", POSITIONS)
@@ -179,20 +179,22 @@ def test_order_is_seen_by_any_code_and_time_by_its_own(name: str, encoding: str)
     assert by_time > 1e-3 if encoding == "time" else by_time == 0.0
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_without_a_code_every_step_gets_the_same_answer():
     xs = draw(7)
     same = answer(build(answers="every step", encoding="none"), xs, ones(xs))
-    np.testing.assert_allclose(same, jnp.tile(same[:1], (7, 1)), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(same, jnp.tile(same[:1], (7, 1)), rtol=0, atol=1e-12)
     told = answer(build(answers="every step", encoding="rotary"), xs, ones(xs))
     assert jnp.max(jnp.abs(told - told[:1])) > 1e-3
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_asked_once_is_asked_first():
     """The decoder looks back only: its first token does not feel the others."""
     xs = draw(7)
     once = answer(build(answers="once"), xs, ones(xs))
     always = answer(build(answers="every step"), xs, ones(xs))
-    np.testing.assert_allclose(once, always[0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(once, always[0], rtol=0, atol=1e-12)
 
 
 def test_tokens_are_looked_up_as_large_as_their_code():

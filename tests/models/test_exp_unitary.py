@@ -41,12 +41,13 @@ def triangle(size: int, entries: np.ndarray) -> np.ndarray:
     return lower
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_states_are_those_of_the_thesis():
     units, rng = 5, np.random.default_rng(0)
     scale = math.sqrt(6.0 / (3 + units))
     cell: Any = ExpUnitary(3, units, **THESIS, input_scale=scale, key=KEY)
-    numbers = rng.standard_normal((2, 15)).astype(np.float32)
-    bias = rng.uniform(-0.3, 0.1, units).astype(np.float32)
+    numbers = rng.standard_normal((2, 15))
+    bias = rng.uniform(-0.3, 0.1, units)
     cell = eqx.tree_at(
         lambda c: (
             c.recurrent_weight.generator.real,
@@ -56,7 +57,7 @@ def test_states_are_those_of_the_thesis():
         cell,
         (jnp.asarray(numbers[0]), jnp.asarray(numbers[1]), jnp.asarray(bias)),
     )
-    xs = rng.standard_normal((20, 3)).astype(np.float32)
+    xs = rng.standard_normal((20, 3))
     found = np.asarray(run(cell, jnp.asarray(xs), jnp.ones(20)))
 
     lower = triangle(units, numbers[0] + 1j * numbers[1])
@@ -69,7 +70,7 @@ def test_states_are_those_of_the_thesis():
         h = np.maximum(0.0, modulus + bias) * z / modulus
         expected.append(np.concatenate([np.real(h), np.imag(h)]))
     assert np.max(np.abs(expected)) > 1.0
-    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-5)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
 
 def test_at_the_identity_a_constant_input_piles_up():
@@ -78,18 +79,19 @@ def test_at_the_identity_a_constant_input_piles_up():
     np.testing.assert_allclose(hs[-1], 50.0 * hs[0], rtol=1e-3)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_a_transformed_input_is_read_beside_the_plain_one():
     cell: Any = ExpUnitary(6, 4, fourier=True, start="identity", key=KEY)
     plain, other = (
         np.asarray(part, np.float64)[:, :4] + 1j * np.asarray(part, np.float64)[:, 4:]
         for part in (cell.input_weight.plain, cell.input_weight.transformed)
     )
-    x = np.random.default_rng(0).standard_normal(6).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal(6)
     both = np.concatenate([x.astype(np.complex128), np.fft.fft(x)])
     z = both @ np.concatenate([plain, other])
     found = run(cell, jnp.asarray(x)[None], jnp.ones(1))[0]
     expected = np.concatenate([np.real(z), np.imag(z)])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     without = ExpUnitary(6, 4, key=KEY)
     assert count_parameters(cell) == count_parameters(without) + 6 * 8
 

@@ -26,8 +26,8 @@ KEY = jax.random.key(0)
 
 def draw_sequence() -> tuple[jax.Array, jax.Array]:
     rng = np.random.default_rng(5)
-    xs = rng.standard_normal((LENGTH, WIDTH)).astype(np.float32)
-    return jnp.asarray(xs), jnp.asarray(rng.uniform(0.1, 2.0, LENGTH), jnp.float32)
+    xs = rng.standard_normal((LENGTH, WIDTH))
+    return jnp.asarray(xs), jnp.asarray(rng.uniform(0.1, 2.0, LENGTH))
 
 
 def make_attention(over: Any, *, causal: bool = False) -> MemoryAttention:
@@ -54,13 +54,14 @@ def merged(attention: Any, read: np.ndarray) -> np.ndarray:
     )
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("causal", [False, True])
 def test_over_pairs_it_is_the_loop_over_queries_and_values(causal: bool):
     xs, dts = draw_sequence()
     attention = make_attention("pairs", causal=causal)
     expected = merged(attention, read_pairs(attention, xs, dts, causal=causal))
     assert np.ptp(expected, axis=0).min() > 0.01
-    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -90,11 +91,12 @@ def test_every_query_is_left_with_what_scipy_solves(causal: bool):
     assert 1e-6 < away[1] < 1e-2 * np.ptp(exact)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_over_the_sequence_it_is_one_run():
     xs, dts = draw_sequence()
     attention = make_attention("sequence")
     expected = merged(attention, np.asarray(scan(attention.memory, xs, dts)))
-    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=1e-12)
 
 
 def test_recomputing_changes_no_gradient():

@@ -32,17 +32,18 @@ def thesis_recurrence(cell: Any, xs: np.ndarray) -> np.ndarray:
     return np.stack(hs)
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("units", [5, 8])
 def test_states_are_those_of_the_thesis(units: int):
     rng = np.random.default_rng(units)
     cell = UnitaryRNN(3, units, capacity=4, output="both", input_scale=1.0, key=KEY)
-    bias = jnp.asarray(rng.uniform(-0.3, 0.1, units).astype(np.float32))
+    bias = jnp.asarray(rng.uniform(-0.3, 0.1, units))
     cell = eqx.tree_at(lambda c: c.bias, cell, bias)
-    xs = rng.standard_normal((30, 3)).astype(np.float32)
+    xs = rng.standard_normal((30, 3))
     hs = np.asarray(run(cell, jnp.asarray(xs), jnp.ones(30)))
     both = thesis_recurrence(cell, xs)
     assert np.max(np.abs(both)) > 1.0
-    np.testing.assert_allclose(hs, both, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(hs, both, rtol=0, atol=1e-11)
 
 
 def test_the_output_is_the_real_part_or_both():

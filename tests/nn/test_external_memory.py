@@ -21,6 +21,8 @@ from nnarena.nn.external_memory import (
 )
 
 
+pytestmark = pytest.mark.usefixtures("double_precision")
+
 SLOTS, WORD, HEADS = 4, 3, 2
 
 
@@ -37,8 +39,8 @@ def request(**parts) -> Request:
         erase=jnp.zeros(WORD),
         write=jnp.zeros(WORD),
         free=jnp.zeros(HEADS),
-        allocation_gate=jnp.float32(1.0),
-        write_gate=jnp.float32(0.0),
+        allocation_gate=jnp.asarray(1.0),
+        write_gate=jnp.asarray(0.0),
         modes=jnp.tile(jnp.array([0.0, 1.0, 0.0]), (HEADS, 1)),
     )
     for name, value in parts.items():

@@ -23,17 +23,19 @@ def test_glorot_is_uniform_up_to_its_limit(start, fan_out):
     assert matrix.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_every_gate_is_orthogonal_by_itself():
     matrix = np.asarray(initializers.orthogonal(6, gates=3, key=KEY))
     for gate in np.split(matrix, 3, axis=1):
-        np.testing.assert_allclose(gate @ gate.T, np.eye(6), atol=1e-6)
+        np.testing.assert_allclose(gate @ gate.T, np.eye(6), atol=1e-12)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_as_one_matrix_the_rows_are_orthonormal():
     """Keras: the Q of a tall matrix, transposed where it has more columns than rows."""
     matrix = np.asarray(initializers.orthogonal(6, gates=3, start="matrix", key=KEY))
     assert matrix.shape == (6, 18)
-    np.testing.assert_allclose(matrix @ matrix.T, np.eye(6), atol=1e-6)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(6), atol=1e-12)
 
 
 @pytest.mark.parametrize(("cell", "gates"), [(LSTM, 4), (GRU, 3), (ODELSTM, 4)])

@@ -74,15 +74,17 @@ def loop_step(circuit: Any, v: np.ndarray, x: np.ndarray, dt: float) -> np.ndarr
     return v
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_edges_are_the_plain_loop_over_synapses():
     circuit, ready = make(), resolve(make())
     v = np.zeros(NEURONS)
     state = jnp.zeros(NEURONS)
-    xs, dts = draw(8, FEATURES), np.exp(draw(8, seed=1))
+    xs = draw(8, FEATURES).astype(np.float64)
+    dts = np.exp(draw(8, seed=1).astype(np.float64))
     for x, dt in zip(xs, dts, strict=True):
-        v = loop_step(circuit, v, x.astype(np.float64), float(dt))
-        state = ready(state, jnp.asarray(x), jnp.float32(dt))
-        np.testing.assert_allclose(state, v, rtol=0, atol=2e-6)
+        v = loop_step(circuit, v, x, float(dt))
+        state = ready(state, jnp.asarray(x), jnp.asarray(dt))
+        np.testing.assert_allclose(state, v, rtol=0, atol=1e-11)
     assert np.ptp(v) > 0.5
 
 
@@ -93,6 +95,7 @@ def alone(*, self_synapse: int = 0) -> Wiring:
     )
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("dt", [0.3, 5.0, 1e6])
 def test_one_neuron_rests_where_its_equation_does(dt: float):
     """v* = (G L + w sigma E) / (G + w sigma): at any step fixed, and reached."""
@@ -105,15 +108,16 @@ def test_one_neuron_rests_where_its_equation_does(dt: float):
     rest = (leak * potential + opened) / (leak + opened)  # polarity +1
 
     ready = resolve(circuit)
-    at_rest = jnp.asarray([rest], jnp.float32)
-    after = ready(at_rest, jnp.asarray([x]), jnp.float32(dt))
-    np.testing.assert_allclose(after, at_rest, rtol=0, atol=2e-7)
+    at_rest = jnp.asarray([rest])
+    after = ready(at_rest, jnp.asarray([x]), jnp.asarray(dt))
+    np.testing.assert_allclose(after, at_rest, rtol=0, atol=1e-11)
     v = jnp.asarray([-3.0])
     for _ in range(100):
-        v = ready(v, jnp.asarray([x]), jnp.float32(dt))
-    np.testing.assert_allclose(v, at_rest, rtol=0, atol=1e-6)
+        v = ready(v, jnp.asarray([x]), jnp.asarray(dt))
+    np.testing.assert_allclose(v, at_rest, rtol=0, atol=1e-11)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_leak_alone_is_the_implicit_euler_polynomial():
     """Without an open synapse a substep divides the distance by 1 + delta G / C."""
     circuit = make(alone())
@@ -121,14 +125,15 @@ def test_leak_alone_is_the_implicit_euler_polynomial():
     ratio = 0.8 / 6 * softplus(circuit.leak)[0] / softplus(circuit.capacitance)[0]
     potential = float(circuit.leak_potential[0])
     expected = potential + (2.0 - potential) / (1.0 + ratio) ** 6
-    found = resolve(closed)(jnp.asarray([2.0]), jnp.zeros(1), jnp.float32(0.8))
-    np.testing.assert_allclose(found, [expected], rtol=0, atol=1e-6)
+    found = resolve(closed)(jnp.asarray([2.0]), jnp.zeros(1), jnp.asarray(0.8))
+    np.testing.assert_allclose(found, [expected], rtol=0, atol=1e-11)
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_no_time_changes_nothing():
-    v = jnp.asarray(draw(NEURONS))
-    same = resolve(make())(v, jnp.ones(FEATURES), jnp.float32(0.0))
-    np.testing.assert_allclose(same, v, rtol=1e-6, atol=0)
+    v = jnp.asarray(draw(NEURONS).astype(np.float64))
+    same = resolve(make())(v, jnp.ones(FEATURES), jnp.asarray(0.0))
+    np.testing.assert_allclose(same, v, rtol=1e-12, atol=0)
 
 
 def test_potentials_stay_between_the_potentials_that_pull():

@@ -12,6 +12,7 @@ from nnarena.core.types import Features, Signature, Values
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
 from nnarena.nn.scan import Checkpoint, own_vectors, scan
+from nnarena.runs.identity import entrant_of
 from nnarena.training.base import program_bytes
 
 
@@ -135,7 +136,15 @@ def test_attention_has_no_steps_to_checkpoint():
         contender.build(Signature(Features(3), Values(2)), 8, key=jax.random.key(0))
 
 
-def test_how_to_compute_enters_a_key_only_if_changed():
-    assert "checkpoint" not in Contender("gru").settings
-    assert "checkpoint" not in Contender("gru", {"checkpoint": "none"}).settings
-    assert Contender("gru", {"checkpoint": "chunk"}).settings["checkpoint"] == "chunk"
+@pytest.mark.parametrize(
+    ("given", "keyed"),
+    [
+        ({}, {}),
+        ({"checkpoint": "none"}, {}),
+        ({"checkpoint": "chunk"}, {"checkpoint": "chunk"}),
+    ],
+)
+def test_how_to_compute_enters_a_key_only_if_changed(given, keyed):
+    contender = Contender("elman", given)
+    baseline = contender.entry.baseline(contender.frame)
+    assert entrant_of("elman", "1", contender.settings, baseline).settings == keyed

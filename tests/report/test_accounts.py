@@ -22,17 +22,20 @@ def test_accounts_are_those_of_the_registry(registry, accounts):
             account = read[entry.name]
             assert account.docstring == entry.docstring
             assert account.source == entry.source
-            assert account.version == entry.version
+            versions = (entry.version, *map(str, entry.revisions))
+            assert account.versions == versions
 
 
 def test_a_module_may_register_several_and_none():
     text = (
-        "@MODELS.register('one', family='f', source='s', version=3)\n"
+        "@MODELS.register('one', family='f', source='s', version=3,\n"
+        "    revisions={4: lambda s: s['x'] > 0})\n"
         "class One:\n    '''First.\n\n    More.\n    '''\n"
         "@other.register('two')\nclass Two: ...\n"
     )
     (one,) = read_accounts(text, "MODELS")
-    assert (one.name, one.docstring, one.version) == ("one", "First.\n\nMore.", "3")
+    assert (one.name, one.docstring) == ("one", "First.\n\nMore.")
+    assert one.versions == ("3", "4")
     assert list(read_accounts(text, "TASKS")) == []
 
 

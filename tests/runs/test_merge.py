@@ -65,6 +65,23 @@ def test_the_first_cost_and_provenance_stay(stores, make_record):
     assert list(into) == [make_record()]
 
 
+@pytest.mark.parametrize("older_first", [True, False])
+def test_records_without_the_number_of_test_rows_contradict_nothing(
+    stores, make_record, older_first
+):
+    one, _, into = stores
+    older = make_record()
+    result = older.result.model_copy(update={"test_rows": 360})
+    pair = [older, older.model_copy(update={"result": result})]
+    put(one, pair[not older_first])
+    put(into, pair[older_first])
+    assert fates([one], into) == {older.key: ("identical", "")}
+    other = result.model_copy(update={"test_rows": 100})
+    put(one, older.model_copy(update={"result": other}))
+    put(into, pair[1])
+    assert fates([one], into)[older.key][0] == "refused"
+
+
 OTHER = {
     "result": lambda r: {"record": r.model_copy(update={"result": worse(r)})},
     "history": lambda r: {"record": r, "loss": np.nextafter(0.5, 1.0).item()},

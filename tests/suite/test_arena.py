@@ -51,3 +51,8 @@ def test_what_is_declared_is_what_is_done():
     assert suite.trainer.get("clip", 1.0) > 0
     for task in suite.tasks:
         assert "rows" not in task.settings
+
+
+def test_streams_of_xor_are_short_enough_to_be_learned():
+    (choice,) = (task for task in load_suite("arena").tasks if task.name == "xor")
+    assert choice.settings == {"length": 16}

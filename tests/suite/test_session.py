@@ -48,6 +48,7 @@ def test_every_job_ends_in_a_record(session):
         assert record.result.outcome == "finished"
         assert record.result.steps == 20
         assert record.result.test_score is not None
+        assert record.result.test_rows == 2_000
         assert record.cost.run_seconds > 0
         assert record.cost.state_size == record.identity.width  # elman's
         history = session.store.history(record.key)

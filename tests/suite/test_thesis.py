@@ -16,6 +16,7 @@ from nnarena.nn.ltc import Circuit
 from nnarena.nn.wiring import Wiring, edges
 from nnarena.suite.config import load_suite
 from nnarena.suite.plan import assemble, make_jobs
+from nnarena.training.gradient_descent import GradientDescent
 from nnarena.training.objective import tally_batch
 
 
@@ -85,6 +86,7 @@ def test_the_recipe_is_that_of_the_thesis():
 def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
     """Keras: rate sqrt(1 - b2) / (1 - b1) m / (sqrt(v) + epsilon)."""
     trainer = assemble(JOBS["lstm", "add"]).trainer
+    assert isinstance(trainer, GradientDescent)
     optimizer = trainer.optimizer()
     weight, slope = jax.numpy.zeros(()), jax.numpy.asarray(gradient)
     with jax.numpy_dtype_promotion("standard"):

@@ -130,10 +130,10 @@ def test_mnist_rows_need_the_training_files_alone(tmp_path):
 def test_windows_of_the_walker_shuffled_as_in_the_thesis_leak():
     """What the sound split is for: nearly every test window overlaps a training one."""
     splits = parts(Walker(stride=4, scaled=False, rows=40_000))
-    (train, _), (test, following) = splits.train, splits.test
-    assert (len(train), len(test)) == (32_000, 3_968)
-    known = {state.tobytes() for state in train.reshape(-1, 17)}
-    seen = [state.tobytes() in known for state in following]
+    train, test = splits.train, splits.test
+    assert (len(train.inputs), len(test.inputs)) == (32_000, 3_968)
+    known = {state.tobytes() for state in train.inputs.reshape(-1, 17)}
+    seen = [state.tobytes() in known for state in test.following]
     assert np.mean(seen) > 0.9
 
 

@@ -53,8 +53,7 @@ def contents(states: np.ndarray) -> set[bytes]:
 
 
 def states_of(rows) -> set[bytes]:
-    windows, following = rows
-    return contents(windows) | contents(following)
+    return contents(rows.inputs) | contents(rows.following)
 
 
 def assert_apart(splits):
@@ -94,20 +93,21 @@ def test_inputs_are_scaled_by_training_states_and_targets_are_raw(folder):
     paths = sorted((folder / "walker").iterdir())
     known = np.concatenate(split_rollouts([read_rollout(path) for path in paths])[0])
     for name in ("train", "validation", "test"):
-        windows, following = getattr(raw, name)
+        windows, following, last = getattr(raw, name)
         expected = (windows - known.mean(axis=0)) / known.std(axis=0)
         np.testing.assert_allclose(getattr(scaled, name)[0], expected, atol=1e-5)
-        np.testing.assert_array_equal(getattr(scaled, name)[1], following)
+        np.testing.assert_array_equal(getattr(scaled, name).following, following)
+        np.testing.assert_array_equal(getattr(scaled, name).last, windows[:, -1])
+        np.testing.assert_array_equal(last, windows[:, -1])
 
 
 def test_an_example_is_a_window_and_the_state_after_it(folder):
     splits = split(folder, window=4)
-    windows, following = splits.test
-    example = Walker(window=4).example(
-        (jnp.asarray(windows[1]), jnp.asarray(following[1]))
-    )
-    np.testing.assert_array_equal(example.xs, windows[1])
-    np.testing.assert_array_equal(example.targets, following[1])
+    row = jax.tree.map(lambda column: jnp.asarray(column[1]), splits.test)
+    example = Walker(window=4).example(row)
+    np.testing.assert_array_equal(example.xs, splits.test.inputs[1])
+    np.testing.assert_array_equal(example.targets, splits.test.following[1])
+    np.testing.assert_array_equal(Walker().persistence(row), splits.test.last[1])
     assert example.dts.tolist() == [1.0] * 4
 
 
@@ -158,11 +158,38 @@ def test_no_real_state_is_on_two_sides(official):
 
 @real
 def test_the_stated_scores_of_simple_answers(official):
-    mean = official.train[1].mean(axis=0, dtype=float)
-    windows, following = official.test
-    assert round(np.square(following - mean).mean(), 2) == Walker().scoring.chance
+    mean = official.train.following.mean(axis=0, dtype=float)
+    windows, following, _ = official.test
     last = np.square(following - windows[:, -1].astype(float)).mean()
-    assert f"{last:.2f}" in (Walker.__doc__ or "")
+    assert round(last, 2) == Walker().scoring.chance
+    assert f"{np.square(following - mean).mean():.2f}" in (Walker.__doc__ or "")
+
+
+@real
+@pytest.mark.parametrize(("states", "score"), [(1, 2.39), (4, 2.30), (16, 2.33)])
+def test_how_far_the_last_states_carry(states, score):
+    """Ridge regression on the last states, and on squares and products of the last."""
+    splits = split(ROOT)
+
+    def features(rows) -> np.ndarray:
+        last = rows.inputs[:, -1].astype(float)
+        first, second = np.triu_indices(17)
+        products = last[:, first] * last[:, second]
+        recent = rows.inputs[:, -states:].reshape(len(last), -1)
+        return np.concatenate([recent, products, np.ones((len(last), 1))], axis=1)
+
+    def errors(rows, weights) -> float:
+        return float(np.square(features(rows) @ weights - rows.following).mean())
+
+    train = features(splits.train)
+    gram, moments = train.T @ train, train.T @ splits.train.following
+    weights = [
+        np.linalg.solve(gram + strength * np.eye(len(gram)), moments)
+        for strength in 10.0 ** np.arange(-1, 6)
+    ]
+    chosen = min(weights, key=lambda each: errors(splits.validation, each))
+    assert round(errors(splits.test, chosen), 2) == score
+    assert f"{score:.2f}" in (Walker.__doc__ or "")
 
 
 @real

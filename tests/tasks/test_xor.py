@@ -1,5 +1,7 @@
 """Parity, counted by hand and by brute force."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +20,7 @@ def examples(task: XOR, rows) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(found.xs), np.asarray(found.targets)
 
 
-def splits(length: int):
+def splits(length: int) -> Any:
     return XOR(length=length).splits(DataFolder(), key=jax.random.key(5))
 
 

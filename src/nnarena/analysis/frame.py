@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ..runs.record import Entrant, History, Record, Scoring
-from .labels import contender_labels, flatten, natural_key, task_labels, traits_text
+from .labels import (
+    added_text,
+    contender_labels,
+    flatten,
+    natural_key,
+    task_labels,
+    traits_text,
+)
 
 
 LENGTHS = ("length", "fillers")
@@ -28,7 +35,10 @@ Histories = Callable[[str], History | None]
 Row = dict[str, Any]
 """One run: a row of `runs_frame`."""
 
-TEXT = ("key", "contender", "task", "model", "model_settings", "family", "task_name")
+TEXT = (
+    *("key", "contender", "task", "model", "model_settings", "added_settings"),
+    *("family", "task_name"),
+)
 SERIES = ("series", "length_name")
 SETUP = ("task_settings", "trainer", "trainer_settings", "outcome", "reason", "metric")
 WHOLE = ("seed", "width", "steps")
@@ -57,6 +67,7 @@ def runs_frame(
     Missing numbers are NaN. The columns that are not copied from a record:
 
         contender, task   labels that tell variants apart (`labels.py`)
+        added_settings    what of `model_settings` planning adds where a task needs it
         normalized        the test score where blind is 0 and perfect 1; finished runs
         counted           what a run adds to a mean: its normalized score as it is, but
                           no less than `FLOOR`; a diverged run counts 0, as a blind
@@ -120,6 +131,7 @@ def _identity(record: Record) -> dict[str, object]:
     return {
         "model": identity.model.name,
         "model_settings": traits_text(flatten(identity.model.all_settings)),
+        "added_settings": added_text(identity.model),
         "family": record.family,
         "task_name": identity.task.name,
         "task_settings": traits_text(flatten(identity.task.all_settings)),

@@ -9,7 +9,8 @@ variants, the settings that differ are appended, and only those:
     add (length=100)             a task that comes in two lengths
 
 A width that differs from task to task, as one budget of parameters makes it, is no
-variant: a setup is named only where it differs within one contender AND task.
+variant: a setup is named only where it differs within one contender AND task. So is a
+setting that planning adds for some tasks, as `causal` (`ADDED`).
 """
 
 import json
@@ -27,6 +28,33 @@ K = TypeVar("K", bound=Hashable)
 
 Traits = Mapping[str, str]
 """What may tell one variant from another: the texts of settings by name."""
+
+
+ADDED = ("causal",)
+"""Settings of models that planning adds where a task asks for it."""
+
+
+def as_asked(model: Entrant) -> Entrant:
+    """Returns a model without what planning may have added, or the user given."""
+    settings, defaults = (
+        {name: value for name, value in part.items() if name not in ADDED}
+        for part in (model.settings, model.defaults)
+    )
+    return model.model_copy(update={"settings": settings, "defaults": defaults})
+
+
+def model_labels(models: Sequence[Entrant]) -> list[str]:
+    """Returns one label per model, with what planning added to it."""
+    labels = entrant_labels([as_asked(model) for model in models])
+    return [
+        _appended(label, added_text(model))
+        for label, model in zip(labels, models, strict=True)
+    ]
+
+
+def added_text(model: Entrant) -> str:
+    """Returns what `as_asked` leaves out and is not the default: "causal=true"."""
+    return traits_text(flatten(model.settings), ADDED)
 
 
 def value_text(value: JsonValue) -> str:
@@ -80,24 +108,34 @@ def contender_labels(records: Sequence[Record]) -> list[str]:
     Every record of one (contender, task) then shares model, width and trainer, and
     only seeds are pooled.
     """
-    models = entrant_labels([record.identity.model for record in records])
+    models = entrant_labels([as_asked(record.identity.model) for record in records])
     setups = [_setup_traits(record) for record in records]
     cells = _grouped(list(zip(models, task_labels(records), strict=True)), setups)
     names: dict[str, set[str]] = defaultdict(set)
     for (model, _), variants in cells.items():
         names[model] |= differing(variants)
     return [
-        _appended(
-            model, traits_text(_shown(record.identity.trainer, setup), names[model])
-        )
+        _appended(model, traits_text({**_usual_setup(record), **setup}, names[model]))
         for record, model, setup in zip(records, models, setups, strict=True)
     ]
 
 
 def _setup_traits(record: Record) -> Traits:
-    trainer = record.identity.trainer
+    model, trainer = record.identity.model, record.identity.trainer
     named = {"trainer": trainer.name, "trainer version": trainer.version}
-    return {**flatten(trainer.settings), **named, "width": str(record.identity.width)}
+    named["width"] = str(record.identity.width)
+    return {**flatten(trainer.settings), **_added(model.settings), **named}
+
+
+def _usual_setup(record: Record) -> Traits:
+    """Returns the defaults of a setup, shown where others differ from them."""
+    model, trainer = record.identity.model, record.identity.trainer
+    return {**flatten(trainer.defaults), **_added(model.defaults)}
+
+
+def _added(settings: Mapping[str, JsonValue]) -> Traits:
+    flat = flatten(settings)
+    return {name: flat[name] for name in ADDED if name in flat}
 
 
 def entrant_labels(entrants: Sequence[Entrant]) -> list[str]:

@@ -9,6 +9,7 @@ from .intervals import Interval
 from .length import LengthCurve
 from .plain import plain
 from .power import Resolution
+from .refused import Refused
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class Leaderboard:
     difference the design could have found, `budget` how near contenders came to the
     parameters that were asked for. `lengths` are the curves of tasks that were
     run at several lengths, with the effective length of each contender.
+    `refused` are the pairs that cannot be run.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -138,6 +140,12 @@ class Leaderboard:
     budget: Budget | None
     lengths: tuple[LengthCurve, ...]
     confidence: float
+    refused: tuple[Refused, ...] = ()
+
+    def refusal(self, contender: str, task: str) -> str | None:
+        """Returns why a contender cannot play a task; None where nothing forbids it."""
+        reasons = {(one.contender, one.task): one.reason for one in self.refused}
+        return reasons.get((contender, task))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, fit for JSON: intervals as {"low": …, "high": …}."""

@@ -14,6 +14,7 @@ from .model_laws import MODEL_LAWS
 from .run import check_model, check_task
 from .task_case import TaskCase
 from .task_laws import TASK_LAWS
+from .watchdog import Watchdog
 
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "NotJudged",
     "TaskCase",
     "Verdict",
+    "Watchdog",
     "check_model",
     "check_task",
     "judge",

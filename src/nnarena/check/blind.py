@@ -36,6 +36,14 @@ def perfect_scores(truth: Answers, signature: Signature) -> tuple[Scores, Scores
     return _scores(_tally_perfect(*_arrays(truth), signature))
 
 
+def own_scores(
+    answers: Float[np.ndarray, "rows ..."], truth: Answers, signature: Signature
+) -> tuple[Scores, Scores]:
+    """Returns the scores, and counts, of rows that each have an answer of their own."""
+    given = jnp.asarray(answers)
+    return _scores(_tally_each(given, *_arrays(truth), signature))
+
+
 def ratio(scores: Scores, counts: Scores) -> tuple[float, float]:
     """Returns the score per answer and its standard error.
 
@@ -102,6 +110,19 @@ def _tally_alike(
         return tally(answer, _example(*row), signature)
 
     return jax.lax.map(one, (targets, mask), batch_size=64)
+
+
+@quick_jit
+def _tally_each(
+    answers: Array, targets: Array, mask: Array, signature: Signature
+) -> Tally:
+    """Returns the tally of every row by its own answer."""
+
+    def one(row: tuple[Array, Array, Array]) -> Tally:
+        answer, *truth = row
+        return tally(answer, _example(*truth), signature)
+
+    return jax.lax.map(one, (answers, targets, mask), batch_size=64)
 
 
 @quick_jit

@@ -42,11 +42,17 @@ SIGNATURES = (
 
 EVERY_STEP = (values_of("every step"), classes_of("every step"))
 
+CAUSAL = tuple(
+    Signature(s.inputs, s.outputs, s.answers, causal=True) for s in EVERY_STEP
+)
+"""The same questions where an answer may use no later input."""
+
 
 def words_for(signature: Signature) -> str:
     """Returns a signature in words, for the sentence of a broken law."""
     kind = "features" if isinstance(signature.inputs, Features) else "tokens"
-    return f"{kind}, answered {signature.answers}"
+    causal = ", causal" if signature.causal else ""
+    return f"{kind}, answered {signature.answers}{causal}"
 
 
 def draw_inputs(
@@ -89,8 +95,13 @@ class ModelCase:
         return self.contender.entry
 
     def build(self, signature: Signature, key: Key) -> AbstractModel:
-        """Returns the small model with the weights of a key."""
-        return self.contender.build(signature, WIDTH, key=key)
+        """Returns the small model with the weights of a key, as it plays such a task.
+
+        Raises:
+            CannotPlay: it cannot.
+        """
+        contender = self.contender.for_signature(signature)
+        return contender.build(signature, WIDTH, key=key)
 
     def model(self, signature: Signature) -> AbstractModel:
         """Returns the small model for a signature: always the same one."""

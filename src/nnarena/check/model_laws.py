@@ -6,11 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from ..core.types import Scalar, Signature, State, Times
+from ..core.types import Scalar, State, Times
 from ..models.base import AbstractCell, AbstractModel
 from ..models.contender import count_parameters, fit_width
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
+from .causality import check_causal
 from .documents import require_account
 from .laws import Law, NotJudged, require
 from .model_case import (
@@ -60,40 +61,6 @@ def _check_shapes(case: ModelCase) -> None:
                 f"{words_for(signature)}, {length} steps: expected answers of shape "
                 f"{wanted} in float32, but got {answers.shape} in {answers.dtype}",
             )
-
-
-def _check_causal(case: ModelCase) -> None:
-    declared = case.model(EVERY_STEP[0]).causal
-    looked = {words_for(s): _looks_ahead(case, s) for s in EVERY_STEP}
-    if declared:
-        for words, step in looked.items():
-            require(
-                step is None,
-                f"{words}: declared causal, but a change of inputs from step {step} on "
-                "changed an answer before it",
-            )
-    else:
-        require(
-            any(step is not None for step in looked.values()),
-            "declared not causal, but no change of later inputs changed an earlier "
-            "answer; declare `causal = True`",
-        )
-
-
-def _looks_ahead(case: ModelCase, signature: Signature) -> int | None:
-    """Returns the first step whose change reaches an answer before it, if one does."""
-    xs, dts = draw_inputs(signature, LENGTH)
-    others, _ = draw_inputs(signature, LENGTH, seed=1)
-    before = case.answer(signature, xs, dts)
-    scale = max(1.0, float(np.abs(before).max()))
-    for step in range(1, LENGTH):
-        later = np.arange(LENGTH) >= step
-        changed = np.where(later.reshape(-1, *[1] * (xs.ndim - 1)), others, xs)
-        slower = np.where(later, np.float32(0.5), dts)
-        after = case.answer(signature, changed, slower)
-        if not np.allclose(before[:step], after[:step], rtol=0, atol=1e-6 * scale):
-            return step
-    return None
 
 
 def _check_vmap(case: ModelCase) -> None:
@@ -278,7 +245,7 @@ def _check_width(case: ModelCase) -> None:
 MODEL_LAWS = (
     Law("documented", "Says what it computes, and whence it comes.", _check_documented),
     Law("shapes", "Answers in the shape asked for, at any length.", _check_shapes),
-    Law("causal", "Looks ahead if and only if it says so.", _check_causal),
+    Law("causal", "Looks ahead if and only if it says so.", check_causal),
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),

@@ -14,7 +14,7 @@ from ..core.registry import Entry
 from ..core.seeds import key_for
 from ..core.types import Example
 from ..tasks import TASKS
-from ..tasks.base import AbstractTask, Rows, Splits
+from ..tasks.base import AbstractForecast, AbstractTask, Rows, Splits
 from ..tasks.files import DataFolder
 from .laws import require
 from .quick import quick_jit
@@ -45,6 +45,11 @@ def make_examples(task: AbstractTask, rows: Rows) -> Example:
 def _make_answers(task: AbstractTask, rows: Rows) -> tuple[Array, Array]:
     examples = jax.vmap(task.example)(rows)
     return examples.targets, examples.mask
+
+
+@quick_jit
+def _make_persistence(task: AbstractForecast, rows: Rows) -> Array:
+    return jax.vmap(task.persistence)(rows)
 
 
 class TaskCase:
@@ -98,6 +103,17 @@ class TaskCase:
         if train is None:
             train = jax.random.split(key_for("order", 0, self.name), MANY)
         return self._answers(spread(train, MANY))
+
+    @cached_property
+    def persistence(self) -> np.ndarray | None:
+        """What a forecast of no change answers to the test split, if it is a forecast.
+
+        The answers stand in the order of `test_answers`.
+        """
+        if not isinstance(self.task, AbstractForecast):
+            return None
+        rows = spread(self.splits.test, MANY)
+        return np.asarray(_make_persistence(self.task, rows))
 
     def _answers(self, rows: Rows) -> Answers:
         return Answers(*map(np.asarray, _make_answers(self.task, rows)))

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..core.types import Classes, Example, Features
-from .blind import blind_scores, perfect_scores, ratio
+from .blind import blind_scores, own_scores, perfect_scores, ratio
 from .documents import require_account
-from .laws import Law, require
+from .laws import Law, NotJudged, require
+from .leaks import leaking_shift
 from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
 from .time_scale import TIME_SCALE
 
@@ -190,6 +191,8 @@ def _check_scoring(case: TaskCase) -> None:
 def _check_chance(case: TaskCase) -> None:
     scoring, signature = case.task.scoring, case.task.signature
     ways = blind_scores(case.training_answers, case.test_answers, signature)
+    if case.persistence is not None:
+        ways.append(own_scores(case.persistence, case.test_answers, signature))
     best = max if scoring.higher_is_better else min
     score, error = best(ratio(*way) for way in ways)
     # The 1e-6 is for rounding where every blind answer scores the same.
@@ -199,6 +202,19 @@ def _check_chance(case: TaskCase) -> None:
         f"expected the best blind answer to score the stated chance "
         f"{scoring.chance:.4g}, but it scores {score:.4g}, and {STANDARD_ERRORS:.0f} "
         f"standard errors are {tolerance:.2g}",
+    )
+
+
+def _check_causal(case: TaskCase) -> None:
+    signature = case.task.signature
+    if signature.answers == "once":
+        raise NotJudged("it answers once, after the last step: no input is later")
+    shift = None if signature.causal else leaking_shift(case.examples, signature)
+    require(
+        shift is None,
+        "expected no answer to stand among later inputs, but the input at step t + "
+        f"{shift} tells that of step t: a contender that looks ahead copies it; say "
+        "`causal=True` in the signature",
     )
 
 
@@ -222,6 +238,7 @@ TASK_LAWS = (
     Law("splits", "No row is in two splits; the key decides them.", _check_splits),
     Law("scoring", "Chance, bar and best score are in order.", _check_scoring),
     Law("chance", "A blind answer scores the stated chance.", _check_chance),
+    Law("causal", "No later input is an answer, or it is causal.", _check_causal),
     Law("perfect", "A perfect answer scores the stated best.", _check_perfect),
 )
 """The laws of tasks."""

@@ -130,11 +130,19 @@ def check(
         str, typer.Argument(help="A model or task, or FILE.py with models.")
     ],
     json: AsJson = False,
+    law_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            help="A law without a verdict by then is broken, and the check ends.",
+        ),
+    ] = 300.0,
 ) -> None:
     """Hold one entrant to the conformance laws."""
     from .check import check_entrant
 
-    check_entrant(name, as_json=json)
+    check_entrant(name, as_json=json, law_timeout=law_timeout)
 
 
 for group in (on_results, measuring):

@@ -1,12 +1,14 @@
 """`arena check`."""
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 import typer
 
-from ..check import Verdict, check_model, check_task
+from ..check import Verdict, Watchdog, check_model, check_task
 from ..core.registry import UnknownName, import_file
 from ..models import MODELS
 from ..suite.config import SuiteProblem
@@ -16,25 +18,51 @@ from .console import guarded, news, out, print_json
 
 
 @guarded
-def check_entrant(name: str, *, as_json: bool) -> None:
-    """Holds a model or task to the laws; exits 1 if one is broken."""
+def check_entrant(name: str, *, as_json: bool, law_timeout: float) -> None:
+    """Holds a model or task to the laws; exits 1 if one is broken or hangs."""
     names = _registered_by(name) if name.endswith(".py") else [name]
-    verdicts = []
+    report = _Report(as_json)
     for each in names:
-        for verdict in _verdicts(each):
-            verdicts.append((each, verdict))
-            if not as_json:
-                _print(verdict)
-    broken = sum(verdict.passed is False for _, verdict in verdicts)
-    if as_json:
-        print_json([{"entrant": each, **asdict(verdict)} for each, verdict in verdicts])
-    else:
-        counts = Counter(verdict.passed for _, verdict in verdicts)
-        skipped = f", {counts[None]} skipped" if counts[None] else ""
-        told = f"{counts[True]} laws hold, {counts[False]} broken{skipped}"
-        out.print(f"{', '.join(names)}: {told}")
-    if broken:
+        report.entrants.append(each)
+        for verdict in _verdicts(each, Watchdog(law_timeout, report.end)):
+            report.add(verdict)
+    if report.conclude():
         raise typer.Exit(1)
+
+
+@dataclass
+class _Report:
+    """The verdicts so far, each printed as it comes, or all at the end as JSON."""
+
+    as_json: bool
+    entrants: list[str] = field(default_factory=list)
+    verdicts: list[tuple[str, Verdict]] = field(default_factory=list)
+
+    def add(self, verdict: Verdict) -> None:
+        """Adds a verdict on the last of the entrants."""
+        self.verdicts.append((self.entrants[-1], verdict))
+        if not self.as_json:
+            _print(verdict)
+
+    def conclude(self) -> int:
+        """Prints the whole and returns how many laws are broken."""
+        counts = Counter(verdict.passed for _, verdict in self.verdicts)
+        if self.as_json:
+            said = [{"entrant": each, **asdict(found)} for each, found in self.verdicts]
+            print_json(said)
+        else:
+            skipped = f", {counts[None]} skipped" if counts[None] else ""
+            told = f"{counts[True]} laws hold, {counts[False]} broken{skipped}"
+            out.print(f"{', '.join(self.entrants)}: {told}")
+        return counts[False]
+
+    def end(self, verdict: Verdict) -> None:
+        """Adds the last verdict and leaves: the law's thread may never come back."""
+        self.add(verdict)
+        self.conclude()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _registered_by(file: str) -> list[str]:
@@ -47,11 +75,11 @@ def _registered_by(file: str) -> list[str]:
     return names
 
 
-def _verdicts(name: str) -> Iterator[Verdict]:
+def _verdicts(name: str, watchdog: Watchdog) -> Iterator[Verdict]:
     if name in MODELS:
-        return check_model(name)
+        return check_model(name, watchdog=watchdog)
     if name in TASKS:
-        return check_task(name, data=data_folder())
+        return check_task(name, data=data_folder(), watchdog=watchdog)
     known = sorted([entry.name for registry in (MODELS, TASKS) for entry in registry])
     raise UnknownName("model or task", name, known)
 

@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from ..analysis.labels import contender_labels, natural_key, task_labels
+from ..core.problems import CannotPlay
 from ..core.registry import UnknownName
 from ..diagnostics.gradient_flow import gradient_flow, horizon
 from ..models.sequence import SequenceModel
@@ -21,8 +22,9 @@ from .console import guarded, news, out, print_json, refuse
 ROWS = 128
 """Validation examples that a profile is the mean of; the test split stays unread."""
 
-SKIPS = (UnknownName, ValueError, FileNotFoundError, DataProblem)
-"""What leaves a run out: weights, entrants or data that are not here."""
+SKIPS = (UnknownName, ValueError, FileNotFoundError, DataProblem, CannotPlay)
+"""What leaves a run out: weights, entrants or data that are not here, or a contender
+that the task rules out today."""
 
 
 @guarded

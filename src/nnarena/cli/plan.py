@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 
 from ..analysis.budget import deviation
-from ..analysis.labels import entrant_labels
+from ..analysis.labels import entrant_labels, model_labels
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
 from ..suite.plan import Job, by_program
@@ -14,6 +14,7 @@ from ..suite.session import Session
 from .console import guarded, news, out, print_json
 from .progress import duration
 from .request import Request, resolve
+from .status import refusal_json
 
 
 @guarded
@@ -34,11 +35,14 @@ def show_plan(
                 "workers": count,
                 "seconds": seconds,
                 "cells": [cell for cell, _ in cells],
+                "refusals": [refusal_json(refusal) for refusal in session.refusals],
             }
         )
         return
     _print_table([cell for cell, _ in cells])
     _print_largest([cell["deviation"] for cell, _ in cells])
+    for refusal in session.refusals:
+        out.print(refusal.label, markup=False, soft_wrap=True)
     left = len(session.pending)
     took = (
         "unknown without its data" if seconds is None else f"about {duration(seconds)}"
@@ -56,7 +60,7 @@ def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
     pending = {job.key for job in session.pending}
     groups = list(by_program(session.jobs))
     identities = [group[0].identity for group in groups]
-    models = entrant_labels([identity.model for identity in identities])
+    models = model_labels([identity.model for identity in identities])
     tasks = entrant_labels([identity.task for identity in identities])
     found = []
     for group, model, task in zip(groups, models, tasks, strict=True):

@@ -1,5 +1,6 @@
 """The leaderboard, page and files for a paper of a folder of results, without jax."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich import box
@@ -8,8 +9,10 @@ from rich.table import Table
 
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
+from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.text import board_fields, footnotes
+from ..runs.plans import read_refusals
 from ..runs.record import Record
 from ..runs.store import open_store
 from .console import guarded, news, out, print_json, refuse
@@ -38,9 +41,11 @@ def read_leaderboard(results: str, keys: set[str] | None = None) -> Leaderboard:
     Raises:
         typer.Exit: there are no records (usage).
     """
-    records = read_records(results, keys)
-    histories = open_store(results).histories(record.key for record in records)
-    return leaderboard(runs_frame(records, histories.get))
+    records, store = read_records(results, keys), open_store(results)
+    histories = store.histories(record.key for record in records)
+    board = leaderboard(runs_frame(records, histories.get))
+    refused = refused_pairs(records, read_refusals(store, keys))
+    return replace(board, refused=refused)
 
 
 def print_leaderboard(results: str, keys: set[str] | None = None) -> None:

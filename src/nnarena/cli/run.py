@@ -19,8 +19,13 @@ from .stopping import stoppable
 def run_suite(request: Request, results: str, placement: Placement) -> None:
     """Runs what is asked for, then prints the leaderboard and writes the page."""
     session = resolve(request, results)
+    for refusal in session.refusals:
+        news.print(refusal.label, markup=False, soft_wrap=True)
     if not session.jobs:
-        news.print(f"nothing to do: the plan has no run for shard {request.shard}")
+        if session.refusals:
+            session.keep_plan(1)
+        lack = f" for shard {request.shard}" if request.shard else ""
+        news.print(f"nothing to do: the plan has no run{lack}")
         return
     executor = placement.executor(results)
     session.store.prepare()

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ..analysis.words import listed, plural
 from ..runs.files import name_of
+from ..runs.plans import Refusal
 from ..runs.progress import Progress
 from ..runs.store import AbstractStore, open_store
 from ..runs.survey import RunState, Survey, survey
@@ -57,6 +58,8 @@ def _print_plan(one: Survey, store: AbstractStore) -> None:
         out.print(_table(one.of("running") + one.of("interrupted")))
     for run in one.of("failed"):
         out.print(_failure(run, store), style="red", markup=False, soft_wrap=True)
+    for refusal in one.plan.refusals:
+        out.print(refusal.label, markup=False, soft_wrap=True)
     if one.other_versions:
         out.print(_old(one), markup=False, soft_wrap=True)
 
@@ -159,8 +162,15 @@ def _plan_json(one: Survey, store: AbstractStore) -> dict[str, Any]:
             {"key": run.run.key, "run": run.run.identity.label, "reason": _reason(run)}
             for run in one.of("failed")
         ],
+        "refusals": [refusal_json(refusal) for refusal in one.plan.refusals],
         "other_versions": [record.key for record in one.other_versions],
     }
+
+
+def refusal_json(refusal: Refusal) -> dict[str, str]:
+    """Returns a pair that cannot be run in plain values."""
+    model, task = refusal.model.name, refusal.task.name
+    return {"model": model, "task": task, "reason": refusal.reason}
 
 
 def _run_json(run: RunState) -> dict[str, Any]:

@@ -7,6 +7,13 @@ class UserProblem(Exception):
     """Its text says what is wrong, where, and what to do next."""
 
 
+class CannotPlay(UserProblem):
+    """A contender that a task rules out; the message is the reason.
+
+    No fault of either: the pair is left out, and the reason is shown in its place.
+    """
+
+
 class StoreProblem(UserProblem):
     """The store cannot be read or written: what was finished is kept, no more is."""
 

@@ -10,8 +10,9 @@ from .numbers import Finite
 class Scoring(BaseModel):
     """The direction and the landmarks of a task's metric.
 
-    `chance` is the score of the best answer that ignores the input, `best` that of a
-    perfect one, `solved` the bar at which the task counts as solved.
+    `chance` is the score of the best answer that ignores the input or, where the task
+    asks how its inputs go on, of the answer that nothing changes; `best` is that of a
+    perfect answer, `solved` the bar at which the task counts as solved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -59,11 +59,22 @@ When = Literal["once", "every step"]
 
 
 class Signature(eqx.Module):
-    """What goes into a model and what has to come out of it."""
+    """What goes into a model and what has to come out of it.
+
+    `causal` says that an answer may use no later input: of forecasting, language and
+    roll-outs, whose next input is the answer, and of whatever is asked online. It
+    rules out nothing where a task answers once, after the last step.
+    """
 
     inputs: Features | Tokens
     outputs: Values | Classes
     answers: When = eqx.field(static=True, default="once")
+    causal: bool = eqx.field(static=True, default=False)
+
+    @property
+    def needs_causality(self) -> bool:
+        """Whether a model that uses later inputs is ruled out."""
+        return self.causal and self.answers == "every step"
 
 
 class Example(eqx.Module):

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
 from ..core.types import Key, Signature
 from ..nn.parametrization import resolve
@@ -72,8 +73,36 @@ class Contender:
         """All settings, those given over the defaults."""
         return self.entry.settings(self.given, self.frame)
 
+    def for_signature(self, signature: Signature) -> "Contender":
+        """Returns the contender as it plays a task: made causal where that is asked.
+
+        That takes a setting `causal`. Who gives the setting keeps what was given;
+        `build` refuses what is not causal then.
+        """
+        free = "causal" in self.entry.defaults and "causal" not in self.given
+        if not (signature.needs_causality and free):
+            return self
+        return replace(self, given={**self.given, "causal": True})
+
     def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
-        """Returns the model with random weights, for one kind of input and output."""
+        """Returns the model with random weights, for one kind of input and output.
+
+        Raises:
+            CannotPlay: its answers use later inputs, and the signature forbids that.
+        """
+        model = self._build(signature, width, key=key)
+        if signature.needs_causality and not model.causal:
+            raise CannotPlay(self._looks_ahead)
+        return model
+
+    @property
+    def _looks_ahead(self) -> str:
+        reason = "its answers use later inputs, and the task forbids that"
+        if "causal" not in self.entry.defaults:
+            return reason
+        return f"{reason}; with causal=true, or without a word on it, it can play"
+
+    def _build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
         settings = self.settings
         if not self.framed:
             return self.entry.make(signature, width, key=key, **settings)

@@ -40,7 +40,8 @@ class EncoderDecoderTransformer(AbstractModel):
     `key_size` is the width of a head, the model's own width if None (rounded up to
     even if `encoding` is "rotary"). `expansion` times the width is the feed-forward
     network's. `encoding` names what tells steps apart: "none", "sinusoidal",
-    "learned" (of `longest` steps at most), "rotary" or "time" (`PositionCode`). The
+    "learned" (of `longest` steps at most), "rotary" or "time" (`PositionCode`). With
+    `causal` neither the encoder nor a start token of a step looks at a later step. The
     defaults are the thesis's, where the width is 16.
 
     Departs from the paper in heads as wide as the model, in having no dropout, and in
@@ -64,6 +65,7 @@ class EncoderDecoderTransformer(AbstractModel):
         decoder_layers: int = 2,
         encoding: Positions = "sinusoidal",
         longest: int = 1_024,
+        causal: bool = False,
         key: Key,
     ):
         self.body = EncoderDecoder(
@@ -75,9 +77,10 @@ class EncoderDecoderTransformer(AbstractModel):
             decoder_layers=decoder_layers,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
-        self.causal = False
+        self.causal = causal
 
     def __call__(self, xs, dts, *, key=None):
         del key  # no dropout

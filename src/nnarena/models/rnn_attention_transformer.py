@@ -18,10 +18,15 @@ from .unitary_rnn import UnitaryRNN
 
 
 class RecurrentAttention(AbstractAttention):
-    """A unitary network per head reads every memory beside the query."""
+    """A unitary network per head reads every memory beside the query.
+
+    With `stops` a causal one stops at the query's place; else there is no mask, as in
+    the thesis.
+    """
 
     cells: tuple[UnitaryRNN, ...]
     merge: eqx.nn.Linear
+    stops: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -29,11 +34,11 @@ class RecurrentAttention(AbstractAttention):
         heads: int,
         capacity: int,
         *,
+        stops: bool = False,
         rotary: bool,
         causal: bool,
         key: Key,
     ):
-        del causal  # no mask, as in the thesis
         if heads < 1:
             raise ValueError(f"attention needs at least 1 head, but got {heads}")
         if rotary:
@@ -47,17 +52,20 @@ class RecurrentAttention(AbstractAttention):
             for cell_key in cell_keys
         )
         self.merge = glorot_linear(heads * width, width, key=merge_key)
+        self.stops = stops and causal
 
     def __call__(self, queries, memory, query_ts, memory_ts):
         del query_ts, memory_ts  # what a place is worth stands in the vectors
 
         def head(cell):
-            def one(query):
-                return read(
-                    cell, (memory,), lambda kept: jnp.concatenate([query, kept])
-                )
+            def one(query, place):
+                def beside(kept):
+                    return jnp.concatenate([query, kept])
 
-            return jax.vmap(one)(queries)
+                upto = place if self.stops else None
+                return read(cell, (memory,), beside, upto=upto)
+
+            return jax.vmap(one)(queries, jnp.arange(len(queries)))
 
         parts = [head(cell) for cell in self.cells]
         return affine(self.merge, jnp.concatenate(parts, axis=-1))
@@ -83,7 +91,8 @@ class RNNAttentionTransformer(AbstractModel):
     query is a run of its own, n runs of n steps, which advance together.
 
     No mask either, as in the thesis: the decoder's start tokens see each other in both
-    directions. They are made of nothing but their places, so that no input leaks.
+    directions. With `causal` every reader stops at its query's own place instead, so
+    that no answer depends on a later step, nor on how many there are.
 
     `heads` networks are read out together; `capacity` is the number of layers of
     rotations in each, at most as many as units. `expansion`, `encoder_layers`,
@@ -108,20 +117,24 @@ class RNNAttentionTransformer(AbstractModel):
         decoder_layers: int = 1,
         encoding: Positions = "sinusoidal",
         longest: int = 1_024,
+        causal: bool = False,
         key: Key,
     ):
         self.body = EncoderDecoder(
             signature,
             hidden,
-            attention=partial(RecurrentAttention, hidden, heads, capacity),
+            attention=partial(
+                RecurrentAttention, hidden, heads, capacity, stops=causal
+            ),
             expansion=expansion,
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
-        self.causal = False
+        self.causal = causal
 
     def __call__(self, xs, dts, *, key=None):
         del key  # no dropout

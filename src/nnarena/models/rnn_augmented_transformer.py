@@ -37,12 +37,17 @@ class Projected(eqx.Module):
 
 
 class AugmentedAttention(AbstractAttention):
-    """Attention whose weighted values are read by an LSTM instead of summed."""
+    """Attention whose weighted values are read by an LSTM instead of summed.
+
+    With `stops` the LSTM of a causal one stops at the query's place; else it goes on
+    through places of weight 0, as in the thesis.
+    """
 
     project: Projections
     cells: tuple[LSTM, ...]
     merge: eqx.nn.Linear
     causal: bool = eqx.field(static=True)
+    stops: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class AugmentedAttention(AbstractAttention):
         size: int | None = None,
         *,
         start: Start = "gates",
+        stops: bool = False,
         rotary: bool,
         causal: bool,
         key: Key,
@@ -63,7 +69,7 @@ class AugmentedAttention(AbstractAttention):
             LSTM(size, size, start=start, key=cell_key) for cell_key in cell_keys
         )
         self.merge = glorot_linear(heads * size, width, key=merge_key)
-        self.causal = causal
+        self.causal, self.stops = causal, stops and causal
 
     def __call__(self, queries, memory, query_ts, memory_ts):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
@@ -77,11 +83,13 @@ class AugmentedAttention(AbstractAttention):
             kept = len(queries) * len(memory) * projected.shape[1]
             checkpoint = "none" if kept <= KEPT else "step"
 
-            def one(weights):
+            def one(weights, place):
                 places = weights[:, None], projected[:, None]
-                return read(fed, places, jnp.dot, checkpoint=checkpoint)
+                upto = place if self.stops else None
+                return read(fed, places, jnp.dot, upto=upto, checkpoint=checkpoint)
 
-            return jax.vmap(one)(jax.nn.softmax(scores[index], axis=-1))
+            weights = jax.nn.softmax(scores[index], axis=-1)
+            return jax.vmap(one)(weights, jnp.arange(len(queries)))
 
         parts = [head(index, cell) for index, cell in enumerate(self.cells)]
         return affine(self.merge, jnp.concatenate(parts, axis=-1))
@@ -109,7 +117,8 @@ class RNNAugmentedTransformer(AbstractModel):
     A mask (of the decoder's attention to itself) hides by the softmax alone: a later
     place has $z_{ij} = 0$, but the LSTM still takes that step, so that an answer knows
     of later places only how many there are. A task that answers once has one start
-    token, and nothing to hide.
+    token, and nothing to hide. With `causal` all attention is masked, and the LSTM
+    stops at its query's own place.
 
     `heads`, `key_size`, `expansion`, `encoder_layers`, `decoder_layers`, `encoding`
     and `longest` are those of `encoder_decoder_transformer`; the LSTM is as wide as a
@@ -134,20 +143,24 @@ class RNNAugmentedTransformer(AbstractModel):
         encoding: Positions = "sinusoidal",
         longest: int = 1_024,
         start: Start = "gates",
+        causal: bool = False,
         key: Key,
     ):
         self.body = EncoderDecoder(
             signature,
             hidden,
-            attention=partial(AugmentedAttention, hidden, heads, key_size, start=start),
+            attention=partial(
+                AugmentedAttention, hidden, heads, key_size, start=start, stops=causal
+            ),
             expansion=expansion,
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
-        self.causal = False
+        self.causal = causal
 
     def __call__(self, xs, dts, *, key=None):
         del key  # no dropout

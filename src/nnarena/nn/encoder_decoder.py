@@ -110,7 +110,9 @@ class EncoderDecoder(eqx.Module):
 
     Inputs and start tokens are embedded at sqrt(width) times their size. A table of
     tokens starts from normal numbers of variance 1 / width, affine maps Glorot-uniform.
-    The encoder looks in both directions, the decoder's attention to itself is causal.
+    The decoder's attention to itself is causal. The encoder looks in both directions
+    and a start token at all that was encoded, unless `causal`: then no step looks at a
+    later one. A token that asks once comes after the last step and sees all of them.
     """
 
     embed: eqx.nn.Linear | eqx.nn.Embedding
@@ -132,6 +134,7 @@ class EncoderDecoder(eqx.Module):
         decoder_layers: int,
         encoding: Positions,
         longest: int,
+        causal: bool,
         key: Key,
     ):
         layers = {"encoder_layers": encoder_layers, "decoder_layers": decoder_layers}
@@ -145,16 +148,21 @@ class EncoderDecoder(eqx.Module):
         self.position = PositionCode(encoding, width, longest=longest, key=next(keys))
         self.head = glorot_linear(width, answers, key=next(keys))
 
-        def attend(*, causal: bool = False) -> AbstractAttention:
+        def attend(*, causal: bool) -> AbstractAttention:
             return attention(rotary=self.position.rotary, causal=causal, key=next(keys))
 
         self.encoder = tuple(
-            EncoderLayer(width, expansion, attend(), key=next(keys))
+            EncoderLayer(width, expansion, attend(causal=causal), key=next(keys))
             for _ in range(encoder_layers)
         )
+        online = causal and signature.answers == "every step"
         self.decoder = tuple(
             DecoderLayer(
-                width, expansion, attend(causal=True), attend(), key=next(keys)
+                width,
+                expansion,
+                attend(causal=True),
+                attend(causal=online),
+                key=next(keys),
             )
             for _ in range(decoder_layers)
         )

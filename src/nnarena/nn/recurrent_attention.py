@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from .parametrization import resolve
 from .scan import Checkpoint, checkpointed
@@ -16,9 +16,13 @@ def read(
     memory: PyTree[Array],
     form: Callable[..., Float[Array, " features"]],
     *,
+    upto: Int[Array, ""] | None = None,
     checkpoint: Checkpoint = "step",
 ) -> Float[Array, " hidden"]:
     """Returns the output of a cell after the last place of a memory, and no other.
+
+    With `upto` that place is the last: the cell stops there, so that its output does
+    not even tell how many places follow.
 
     At each place the cell reads what `form` makes of that place of the memory's
     arrays, one unit of time after the last. With `jax.vmap` over queries whatever is
@@ -32,6 +36,9 @@ def read(
         x = form(*kept)
         return ready(state, x, jnp.ones((), x.dtype))
 
+    if upto is not None:
+        return _read_upto(take, ready.init_state(), memory, upto, checkpoint)
+
     def step(state, kept):
         return take(state, kept)[0], None
 
@@ -39,3 +46,27 @@ def read(
     earlier = jax.tree.map(lambda array: array[:-1], memory)
     state, _ = jax.lax.scan(checkpointed(step, checkpoint), ready.init_state(), earlier)
     return take(state, jax.tree.map(lambda array: array[-1], memory))[1]
+
+
+def _read_upto(
+    take: Callable[..., Any],
+    start: PyTree[Array],
+    memory: PyTree[Array],
+    upto: Int[Array, ""],
+    checkpoint: Checkpoint,
+) -> Float[Array, " hidden"]:
+    """Returns the output at one place: of later ones state and output stay."""
+
+    def step(carry, observation):
+        place, kept = observation
+        taken = take(carry[0], kept)
+        read = jax.tree.map(lambda *pair: jnp.where(place <= upto, *pair), taken, carry)
+        return read, None
+
+    first = take(start, jax.tree.map(lambda array: array[0], memory))
+    later = jax.tree.map(lambda array: array[1:], memory)
+    places = jnp.arange(1, len(jax.tree.leaves(memory)[0]))
+    (_, output), _ = jax.lax.scan(
+        checkpointed(step, checkpoint), first, (places, later)
+    )
+    return output

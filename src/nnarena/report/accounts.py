@@ -20,12 +20,12 @@ REGISTRIES = {"MODELS": ("models", "guests"), "TASKS": ("tasks",)}
 
 @dataclass(frozen=True)
 class Account:
-    """An entrant's docstring, the key of its source, and its version."""
+    """An entrant's docstring, the key of its source, and its versions."""
 
     name: str
     docstring: str
     source: str
-    version: str
+    versions: tuple[str, ...]
 
 
 @cache
@@ -76,10 +76,14 @@ def _registers(decorator: ast.expr, registry: str) -> bool:
 
 def _account(decorator: ast.expr, docstring: str) -> Account:
     assert isinstance(decorator, ast.Call)
-    given = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords}
+    given = {word.arg: word.value for word in decorator.keywords}
+    first = ast.literal_eval(given.get("version", ast.Constant(1)))
+    revisions = given.get("revisions", ast.Dict(keys=[], values=[]))
+    assert isinstance(revisions, ast.Dict)  # their conditions are code
+    later = [ast.literal_eval(number) for number in revisions.keys if number]
     return Account(
         name=ast.literal_eval(decorator.args[0]),
         docstring=docstring,
-        source=given["source"],
-        version=str(given.get("version", 1)),
+        source=ast.literal_eval(given["source"]),
+        versions=tuple(map(str, (first, *later))),
     )

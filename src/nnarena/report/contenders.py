@@ -1,6 +1,8 @@
 """Sections on single contenders: what each is, and how each of its runs went."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -73,7 +75,7 @@ def _section(
     return Section(
         anchor=anchor,
         standing=standing,
-        settings=runs[0]["model_settings"],
+        settings=_settings(runs),
         account=to_html(account.docstring) if account else Markup(""),
         caveat=_caveat(account, model, versions.get(model, set())),
         citation=_citation(account),
@@ -83,13 +85,24 @@ def _section(
     )
 
 
+def _settings(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the settings of a contender, and those that some tasks added to them."""
+    usual = next((run for run in runs if not run["added_settings"]), runs[0])
+    added = [
+        f"on {run['task']} with {run['added_settings']}"
+        for run in runs
+        if run["added_settings"] != usual["added_settings"]
+    ]
+    return "; ".join(dict.fromkeys([usual["model_settings"], *added]))
+
+
 def _caveat(account: Account | None, model: str, ran: set[str]) -> str:
     if account is None:
         return f"{model} comes from outside of this package, and so do its equations."
-    if ran <= {account.version}:
+    if ran <= set(account.versions):
         return ""
     return (
-        f"These words are of version {account.version}; the runs are of "
+        f"These words are of version {listed(account.versions)}; the runs are of "
         f"{listed(sorted(ran))} and may have been made by something else."
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import vl_convert
 
+from ..runs.plans import read_refusals
 from ..runs.store import AbstractStore
 from .citations import bibliography, sources
 from .fields import Table
@@ -81,7 +82,7 @@ def write_export(
             f"{', '.join(sorted(DRAWN))}"
         )
     records, histories = read_store(store)
-    findings = findings_of(records, histories)
+    findings = findings_of(records, histories, read_refusals(store))
     figures = all_figures(findings, histories).values()
     cited = bibliography(sources(records))
     files = [

@@ -1,7 +1,7 @@
 """What the statistics of a store came to: all that a page or an export shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -10,8 +10,10 @@ from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
 from ..analysis.length import LengthCurve
 from ..analysis.ranks import RankTable, rank_table
+from ..analysis.refused import refused_pairs
 from ..analysis.scores import Scores, scores_of
 from ..analysis.standing import Leaderboard
+from ..runs.plans import Refusal
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore
 
@@ -33,9 +35,13 @@ class Findings:
 
 
 def findings_of(
-    records: Sequence[Record], histories: Mapping[str, History]
+    records: Sequence[Record],
+    histories: Mapping[str, History],
+    refusals: Sequence[Refusal] = (),
 ) -> Findings:
     """Returns the statistics of runs; the same runs give the same ones.
+
+    `refusals` are the pairs that were asked for and cannot be run.
 
     Raises:
         ValueError: there are no runs.
@@ -44,7 +50,7 @@ def findings_of(
     scores, board = scores_of(frame), leaderboard(frame, seed=SEED)
     return Findings(
         frame=frame,
-        board=board,
+        board=replace(board, refused=refused_pairs(records, refusals)),
         scores=scores,
         ranks=rank_table(scores),
         costs=cost_table(frame),

@@ -88,8 +88,10 @@ function choose(names) {
   for (const button of legend.querySelectorAll("[data-contender]")) {
     button.setAttribute("aria-pressed", names.includes(button.dataset.contender));
   }
-  for (const name of document.querySelectorAll("td.name")) {
-    name.parentNode.classList.toggle("dim", names.length > 0 && !names.includes(name.textContent));
+  // A row of a pair has two names and is seen with either.
+  for (const row of new Set([...document.querySelectorAll("td.name")].map((name) => name.parentNode))) {
+    const own = [...row.querySelectorAll("td.name")].map((name) => name.textContent);
+    row.classList.toggle("dim", names.length > 0 && !own.some((name) => names.includes(name)));
   }
   for (const view of views.values()) view.signal("focus", names).runAsync();
 }

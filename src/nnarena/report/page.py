@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..analysis.text import test_rows_note, uniform_note
+from ..runs.plans import Refusal, read_refusals
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore
 from .columns import to_columns
@@ -58,14 +59,17 @@ def render_report(store: AbstractStore, title: str) -> str:
         title=title,
         store_name=PurePath(store.address).name,
         unreadable=[(Path(name).name, reason) for name, reason in unreadable],
-        **_contents(records, histories, len(unreadable)),
+        **_contents(records, histories, read_refusals(store), len(unreadable)),
     )
 
 
 def _contents(
-    records: list[Record], histories: dict[str, History], unreadable: int
+    records: list[Record],
+    histories: dict[str, History],
+    refusals: list[Refusal],
+    unreadable: int,
 ) -> dict[str, Any]:
-    findings = findings_of(records, histories)
+    findings = findings_of(records, histories, refusals)
     frame, board = findings.frame, findings.board
     charts = all_figures(findings, histories)
     about = sections(frame, board, _versions(records))

@@ -118,6 +118,7 @@ def _limits(findings: Findings) -> list[str]:
 
 def _gaps(board: Leaderboard, unreadable: int) -> list[str]:
     sentences = []
+    sentences += [refused.sentence for refused in board.refused]
     short = [s.contender for s in board.standings if not s.complete]
     if short:
         sentences.append(

@@ -9,7 +9,7 @@ import pandas as pd
 from ..analysis.budget import deviation
 from ..analysis.differences import Difference
 from ..analysis.length import LengthCurve
-from ..analysis.standing import Leaderboard, Standing
+from ..analysis.standing import Leaderboard, Standing, TaskCard
 from .fields import (
     Field,
     Table,
@@ -49,7 +49,7 @@ def task_table(board: Leaderboard) -> Table:
     rows = tuple(
         (
             named(standing.contender),
-            *(score_field(standing.cell(card.task), card) for card in board.tasks),
+            *(_score(board, standing, card) for card in board.tasks),
         )
         for standing in board.standings
     )
@@ -74,7 +74,7 @@ def _pair(pair: Difference) -> tuple[Field, ...]:
     return (
         named(pair.first),
         Field(pair.answer),
-        Field(pair.second),
+        named(pair.second),
         Field(f"{pair.gap:+.3f}", (interval,), order(pair.gap)),
         Field(str(pair.tasks)),
         Field(str(pair.seeds)),
@@ -200,7 +200,7 @@ def _run(row: Mapping[str, Any]) -> tuple[Field, ...]:
     lost = row["outcome"] != "finished"
     outcome = "solved" if row["solved"] else row["outcome"]
     return (
-        Field(row["task"]),
+        Field(row["task"], said(row["added_settings"])),
         Field(str(row["seed"])),
         Field(outcome, said(_clipped(row["reason"])), alarm=lost),
         number(_known(row["test_score"]), score_text),
@@ -230,6 +230,13 @@ def _standing(standing: Standing, tasks: int) -> tuple[Field, ...]:
         number(standing.parameters, count_text),
         number(standing.run_seconds, seconds_text),
     )
+
+
+def _score(board: Leaderboard, standing: Standing, card: TaskCard) -> Field:
+    reason = board.refusal(standing.contender, card.task)
+    if reason is None:
+        return score_field(standing.cell(card.task), card)
+    return Field(NOTHING, (f"cannot play: {reason}",), "")
 
 
 def _parameters(count: float | None, asked: float | None) -> Field:

@@ -8,13 +8,14 @@ version.
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 from pydantic_core import from_json
 
+from ..core.numbers import Sentence
 from .base import AbstractStore
 from .older import upgraded_identity
 from .record import SCHEMA, Entrant, Identity, Part, to_json
@@ -54,8 +55,29 @@ class Cell(Part):
     metric: str
 
 
+class Refusal(Part):
+    """A contender that a task rules out, and why: as asked for, without a width."""
+
+    model: Entrant
+    task: Entrant
+    reason: Sentence
+
+    @property
+    def pair(self) -> str:
+        """What it is a refusal of, whatever the reason."""
+        return self.model_dump_json(exclude={"reason"})
+
+    @property
+    def label(self) -> str:
+        """What is told of it: "transformer cannot play cell: its answers use ..."."""
+        return f"{self.model.name} cannot play {self.task.name}: {self.reason}"
+
+
 class Plan(Part):
-    """The runs of one request; `workers` is how many processes were to do them."""
+    """The runs of one request; `workers` is how many processes were to do them.
+
+    `refusals` are the pairs that were asked for and cannot be run.
+    """
 
     schema_version: int = SCHEMA
     key: str
@@ -63,6 +85,7 @@ class Plan(Part):
     workers: Annotated[int, Field(ge=1, lt=LARGEST)]
     asked_at: str
     cells: list[Cell]
+    refusals: list[Refusal] = Field(default_factory=list)
 
     def runs(self) -> Iterator[PlannedRun]:
         """Returns the runs, seed by seed."""
@@ -72,14 +95,27 @@ class Plan(Part):
                 yield PlannedRun(identity, cell.metric)
 
 
-def make_plan(name: str, workers: int, asked_at: str, cells: list[Cell]) -> Plan:
+def make_plan(
+    name: str,
+    workers: int,
+    asked_at: str,
+    cells: list[Cell],
+    refusals: Sequence[Refusal] = (),
+) -> Plan:
     """Returns the plan of some cells, under its key."""
     texts = sorted(
         json.dumps([unversioned(cell.identity, seed) for seed in sorted(cell.seeds)])
         for cell in cells
     )
     key = hashlib.sha256("\n".join([name, *texts]).encode()).hexdigest()[:20]
-    return Plan(key=key, name=name, workers=workers, asked_at=asked_at, cells=cells)
+    return Plan(
+        key=key,
+        name=name,
+        workers=workers,
+        asked_at=asked_at,
+        cells=cells,
+        refusals=list(refusals),
+    )
 
 
 def unversioned(identity: Identity, seed: int | None = None) -> str:
@@ -115,6 +151,22 @@ def read_plans(store: AbstractStore) -> list[Plan]:
     # An older plan that was asked for again since counts no more.
     found = [p for key, p in filed.items() if p.key == key or p.key not in filed]
     return sorted(found, key=lambda plan: (plan.asked_at, plan.name))
+
+
+def read_refusals(
+    store: AbstractStore, keys: Collection[str] | None = None
+) -> list[Refusal]:
+    """Returns the pairs that the plans of a store could not run, each once.
+
+    With `keys` only those of plans that have one of these runs.
+    """
+    plans = [
+        plan
+        for plan in read_plans(store)
+        if keys is None or any(run.key in keys for run in plan.runs())
+    ]
+    told = {r.pair: r for plan in plans for r in plan.refusals}
+    return list(told.values())
 
 
 def filed_plans(store: AbstractStore) -> dict[str, Plan]:

@@ -1,18 +1,19 @@
 """From a suite to its jobs: every run with its identity, before anything starts."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..core.problems import first_problem
+from ..core.problems import CannotPlay, first_problem
 from ..core.registry import Entry, Registry, Shared, import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
-from ..runs.plans import Cell, Plan, make_plan
+from ..runs.plans import Cell, Plan, Refusal, make_plan
 from ..runs.record import Entrant, Identity, entrant_of
 from ..tasks import TASKS, AbstractTask
 from ..training import TRAINERS
@@ -123,9 +124,17 @@ def _settings(entrant: Entrant, registry: Registry) -> dict[str, Any]:
 
 
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
-    """Returns the jobs of a suite: seeds vary fastest, then tasks, then models.
+    """Returns the jobs of a suite, as `plan_suite` does."""
+    return plan_suite(suite, plugins)[0]
 
-    What a suite names twice is one job.
+
+def plan_suite(
+    suite: Suite, plugins: Sequence[str] = ()
+) -> tuple[list[Job], list[Refusal]]:
+    """Returns the jobs of a suite, and the pairs of which there can be none.
+
+    Seeds vary fastest, then tasks, then models. What a suite names twice is one job. On
+    a task that needs causality a contender that has a setting for it is made causal.
 
     Raises:
         UnknownName: a model or task is not registered.
@@ -134,13 +143,16 @@ def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
     """
     try:
         recipe = _recipe("gradient_descent", suite.trainer)
-        jobs = {
-            job.key: job
-            for model in suite.models
-            for task in suite.tasks
-            for job in _cell_jobs(suite, model, task, recipe, tuple(plugins))
-        }
-        return list(jobs.values())
+        jobs: dict[str, Job] = {}
+        refusals: dict[str, Refusal] = {}
+        for model, task in itertools.product(suite.models, suite.tasks):
+            try:
+                made = _cell_jobs(suite, model, task, recipe, tuple(plugins))
+                jobs |= {job.key: job for job in made}
+            except CannotPlay as reason:
+                refusal = _refusal(model, task, str(reason))
+                refusals[refusal.pair] = refusal
+        return list(jobs.values()), list(refusals.values())
     except ValidationError as error:
         place, what = first_problem(error)
         raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
@@ -159,7 +171,13 @@ def by_program(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def plan_of(name: str, jobs: Sequence[Job], workers: int, asked_at: str) -> Plan:
+def plan_of(
+    name: str,
+    jobs: Sequence[Job],
+    refusals: Sequence[Refusal],
+    workers: int,
+    asked_at: str,
+) -> Plan:
     """Returns what is kept of a request: its runs, and how many are to do them."""
     cells = [
         Cell(
@@ -169,13 +187,14 @@ def plan_of(name: str, jobs: Sequence[Job], workers: int, asked_at: str) -> Plan
         )
         for group in by_program(jobs)
     ]
-    return make_plan(name, workers, asked_at, cells)
+    return make_plan(name, workers, asked_at, cells, refusals)
 
 
 def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:
     """Returns a contender's width on a task: its own, the suite's, or the budget's.
 
     Raises:
+        CannotPlay: the signature rules the contender out.
         ValueError: the budget cannot be met.
     """
     if model.width == "outputs":
@@ -183,7 +202,7 @@ def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:
     given = model.width or suite.width
     if given is not None:
         return given
-    contender = Contender(model.name, model.settings)
+    contender = Contender(model.name, model.settings).for_signature(signature)
     return fit_width(contender, signature, parameters=suite.parameters or 0)
 
 
@@ -194,18 +213,21 @@ def _cell_jobs(
     recipe: Entrant,
     plugins: tuple[str, ...],
 ) -> list[Job]:
-    """Returns the jobs of one model on one task, one per seed."""
-    contender = Contender(model.name, model.settings)
+    """Returns the jobs of one model on one task, one per seed.
+
+    Raises:
+        CannotPlay: the task rules the model out.
+    """
     made = make_task(task)
+    contender = Contender(model.name, model.settings).for_signature(made.signature)
     width = choose_width(suite, model, made.signature)
     shapes = contender.shapes(made.signature, width)
-    entry = TASKS[task.name]
     return [
         Job(
             identity=Identity(
-                model=_entrant(contender.entry, contender.settings, contender.frame),
+                model=_model(contender),
                 width=width,
-                task=_entrant(entry, entry.settings(task.settings)),
+                task=_task(task),
                 trainer=recipe,
                 seed=seed,
             ),
@@ -217,6 +239,21 @@ def _cell_jobs(
         )
         for seed in suite.seeds
     ]
+
+
+def _refusal(model: ModelChoice, task: Choice, reason: str) -> Refusal:
+    """Returns what is kept of a pair that cannot be run."""
+    asked = _model(Contender(model.name, model.settings))
+    return Refusal(model=asked, task=_task(task), reason=reason)
+
+
+def _model(contender: Contender) -> Entrant:
+    return _entrant(contender.entry, contender.settings, contender.frame)
+
+
+def _task(choice: Choice) -> Entrant:
+    entry = TASKS[choice.name]
+    return _entrant(entry, entry.settings(choice.settings))
 
 
 def _recipe(name: str, given: Mapping[str, Any]) -> Entrant:

@@ -7,6 +7,7 @@ leaderboard("results")
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ import jax
 
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard as rank
+from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.words import plural
+from ..core.problems import CannotPlay
 from ..core.registry import import_file
 from ..models import MODELS
-from ..runs.plans import Plan, keep_plan
+from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
@@ -30,7 +33,7 @@ from .executors import AbstractExecutor, InProcess
 from .keeping import set_aside, writing
 from .ledger import now
 from .limits import NO_LIMITS, Limits
-from .plan import Job, assemble, make_jobs, plan_of
+from .plan import Job, assemble, plan_of, plan_suite
 from .pool import WorkerPool
 from .programs import task_splits, use_compilation_cache
 
@@ -41,11 +44,15 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Session:
-    """The jobs of a suite and the address of the store that keeps their records."""
+    """The jobs of a suite and the address of the store that keeps their records.
+
+    `refusals` are the pairs of the suite that cannot be run.
+    """
 
     jobs: list[Job]
     results: str | Path
     name: str = "python"
+    refusals: Sequence[Refusal] = ()
 
     @property
     def store(self) -> AbstractStore:
@@ -81,9 +88,8 @@ class Session:
         """
         executor = executor or choose_executor(self.results, workers)
         pending = self.pending
-        if pending:
-            with writing():  # a folder that cannot be written is refused here
-                keep_plan(self.store, self.plan(executor.workers))
+        if pending or self.refusals:
+            self.keep_plan(executor.workers)  # here, where the folder may be refused
         yield from self._clear(pending)
         while pending and not executor.stopping:
             elsewhere: set[str] = set()
@@ -99,9 +105,18 @@ class Session:
                 yield Event(kind="note", key=pending[0].key, text=text)
                 pending = self._await(pending, executor)
 
+    def keep_plan(self, workers: int) -> None:
+        """Keeps what was asked for beside the records.
+
+        Raises:
+            StoreProblem: the results folder cannot be written.
+        """
+        with writing():
+            keep_plan(self.store, self.plan(workers))
+
     def plan(self, workers: int) -> Plan:
         """Returns what is kept of the request; so many of its runs go on at once."""
-        return plan_of(self.name, self.jobs, workers, now())
+        return plan_of(self.name, self.jobs, self.refusals, workers, now())
 
     def _clear(self, pending: Sequence[Job]) -> Iterator[Event]:
         """Sets aside what lies in the place of records to come and is none.
@@ -165,7 +180,8 @@ def open_session(
     for file in files:
         import_file(file)
     places = [str(Path(file).resolve()) for file in files]
-    return Session(make_jobs(suite, places), results, suite.name)
+    jobs, refusals = plan_suite(suite, places)
+    return Session(jobs, results, suite.name, refusals)
 
 
 def run(
@@ -190,6 +206,7 @@ def run(
 
     Raises:
         UnknownName, SuiteProblem: something asked for does not exist.
+        CannotPlay: no model can play any of the tasks.
         DataProblem: a file of real data is missing or wrong.
         RuntimeError: a run failed; the others are kept.
     """
@@ -203,6 +220,8 @@ def run(
         "trainer": trainer,
     }
     session = open_session(parse_suite(content, "nnarena.run"), results)
+    if not session.jobs:
+        raise CannotPlay("; ".join(refusal.label for refusal in session.refusals))
     session.require_data()
     failures = [event for event in session.run(workers) if event.kind == "failed"]
     if failures:
@@ -224,7 +243,9 @@ def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboar
     if not records:
         raise ValueError(f"there are no records of runs in {results}")
     histories = store.histories(record.key for record in records)
-    return rank(runs_frame(records, histories.get))
+    board = rank(runs_frame(records, histories.get))
+    refused = refused_pairs(records, read_refusals(store, keys))
+    return dataclasses.replace(board, refused=refused)
 
 
 def registered_by(plugin: str) -> list[str]:

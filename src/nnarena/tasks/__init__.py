@@ -5,7 +5,7 @@ from ..core.registry import Registry
 
 TASKS = Registry("task", package="nnarena.tasks")
 
-from .base import AbstractTask, Splits, SyntheticSplits  # noqa: E402
+from .base import AbstractForecast, AbstractTask, Splits, SyntheticSplits  # noqa: E402
 
 
-__all__ = ["TASKS", "AbstractTask", "Splits", "SyntheticSplits"]
+__all__ = ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"]

@@ -210,6 +210,8 @@ class Activity(AbstractTask):
     `excerpt` takes the first tenth of the file, recordings A01, A02 and the better
     part of A03 of one person: they train, validate and test, in this order.
 
+    The answer is given once, after the last reading: no input is later.
+
     Score: accuracy. Chance 0.368, the share of lying among all readings (60,648 of
     them); with `excerpt` 0.423, its share among the test windows (130 of 307 by
     default). Solved at 0.9, the thesis's bar.

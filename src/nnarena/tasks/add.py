@@ -22,6 +22,7 @@ class Add(AbstractTask):
     the second. Score: mean squared error; chance 1/6, the variance of the sum of two
     uniform numbers, reached by always answering 1. Solved below 0.04, the thesis's bar.
     Sequences are drawn without end, or are a finite set of `rows` (the thesis: 40,000).
+    The answer is given once, after the last step: no input is later.
 
     The form of Arjovsky et al. (2016); Hochreiter & Schmidhuber's values lay in
     [-1, 1] and their sequences differed in length.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from ..core.scoring import Scoring
 from ..core.types import Example, Key, Signature
@@ -145,3 +145,11 @@ class AbstractTask(eqx.Module):
     @abc.abstractmethod
     def example(self, row: PyTree) -> Example:
         """Returns the example of one row."""
+
+
+class AbstractForecast(AbstractTask):
+    """A task that asks how its inputs go on: its chance is that nothing changes."""
+
+    @abc.abstractmethod
+    def persistence(self, row: PyTree) -> Array:
+        """Returns the last values before the target, in its units and of its shape."""

@@ -30,6 +30,10 @@ class Cell(AbstractTask):
     the start of each of 3 equal blocks, on the channels in turn, from either channel
     on. Sequences are drawn without end, or are a finite set of `rows` (the thesis:
     40,000, of two kinds).
+
+    A flip-flop is asked online, so the task is causal: no answer may use a later pulse.
+    The thesis's `blocks` are not, as its contenders read in both directions; there the
+    first step tells all others, and what comes later tells nothing new.
     """
 
     length: int = eqx.field(static=True)
@@ -57,7 +61,8 @@ class Cell(AbstractTask):
 
     @property
     def signature(self):
-        return Signature(Features(2), Values(2), "every step")
+        online = self.blocks is None
+        return Signature(Features(2), Values(2), "every step", causal=online)
 
     @property
     def scoring(self):

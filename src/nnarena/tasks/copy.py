@@ -30,6 +30,9 @@ class Copy(AbstractTask):
     0.173 at $T = 100$. Ours asks nothing there (`_`), has no class for a blank and
     averages over the recalled symbols: without memory it is $\ln 8 = 2.08$ at any
     delay, and a loss of ours compares with theirs after a factor of $10 / (T + 20)$.
+
+    Symbols are asked for online, as of the recurrent networks that it was made for, so
+    the task is causal. What comes after an answer is blank and would tell nothing.
     """
 
     delay: int = eqx.field(static=True)
@@ -47,7 +50,8 @@ class Copy(AbstractTask):
 
     @property
     def signature(self):
-        return Signature(Tokens(self.classes + 2), Classes(self.classes), "every step")
+        outputs = Classes(self.classes)
+        return Signature(Tokens(self.classes + 2), outputs, "every step", causal=True)
 
     @property
     def scoring(self):

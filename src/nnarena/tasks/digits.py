@@ -22,7 +22,8 @@ class Digits(AbstractTask):
     test part of the UCI set), pixels divided by 16. 1,077 train, 360 validate, 360
     test, split once at random for every run alike; the writers of single images are
     not recorded, so one writer may stand on both sides. Score: accuracy; chance
-    183/1797 = 0.102, the share of the most frequent digit. Solved at 0.9.
+    183/1797 = 0.102, the share of the most frequent digit. Solved at 0.9. The answer is
+    given once, after the last step: no input is later.
     """
 
     chunk: int = eqx.field(static=True)

@@ -27,7 +27,8 @@ class Memory(AbstractTask):
     without end, or are a finite set of `rows` (the thesis: 40,000). With `raw`, each
     step is one number as in the thesis: the symbol, `classes` for a filler, the place
     asked for (from 0, so that a question looks like a symbol); else tokens of which
-    questions are ones of their own.
+    questions are ones of their own. The answer is given once, after the last step: no
+    input is later.
     """
 
     fillers: int = eqx.field(static=True)

@@ -92,7 +92,8 @@ class MNIST(AbstractTask):
     0.1135, the share of ones in the test set. Solved at 0.9, the thesis's bar.
 
     `permuted` destroys the nearness of pixels, so that what belongs together is up to
-    784 steps apart; the order is the same in every run.
+    784 steps apart; the order is the same in every run. The answer is given once, after
+    the last step: no input is later.
     """
 
     chunk: int = eqx.field(static=True)

@@ -34,7 +34,15 @@ class XOR(AbstractTask):
     rest to train on, so that no tested stream is seen before. From 32 on streams are
     drawn without end, of at least $2^{32}$. Lengths between are refused: too many to
     list, and so few that training would meet them. Score: accuracy; chance 0.5, also
-    for any answer that looks at fewer than all bits. Solved at 0.9.
+    for any answer that looks at fewer than all bits. Solved at 0.9. The answer is given
+    once, after the last step: no input is later.
+
+    Whether anything learns it hangs on the length. By the recipe of the suite `arena`
+    (20,000 parameters, 10,000 updates of 64 at each of three rates, one seed) `lstm`
+    learned 8, 10, 12, 14 and 16 bits (30 of 32 unseen streams of 8 right, 0.998 or more
+    of the others), 16 of them with 2 of 3 seeds, and not 20; `gru` and `elman` learned
+    12. At the rate 3e-3 alone none of the three learned 32 or 64. So the suite asks for
+    16.
 
     The form of the thesis's repository: streams of one length, 64, drawn afresh, on
     which it reports no run. Lechner & Hasani's have 2 to 31 bits and come dense or,
