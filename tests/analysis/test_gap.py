@@ -83,9 +83,8 @@ def test_agreement_is_two_one_sided_tests(value):
     """Both reject at 0.025 that the means lie a margin apart: scipy's p-values."""
     ours, theirs = np.array([0.1, 0.2, 0.4]) + value, np.array([0.2, 0.3, 0.25])
     for margin in (0.1, 0.3, 0.5, 0.8, 1.6):
-        # As tuples: scipy's stubs do not name their fields.
-        up, p_up = stats.ttest_ind(ours + margin, theirs, equal_var=False)
-        down, p_down = stats.ttest_ind(ours - margin, theirs, equal_var=False)
+        up, p_up = np.array(stats.ttest_ind(ours + margin, theirs, equal_var=False))
+        down, p_down = np.array(stats.ttest_ind(ours - margin, theirs, equal_var=False))
         both = up > 0 > down
         p = max(p_up, p_down) / 2  # one-sided
         gap = gap_of(ours, theirs.mean(), theirs.std(ddof=1), 3)

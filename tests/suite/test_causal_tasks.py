@@ -8,6 +8,7 @@ from tests.rollouts import enter_backwards, enter_rollout
 import nnarena
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.text import board_text
+from nnarena.cli.diagnose import SKIPS
 from nnarena.core.problems import CannotPlay
 from nnarena.report.page import render_report
 from nnarena.runs.plans import Plan, read_plans, read_refusals
@@ -128,6 +129,16 @@ def test_a_made_run_is_restored_causal(ran):
     model, task = restore(record, ran.store)
     assert model.causal
     assert task.signature.needs_causality
+
+
+def test_a_run_from_before_the_task_was_causal_is_not_built_again(ran):
+    """Its record stays; `arena diagnose` leaves it out with this reason."""
+    record = next(r for r in ran.store if r.identity.task.name == "rollout")
+    settings = {**record.identity.model.settings, "causal": False}
+    model = record.identity.model.model_copy(update={"settings": settings})
+    identity = record.identity.model_copy(update={"model": model})
+    with pytest.raises(SKIPS, match=REASON):
+        restore(record.model_copy(update={"identity": identity}), ran.store)
 
 
 def test_a_refusal_is_kept_though_nothing_is_left_to_run(ran):

@@ -94,7 +94,7 @@ def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
     mean, square = (1 - 0.9) * gradient, (1 - 0.999) * gradient**2
     corrected = 1e-3 * np.sqrt(1 - 0.999) / (1 - 0.9)
     keras = -corrected * mean / (np.sqrt(square) + 1e-7)
-    assert 1 - keras / float(ours) == pytest.approx(less, rel=0.02)
+    assert 1 - keras / float(np.asarray(ours)) == pytest.approx(less, rel=0.02)
 
 
 def test_the_memory_cell_s_first_gradients_are_as_small_as_its_deviations_say():
