@@ -170,9 +170,8 @@ def cut_windows(part: list[Readings], window: int, stride: int) -> Windows:
         starts = np.arange(0, len(readings.labels) - window + 1, stride)
         chosen = starts[:, None] + np.arange(window)
         tags, seconds, places, labels = readings
-        cut.append(
-            (tags[chosen], seconds[chosen], places[chosen], labels[chosen[:, -1]])
-        )
+        inputs = tags[chosen], seconds[chosen], places[chosen]
+        cut.append((*inputs, labels[chosen[:, -1]]))
     return Windows(*map(np.concatenate, zip(*cut, strict=True)))
 
 
