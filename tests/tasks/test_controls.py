@@ -66,12 +66,14 @@ def test_the_card_of_a_task_says_how_much_needs_no_memory():
     assert "Measured controls at the default settings: 5,000 parameters" in shown
     assert "last_step: mean squared error 0." in shown
     assert "window: mean squared error 0." in shown
-    assert "Of the scale from chance (0) to best (1), at least 0.0" in shown
-    assert "no more than the last 8 steps" in shown
+    assert "Of the scale from chance (0) to best (1) they reached 0.0" in shown
+    assert "with the last 8 steps" in shown
 
 
 def test_a_control_below_chance_reaches_nothing_and_a_window_no_less_than_a_step():
-    assert "at least 0.00 needs no memory, and at least 0.25 no" in verdict(
+    assert "reached 0.00 without memory and 0.25 with the last 8" in verdict(
         -1.0, 0.25, 8
     )
-    assert "at least 0.50 needs no memory, and at least 0.50 no" in verdict(0.5, 0.4, 3)
+    assert "reached 0.50 without memory and 0.50 with the last 3" in verdict(
+        0.5, 0.4, 3
+    )

@@ -44,14 +44,13 @@ def show_controls(entry: Entry) -> None:
 def verdict(alone: float, recent: float, size: int) -> str:
     """Returns how much of the scale `last_step` and `window` of `size` steps reach.
 
-    Both are lower bounds: a larger control, or a longer training, may reach more. A
-    control below chance reaches nothing, and a window sees what the last step does.
+    A control below chance reaches nothing, and a window sees what the last step does.
     """
     alone = max(0.0, alone)
     return (
-        f"Of the scale from chance (0) to best (1), at least {alone:.2f} needs no "
-        f"memory, and at least {max(alone, recent):.2f} no more than the last {size} "
-        "steps."
+        f"Of the scale from chance (0) to best (1) they reached {alone:.2f} without "
+        f"memory and {max(alone, recent):.2f} with the last {size} steps; larger "
+        "controls, or a longer training, may reach more."
     )
 
 
