@@ -203,7 +203,11 @@ def test_an_example_is_a_window_and_the_activity_at_its_end(folder):
 @pytest.mark.parametrize("law", TASK_LAWS, ids=lambda law: law.name)
 def test_the_published_layout_obeys(folder, law):
     verdict = judge(law, TaskCase("activity", {"stride": 1}, DataFolder(folder)))
-    assert verdict.passed, verdict.detail
+    if law.name == "causal":  # it speaks of tasks that answer at every step
+        assert verdict.passed is None
+        assert "answers once" in verdict.detail
+    else:
+        assert verdict.passed, verdict.detail
 
 
 def test_the_excerpt_is_the_beginning_of_the_published_file(folder, monkeypatch):
