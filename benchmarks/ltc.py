@@ -20,9 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnarena.core.types import Sequence
 from nnarena.models.ncp import NCP
 from nnarena.nn.parametrization import AbstractParametrization
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 WIDTHS = [6, 18, 47]
@@ -106,7 +107,9 @@ def compiled(cell: Any, xs, dts):
 
     def loss(weights):
         whole = eqx.combine(weights, constants)
-        return jnp.mean(jax.vmap(lambda x, dt: scan(whole, x, dt))(xs, dts) ** 2)
+        return jnp.mean(
+            jax.vmap(lambda x, dt: unroll(whole, Sequence(x, dt)).hs)(xs, dts) ** 2
+        )
 
     return jax.jit(jax.value_and_grad(loss)).lower(weights).compile(), weights
 

@@ -46,7 +46,7 @@ def plain(cell: Any, xs: Any, dts: Any, *, checkpoint: str) -> Any:
 
 def ways(name: str, size: Size) -> dict[str, TrainingStep]:
     """Returns the compiled training steps of a contender."""
-    with mock.patch.object(sequence, "scan", plain):
+    with mock.patch.object(sequence, "unroll", plain):
         made = {"plain": TrainingStep(Contender(name), size)}
     for checkpoint in ("none", "step", "chunk"):
         contender = Contender(name, {"checkpoint": checkpoint})

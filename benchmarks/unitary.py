@@ -21,11 +21,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnarena.core.types import Sequence
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.nn.parametrization import AbstractParametrization
-from nnarena.nn.scan import scan
 from nnarena.nn.unitary import MapName, RotationMap
 from nnarena.nn.unitary.forms import phase
+from nnarena.nn.unroll import unroll
 
 
 FEATURES = 8
@@ -107,7 +108,7 @@ def compiled(cell: Any, xs):
 
     def loss(weights):
         whole = eqx.combine(weights, constants)
-        return jnp.mean(jax.vmap(lambda x: scan(whole, x, dts))(xs) ** 2)
+        return jnp.mean(jax.vmap(lambda x: unroll(whole, Sequence(x, dts)).hs)(xs) ** 2)
 
     begun = time.perf_counter()
     program = jax.jit(jax.value_and_grad(loss)).lower(weights).compile()

@@ -19,10 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnarena.core.types import Example, Sequence
 from nnarena.models.base import AbstractModel
 from nnarena.models.memory_cell import MemoryCell
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 from nnarena.tasks.base import SyntheticSplits
 from nnarena.tasks.cell import Cell
 from nnarena.training.gradient_descent import GradientDescent
@@ -49,10 +50,10 @@ class Bare(AbstractModel):
     cell: MemoryCell
     causal: bool = eqx.field(static=True, default=True)
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         """Returns the potentials."""
         del key  # nothing is drawn
-        return scan(self.cell, xs, dts)
+        return unroll(self.cell, sequence).hs
 
 
 def make(**numbers: Any) -> MemoryCell:
@@ -73,12 +74,11 @@ def thesis_sequences() -> Any:
         for block in range(3):
             pulses[sequence, block, 0, (block + sequence) % 2] = 1.0
     held = np.repeat(pulses[:, :, :1], 128, axis=2)
-    one = Cell().example(jax.random.key(0))
     parts = (pulses, held, np.ones((2, 3, 128), bool), np.ones((2, 3, 128), np.float32))
-    xs, targets, mask, dts = (
+    xs, targets, counts, dts = (
         jnp.asarray(part.reshape(2, 384, *part.shape[3:])) for part in parts
     )
-    return type(one)(xs=xs, dts=dts, targets=targets, mask=mask)
+    return Example(Sequence(xs, dts), targets, counts)
 
 
 @eqx.filter_jit
@@ -87,16 +87,16 @@ def potentials(cell: MemoryCell, examples: Any, *, refine: int = 1) -> jax.Array
 
     def one(xs, dts):
         finer = jnp.repeat(xs, refine, axis=0), jnp.repeat(dts / refine, refine)
-        return scan(cell, *finer)[refine - 1 :: refine]
+        return unroll(cell, Sequence(*finer)).hs[refine - 1 :: refine]
 
-    return jax.vmap(one)(examples.xs, examples.dts)
+    return jax.vmap(one)(examples.question.xs, examples.question.dts)
 
 
 def judge(hs: jax.Array, examples: Any) -> tuple[jax.Array, jax.Array]:
     """Returns the mean squared error, and the share of bits read wrong."""
     squares = jnp.mean((hs - examples.targets) ** 2, axis=-1)
     wrong = (hs[..., 0] > hs[..., 1]) != (examples.targets[..., 0] > 0.5)
-    seen = examples.mask
+    seen = examples.counts
     return jnp.mean(squares, where=seen), jnp.mean(wrong, where=seen)
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from nnarena.core.scoring import mean_squared_error
-from nnarena.core.types import Example, Features, Signature, Values
+from nnarena.core.types import Example, Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender
 from nnarena.tasks import AbstractTask, SyntheticSplits
 from nnarena.tasks.files import DataFolder
@@ -45,10 +45,9 @@ class Copy(AbstractTask):
         asked = jnp.repeat(jnp.array([0.0, 1.0]), self.words)
         shown = jnp.concatenate([bits, blank])
         return Example(
-            xs=jnp.concatenate([shown, asked[:, None]], axis=1),
-            dts=jnp.ones(2 * self.words),
-            targets=jnp.concatenate([blank, bits]),
-            mask=asked > 0.0,
+            Sequence(jnp.concatenate([shown, asked[:, None]], axis=1)),
+            jnp.concatenate([blank, bits]),
+            asked > 0.0,
         )
 
 

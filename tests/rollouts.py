@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from nnarena.core.scoring import mean_squared_error
-from nnarena.core.types import Example, Features, Signature, Values
+from nnarena.core.types import Example, Features, Sequence, Signature, Values
 from nnarena.models import MODELS, AbstractLayer
 from nnarena.tasks import TASKS, AbstractTask
 from nnarena.tasks.base import SyntheticSplits
@@ -50,12 +50,7 @@ class Rollout(AbstractTask):
             return jnp.stack([angle, velocity]), jnp.stack([angle, velocity])
 
         states = jax.lax.scan(step, draws[0], draws[1:, 0])[1]
-        return Example(
-            xs=states[:-1],
-            dts=jnp.ones(self.length),
-            targets=states[1:],
-            mask=jnp.ones(self.length, bool),
-        )
+        return Example(Sequence(states[:-1]), states[1:])
 
 
 class Backwards(AbstractLayer):
@@ -69,7 +64,8 @@ class Backwards(AbstractLayer):
         self.weight = jax.random.normal(key, (features, hidden))
         self.hidden_size, self.causal = hidden, False
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         return jnp.cumsum(xs[::-1] @ self.weight, axis=0)[::-1]
 
 

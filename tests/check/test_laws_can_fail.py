@@ -41,7 +41,8 @@ def layer_with(
             self.weight = start(key, (features, outputs))
             self.hidden_size, self.causal = outputs, declared
 
-        def __call__(self, xs, dts, *, key=None):
+        def __call__(self, sequence, *, key=None):
+            xs, dts = sequence.xs, sequence.dts
             steps = jnp.arange(1.0, xs.shape[0] + 1.0)[:, None]
             return flaw(jnp.tanh(jnp.cumsum(xs, axis=0) / steps @ self.weight), dts)
 
@@ -60,7 +61,8 @@ class SaysWhatItIsAsked(AbstractLayer):
         self.weight = jax.random.normal(key, (features, 32))
         self.hidden_size, self.causal = 32, causal
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         return jnp.tanh((xs + jnp.mean(xs, axis=0, keepdims=True)) @ self.weight)
 
 
@@ -78,7 +80,8 @@ class OneAnswerTooMany(AbstractModel):
         self.head = jax.random.normal(second, (4 * hidden, signature.outputs.size))
         self.signature, self.causal = signature, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         features = isinstance(self.signature.inputs, Features)
         hs = jnp.tanh(xs @ self.embed if features else self.embed[xs])
         answers = hs @ self.head
@@ -155,7 +158,8 @@ class DerivesItsWeight(AbstractLayer):
         self.weight = Unsaid(jax.random.normal(key, (features, 32)))
         self.hidden_size, self.causal = 32, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         steps = jnp.arange(1.0, xs.shape[0] + 1.0)[:, None]
         return jnp.tanh(2.0 * jnp.cumsum(xs, axis=0) / steps @ self.weight.value())
 
@@ -166,6 +170,7 @@ FLAWED_MODELS = {
         layer_with(lambda hs, dts: jnp.flip(hs, axis=0)),
         {
             "causal": "features, answered every step: declared causal, but a change of",
+            "padding": "the same answers to a sequence padded with 6 steps, but they",
             "learns": "from the last quarter, in 400 steps",
         },
     ),
@@ -175,12 +180,16 @@ FLAWED_MODELS = {
     ),
     "causal in words alone": (
         SaysWhatItIsAsked,
-        {"causal": "features, answered every step, causal: declared causal, but a"},
+        {
+            "causal": "features, answered every step, causal: declared causal, but a",
+            "padding": "what mixes steps has to leave out those that are not `present`",
+        },
     ),
     "one answer too many": (
         OneAnswerTooMany,
         {
             "shapes": "expected answers of shape (1, 2) in float32, but got (2, 2)",
+            "padding": "the same answers to a sequence padded with 6 steps, but they",
             "learns": "from the last quarter, in 400 steps",
         },
     ),
@@ -200,6 +209,7 @@ FLAWED_MODELS = {
         CountsItsCalls,
         {
             "step": "expected step 0 taken by itself to give what the scanned sequence",
+            "padding": "the same answers to a sequence padded with 6 steps, but they",
             "vmap": "expected the same answers to a sequence alone and beside others",
             "alone": "expected the same losses of a seed trained alone and beside",
             "learns": "but it is 0.88",
@@ -270,7 +280,8 @@ class Constant(AbstractModel):
         self.weight = jax.random.normal(key, (3,))
         self.signature, self.causal = signature, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         steps = xs.shape[:1] if self.signature.answers == "every step" else ()
         zeros = jnp.zeros((*steps, self.signature.outputs.size))
         return zeros + 0.0 * jnp.sum(self.weight)

@@ -9,7 +9,15 @@ from tests.rollouts import Rollout
 from nnarena.check import TASK_LAWS, TaskCase, judge
 from nnarena.check.leaks import leaking_shift
 from nnarena.check.task_case import make_examples
-from nnarena.core.types import Classes, Example, Features, Signature, Tokens, Values
+from nnarena.core.types import (
+    Classes,
+    Example,
+    Features,
+    Sequence,
+    Signature,
+    Tokens,
+    Values,
+)
 from nnarena.tasks import TASKS
 from nnarena.tasks.cell import Cell
 
@@ -21,11 +29,13 @@ TEXT = np.random.default_rng(1).integers(5, size=(ROWS, TIME + 1)).astype(np.int
 
 def examples(xs: np.ndarray, targets: np.ndarray, counted: int = 0) -> Example:
     """Returns examples of which the last `counted` answers count, or all."""
-    shape = targets.shape[:2]
-    counts = np.tile(np.arange(shape[1]) >= shape[1] - counted, (shape[0], 1))
-    mask = counts if counted else np.ones(shape, bool)
-    parts = (xs, np.ones(shape, np.float32), targets, mask)
-    return jax.vmap(Example)(*map(jnp.asarray, parts))
+    time = targets.shape[1]
+    counts = jnp.arange(time) >= time - counted if counted else None
+
+    def one(x: jax.Array, target: jax.Array) -> Example:
+        return Example(Sequence(x), target, counts)
+
+    return jax.vmap(one)(jnp.asarray(xs), jnp.asarray(targets))
 
 
 def found(xs: np.ndarray, targets: np.ndarray, counted: int = 0) -> int | None:

@@ -14,6 +14,7 @@ from nnarena.core.types import (
     Classes,
     Example,
     Features,
+    Sequence,
     Signature,
     Tokens,
     Values,
@@ -60,10 +61,12 @@ def task_with(
                 "xs": xs,
                 "dts": jnp.ones(LENGTH),
                 "targets": xs[0] % 2,
-                "mask": jnp.array(True),
+                "present": None,
+                "counts": None,
             }
             flaw(parts)
-            return Example(**parts)
+            question = Sequence(parts["xs"], parts["dts"], parts["present"])
+            return Example(question, parts["targets"], parts["counts"])
 
     return Flawed
 
@@ -144,8 +147,16 @@ FLAWED_TASKS = {
         task_with(flaw=change(dts=lambda p: jnp.full(LENGTH, 0.027))),
         {"time": "a mean gap between steps of 0.5 to 2.0, as time constants of cont"},
     ),
+    "padding before the end": (
+        task_with(flaw=change(present=lambda p: jnp.arange(LENGTH) != 1)),
+        {"inputs": "expected `present` to be true for the first steps of a sequence"},
+    ),
+    "nothing but padding": (
+        task_with(flaw=change(present=lambda p: jnp.arange(LENGTH) < p["xs"][1])),
+        {"inputs": "expected `present` to be true for the first steps of a sequence"},
+    ),
     "answers that do not count": (
-        task_with(flaw=change(mask=lambda p: p["xs"][1] > 0)),
+        task_with(flaw=change(counts=lambda p: p["xs"][1] > 0)),
         {"targets": "expected an answer that counts in every example, but"},
     ),
     "rows that are all alike": (
@@ -160,7 +171,7 @@ FLAWED_TASKS = {
             flaw=change(dts=lambda p: p["dts"] + np.random.default_rng().random())
         ),
         {
-            "compiled": "to give the same `dts` compiled among others as by itself",
+            "compiled": "the same `question.dts` compiled among others as by itself",
             "rows": "expected the same row to give the same example, but it gave two",
         },
     ),
@@ -205,10 +216,10 @@ def forecast_with(chance: float) -> type:
 
         def example(self, row):
             places = jnp.cumsum(jax.random.normal(row, (LENGTH + 1, 1)), axis=0)
-            return Example(places[:-1], jnp.ones(LENGTH), places[-1], jnp.array(True))
+            return Example(Sequence(places[:-1]), places[-1])
 
         def persistence(self, row):
-            return self.example(row).xs[-1]
+            return self.example(row).question.xs[-1]
 
     return Walk
 

@@ -8,13 +8,14 @@ import pytest
 from jaxtyping import Array
 
 from nnarena.core.scoring import mean_squared_error
-from nnarena.core.types import Example, Features, Signature, Values, When
+from nnarena.core.types import Example, Features, Sequence, Signature, Values, When
 from nnarena.diagnostics.gradient_flow import gradient_flow, horizon
 from nnarena.models import AbstractCell, AbstractModel
 from nnarena.models.contender import Contender
 from nnarena.models.sequence import Recurrent, SequenceModel
 from nnarena.tasks import AbstractTask
 from nnarena.tasks.files import DataFolder
+from nnarena.tasks.xor import XOR
 
 
 TIME, WIDTH = 12, 8
@@ -43,10 +44,9 @@ class Noise(AbstractTask):
         once = self.signature.answers == "once"
         shape = () if once else (self.time,)
         return Example(
-            xs=jax.random.normal(row, (self.time, 1)),
-            dts=jnp.ones(self.time),
-            targets=jnp.zeros((*shape, 1)),
-            mask=jnp.ones((), bool)
+            Sequence(jax.random.normal(row, (self.time, 1))),
+            jnp.zeros((*shape, 1)),
+            jnp.ones((), bool)
             if once
             else jnp.arange(self.time) == self.asked % self.time,
         )
@@ -68,12 +68,13 @@ class Linear(AbstractCell):
 
 
 class Whole(AbstractModel):
-    """A model that always answers 0."""
+    """A weighted sum of all steps, by a model of its own."""
 
-    causal: bool = eqx.field(static=True, default=True)
+    weights: Array
+    causal: bool = eqx.field(static=True, default=True)  # pyright: ignore
 
-    def __call__(self, xs, dts, *, key=None):
-        return jnp.zeros(1)
+    def __call__(self, sequence, *, key=None):
+        return jnp.atleast_1d(self.weights @ sequence.xs.astype(jnp.float32))
 
 
 def rows(count: int) -> Array:
@@ -98,7 +99,7 @@ def slope(model: SequenceModel, task: Noise, at: int) -> float:
 
     def of(row):
         example = task.example(row)
-        answers = model(example.xs, example.dts)
+        answers = model(example.question)
         error = answers if answers.ndim == 1 else answers[at]
         return 2.0 * error[0] * weight
 
@@ -208,8 +209,8 @@ def test_a_disturbance_of_zero_changes_no_gradient():
 
     def loss(bias):
         assert model.head is not None
-        hs = model.embedded(example.xs).at[3].add(bias)
-        hs = model.layers[0](hs, example.dts)
+        hs = model.embedded(example.question.xs).at[3].add(bias)
+        hs = model.layers[0](example.question.with_xs(hs))
         return jnp.mean(model.head(hs[9]) ** 2)
 
     steps = 1e-2 * jnp.eye(WIDTH)
@@ -239,6 +240,15 @@ def test_what_is_not_finite_has_no_horizon():
         horizon(np.array([1.0, np.inf]))
 
 
-def test_a_model_outside_the_frame_is_refused():
-    with pytest.raises(TypeError, match="no SequenceModel"):
-        gradient_flow(Whole(), Noise(), rows(2))
+def test_a_model_of_its_own_is_felt_through_its_inputs():
+    flow = gradient_flow(Whole(jnp.arange(1.0, TIME + 1.0)), Noise(), rows(16))
+    norms = np.asarray(flow.norms)
+    np.testing.assert_allclose(norms / norms[0], np.arange(1.0, TIME + 1.0), rtol=1e-5)
+    assert flow.state_norms is None
+
+
+def test_tokens_that_are_looked_up_out_of_sight_are_refused():
+    task = XOR(length=8)
+    rows = task.splits(DataFolder(), key=KEY).validation[:2]
+    with pytest.raises(ValueError, match="tokens out of sight: a `trace` of its own"):
+        gradient_flow(Whole(jnp.ones(8)), task, rows)

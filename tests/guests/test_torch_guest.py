@@ -9,14 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="guests need torch, which is missing here")
 
-from nnarena.core.types import Features, Signature, Values  # noqa: E402
+from nnarena.core.types import Features, Sequence, Signature, Values  # noqa: E402
 from nnarena.guests import torch_host  # noqa: E402
 from nnarena.guests.torch_lstm import TorchLSTM  # noqa: E402
 from nnarena.guests.torch_model import TorchModule  # noqa: E402
 from nnarena.models import MODELS  # noqa: E402
 from nnarena.models.contender import Contender  # noqa: E402
 from nnarena.models.lstm import LSTM  # noqa: E402
-from nnarena.nn.scan import scan  # noqa: E402
+from nnarena.nn.unroll import unroll  # noqa: E402
 from nnarena.tasks.files import DataFolder  # noqa: E402
 from nnarena.tasks.memory import Memory  # noqa: E402
 from nnarena.training.base import fit, fit_seeds  # noqa: E402
@@ -88,8 +88,8 @@ def close(found, expected):
 @pytest.mark.parametrize("compiled", [False, True])
 def test_answers_are_those_of_the_native_model(guest, native, xs, compiled):
     wrap = eqx.filter_jit if compiled else lambda function: function
-    found = wrap(lambda g, x: g(x, DTS))(guest, xs[0])
-    close(found, scan(native, xs[0], DTS))
+    found = wrap(lambda g, x: g(Sequence(x, DTS)))(guest, xs[0])
+    close(found, unroll(native, Sequence(xs[0], DTS)).hs)
 
 
 def loss_of(hs):
@@ -100,10 +100,10 @@ def loss_of(hs):
 def test_gradients_are_those_of_the_native_model(guest, native, xs, compiled):
     wrap = eqx.filter_jit if compiled else lambda function: function
     of_guest, of_guest_inputs = wrap(
-        eqx.filter_grad(lambda both: loss_of(both[0](both[1], DTS)))
+        eqx.filter_grad(lambda both: loss_of(both[0](Sequence(both[1], DTS))))
     )((guest, xs[0]))
     of_native, of_native_inputs = eqx.filter_grad(
-        lambda both: loss_of(scan(both[0], both[1], DTS))
+        lambda both: loss_of(unroll(both[0], Sequence(both[1], DTS)).hs)
     )((native, xs[0]))
     found = of_guest.module.weights
     close(of_guest_inputs, of_native_inputs)
@@ -114,14 +114,14 @@ def test_gradients_are_those_of_the_native_model(guest, native, xs, compiled):
 
 
 def test_a_batch_is_one_call_and_equals_a_loop(guest, xs, counted):
-    together = jax.block_until_ready(jax.vmap(lambda x: guest(x, DTS))(xs))
+    together = jax.block_until_ready(jax.vmap(lambda x: guest(Sequence(x, DTS)))(xs))
     assert take(counted) == [BATCH]
-    close(together, jnp.stack([guest(x, DTS) for x in xs]))
+    close(together, jnp.stack([guest(Sequence(x, DTS)) for x in xs]))
 
 
 def test_the_gradient_of_a_batch_is_one_call_more_and_the_sum(guest, xs, counted):
     def total(guest, xs):
-        return jnp.sum(jax.vmap(lambda x: loss_of(guest(x, DTS)))(xs))
+        return jnp.sum(jax.vmap(lambda x: loss_of(guest(Sequence(x, DTS))))(xs))
 
     found = jax.block_until_ready(eqx.filter_jit(eqx.filter_grad(total))(guest, xs))
     assert take(counted) == [BATCH, BATCH]
@@ -134,7 +134,7 @@ def test_gradients_of_every_example(guest, xs, counted):
 
     def loss(weights, x):
         model = eqx.tree_at(lambda g: g.module.weights, guest, weights)
-        return loss_of(model(x, DTS))
+        return loss_of(model(Sequence(x, DTS)))
 
     weights = guest.module.weights
     of_inputs = jax.vmap(jax.grad(loss, argnums=1), (None, 0))
@@ -157,7 +157,7 @@ def test_seeds_are_an_axis_like_any_other(xs, counted):
     close(second, alone[1].module.weights)
 
     def of_batch(guest, xs):
-        return jax.vmap(lambda x: guest(x, DTS))(xs)
+        return jax.vmap(lambda x: guest(Sequence(x, DTS)))(xs)
 
     mapped = eqx.filter_vmap(of_batch, in_axes=(0, None))
     found = jax.block_until_ready(mapped(guests, xs))
@@ -193,7 +193,7 @@ def make_embedding():
 
 def test_forward_mode_is_refused_in_words(guest, xs):
     with pytest.raises(NotImplementedError, match="reverse mode only"):
-        jax.jvp(lambda x: guest(x, DTS), (xs[0],), (xs[0],))
+        jax.jvp(lambda x: guest(Sequence(x, DTS)), (xs[0],), (xs[0],))
 
 
 def training():

@@ -10,7 +10,7 @@ from tests.rollouts import enter_backwards
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.problems import CannotPlay
-from nnarena.core.types import Features, Signature, Values, When
+from nnarena.core.types import Features, Sequence, Signature, Values, When
 from nnarena.models import MODELS, AbstractModel
 from nnarena.models.contender import Contender, fit_width
 
@@ -45,7 +45,7 @@ def drawn(contender: Contender, asked: Signature) -> AbstractModel:
 
 @quick_jit
 def answer(model: AbstractModel, xs: jax.Array) -> jax.Array:
-    return model(xs, jnp.ones(xs.shape[0]))
+    return model(Sequence(xs))
 
 
 def inputs(seed: int) -> jax.Array:

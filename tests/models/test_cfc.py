@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN = 3, 4
@@ -41,7 +42,7 @@ def test_a_long_wait_ends_at_one_of_two_targets(slope: float, target: int):
 
 def test_the_pure_solution_ends_at_its_amplitude():
     cell = CfC(FEATURES, HIDDEN, mode="pure", key=KEY)
-    hs = scan(cell, jnp.ones((5, FEATURES)), jnp.full(5, 100.0))
+    hs = unroll(cell, Sequence(jnp.ones((5, FEATURES)), jnp.full(5, 100.0))).hs
     np.testing.assert_allclose(hs, np.ones((5, HIDDEN)), atol=1e-6)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnarena.core.types import Classes, Features, Signature, Tokens, Values
+from nnarena.core.types import Classes, Features, Sequence, Signature, Tokens, Values
 from nnarena.models.contender import Contender
 from nnarena.models.last_step import LastStep
 from nnarena.models.window import Window
@@ -55,7 +55,7 @@ def test_an_answer_depends_on_the_steps_of_its_window_and_on_no_other(case, kind
     signature, seen = SIGNATURES[kind], SEES[case][1]
     answer = eqx.filter_jit(build(case, signature))
     xs, dts = draw(signature, 1), jnp.ones(LENGTH)
-    before = np.asarray(answer(jnp.asarray(xs), dts))
+    before = np.asarray(answer(Sequence(jnp.asarray(xs), dts)))
     # Steps that end in an answer: all, or the last one.
     ends = np.arange(LENGTH) if "every" in kind else np.array([LENGTH - 1])
     reached = np.zeros((LENGTH, len(ends)), bool)
@@ -64,7 +64,7 @@ def test_an_answer_depends_on_the_steps_of_its_window_and_on_no_other(case, kind
             changed = xs.copy()
             other = draw(signature, seed)[step]
             changed[step] = (xs[step] + 1 + seed % 4) % 5 if xs.ndim == 1 else other
-            after = np.asarray(answer(jnp.asarray(changed), dts))
+            after = np.asarray(answer(Sequence(jnp.asarray(changed), dts)))
             reached[step] |= moved(before, after)
     ages = ends[None] - np.arange(LENGTH)[:, None]
     np.testing.assert_array_equal(reached, (ages >= 0) & (ages < seen))
@@ -75,7 +75,7 @@ def test_elapsed_times_change_nothing():
         model = build(case, SIGNATURES["features, every step"])
         xs = jnp.asarray(draw(model.signature, 1))
         times = jnp.linspace(0.1, 3.0, LENGTH)
-        np.testing.assert_array_equal(model(xs, times), model(xs, jnp.ones(LENGTH)))
+        np.testing.assert_array_equal(model(Sequence(xs, times)), model(Sequence(xs)))
 
 
 def by_hand(xs: np.ndarray, weight: np.ndarray, bias: np.ndarray, size: int):

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnarena.core.types import Sequence
 from nnarena.models.ct_gru import CTGRU
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, SCALES, LENGTH = 3, 4, 6, 30
@@ -107,7 +108,7 @@ def test_states_are_those_of_the_equations(
     expected = loop(weights, xs, dts)
     with jax.enable_x64(double):
         cell = make_cell(weights, per_scale)
-        hs = np.asarray(scan(cell, jnp.asarray(xs), jnp.asarray(dts)))
+        hs = np.asarray(unroll(cell, Sequence(jnp.asarray(xs), jnp.asarray(dts))).hs)
     assert hs.dtype == (np.float64 if double else np.float32)
     assert np.max(np.abs(expected)) > 0.5
     np.testing.assert_allclose(hs, expected, rtol=0, atol=tolerance)
@@ -121,8 +122,10 @@ def test_one_prediction_per_unit_is_the_same_for_all_its_scales():
         rows = few[name].reshape(-1, 2, 1, HIDDEN)
         many[name] = np.tile(rows, (1, 1, SCALES, 1)).reshape(*few[name].shape[:-1], -1)
     xs, dts = (jnp.asarray(part, jnp.float32) for part in draw_sequence())
-    per_unit = scan(make_cell(few, per_scale=False), xs, dts)
-    np.testing.assert_allclose(scan(make_cell(many), xs, dts), per_unit, atol=2e-6)
+    per_unit = unroll(make_cell(few, per_scale=False), Sequence(xs, dts)).hs
+    np.testing.assert_allclose(
+        unroll(make_cell(many), Sequence(xs, dts)).hs, per_unit, atol=2e-6
+    )
 
 
 def step(cell: CTGRU, state: jax.Array, dt: float) -> jax.Array:

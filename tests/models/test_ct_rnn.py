@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnarena.core.types import Sequence
 from nnarena.models.ct_rnn import CTRNN
 from nnarena.nn.ode import Method, Solver, integrate
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, LENGTH = 3, 6, 10
@@ -83,7 +84,7 @@ def deviation(solver: Solver, unfolds: int, solution: np.ndarray) -> float:
     """Returns how far the unfolded cell is from the solution, in double precision."""
     with jax.enable_x64(True):
         cell = make_cell(np.float64, solver=solver, unfolds=unfolds)
-        hs = np.asarray(scan(cell, *draw_sequence(np.float64)))
+        hs = np.asarray(unroll(cell, Sequence(*draw_sequence(np.float64))).hs)
     assert hs.dtype == np.float64
     return float(np.max(np.abs(hs - solution)))
 
@@ -103,7 +104,7 @@ def test_more_unfolds_approach_the_solution_at_the_solver_s_order(
 
 def test_single_precision_is_the_solution_to_rounding(solution: np.ndarray):
     cell = make_cell(np.float32, solver="rk4", unfolds=16)
-    hs = scan(cell, *draw_sequence(np.float32))
+    hs = unroll(cell, Sequence(*draw_sequence(np.float32))).hs
     assert hs.dtype == jnp.float32
     np.testing.assert_allclose(hs, solution, rtol=0, atol=5e-6)
 
@@ -121,12 +122,13 @@ def test_numbers_in_use_are_near_the_solution(
 @pytest.mark.parametrize("solver", ["euler", "rk4"])
 def test_two_halves_of_an_interval_are_twice_the_unfolds(solver: Solver):
     xs, dts = draw_sequence(np.float32)
-    whole = scan(make_cell(np.float32, solver=solver, unfolds=8), xs, dts)
-    halves = scan(
+    whole = unroll(
+        make_cell(np.float32, solver=solver, unfolds=8), Sequence(xs, dts)
+    ).hs
+    halves = unroll(
         make_cell(np.float32, solver=solver, unfolds=4),
-        jnp.repeat(xs, 2, axis=0),
-        jnp.repeat(dts / 2.0, 2),
-    )
+        Sequence(jnp.repeat(xs, 2, axis=0), jnp.repeat(dts / 2.0, 2)),
+    ).hs
     np.testing.assert_allclose(halves[1::2], whole, rtol=0, atol=2e-6)
 
 

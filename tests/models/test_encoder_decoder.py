@@ -14,7 +14,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from nnarena.check.quick import quick_jit
-from nnarena.core.types import Classes, Features, Signature, Tokens, Values, When
+from nnarena.core.types import (
+    Classes,
+    Features,
+    Sequence,
+    Signature,
+    Tokens,
+    Values,
+    When,
+)
 from nnarena.models.base import AbstractModel
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.nn.positions import POSITIONS
@@ -96,7 +104,7 @@ class Oracle:
 @quick_jit
 def answer(model: AbstractModel, xs: jax.Array, dts: jax.Array) -> jax.Array:
     """Returns what a model answers."""
-    return model(xs, dts)
+    return model(Sequence(xs, dts))
 
 
 def ones(xs: jax.Array) -> jax.Array:
@@ -118,7 +126,7 @@ def test_answers_and_gradients_are_those_of_torch(name: str, case: str):
 
     def loss(model_and_inputs):
         model, xs = model_and_inputs
-        answers = model(xs, ones(xs))
+        answers = model(Sequence(xs))
         return jnp.sum(oracle[f"{case}.probe"] * answers), answers
 
     model, xs = oracle.model("every step"), oracle[f"{case}.inputs"]

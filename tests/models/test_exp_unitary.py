@@ -11,14 +11,15 @@ import pytest
 import scipy.linalg
 
 from nnarena.check.quick import quick_jit
+from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.exp_unitary import ExpUnitary
-from nnarena.nn.scan import scan
 from nnarena.nn.unitary import MapName
+from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)
-run = quick_jit(scan)
+run = quick_jit(lambda cell, xs, dts: unroll(cell, Sequence(xs, dts)).hs)
 THESIS: dict[str, Any] = {
     "map": "thesis",
     "start": "identity",
@@ -104,7 +105,9 @@ def test_a_start_can_be_trained():
     np.testing.assert_allclose(norm, np.linalg.norm(np.arange(8.0)), rtol=1e-4)
 
     def loss(cell):
-        return jnp.sum(scan(cell, jnp.ones((3, 2)), jnp.ones(3))[-1] ** 2)
+        return jnp.sum(
+            unroll(cell, Sequence(jnp.ones((3, 2)), jnp.ones(3))).hs[-1] ** 2
+        )
 
     gradient: Any = quick_jit(eqx.filter_grad(loss))(cell)
     assert np.all(np.asarray(gradient.initial_state) != 0.0)
@@ -142,7 +145,7 @@ def test_the_matrix_is_formed_before_the_loop(name: MapName):
     weights, rest = eqx.partition(cell, eqx.is_array)
 
     def run(weights, xs, dts):
-        return scan(eqx.combine(weights, rest), xs, dts)
+        return unroll(eqx.combine(weights, rest), Sequence(xs, dts)).hs
 
     length = 37
     program = jax.make_jaxpr(run)(weights, jnp.ones((length, 3)), jnp.ones(length))

@@ -12,10 +12,11 @@ from jaxtyping import Array
 from safetensors.numpy import load_file
 from tests.copying import learn_to_copy
 
+from nnarena.core.types import Sequence
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.memory_augmented_transformer import MemoryAugmentedTransformer
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, WIDTH, ROWS, COLUMNS, HEADS = 3, 8, 5, 3, 2
@@ -159,7 +160,7 @@ def test_rows_may_be_tokens_as_they_are():
     cell = make(columns=None, embed_rows=False)
     assert cell.memory_embed is None
     assert cell.init_state().shape == (ROWS, WIDTH)
-    hs = scan(cell, jnp.ones((3, FEATURES)), jnp.ones(3))
+    hs = unroll(cell, Sequence(jnp.ones((3, FEATURES)), jnp.ones(3))).hs
     assert hs.shape == (3, WIDTH)
     assert np.isfinite(np.asarray(hs)).all()
 

@@ -12,10 +12,11 @@ import pytest
 from jaxtyping import TypeCheckError
 from scipy.integrate import solve_ivp
 
+from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.memory_cell import FLIP_FLOP, THESIS, MemoryCell
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 from nnarena.tasks.cell import Cell
 
 
@@ -32,7 +33,9 @@ def run(cell: MemoryCell, xs: np.ndarray, dts: np.ndarray | None = None) -> np.n
     """Returns the potentials at every step of sequences, 1 apart if nothing is said."""
     times = np.ones(xs.shape[:2], np.float32) if dts is None else dts
     both = jnp.asarray(xs), jnp.asarray(times)
-    return np.asarray(jax.jit(jax.vmap(lambda x, dt: scan(cell, x, dt)))(*both))
+    return np.asarray(
+        jax.jit(jax.vmap(lambda x, dt: unroll(cell, Sequence(x, dt)).hs))(*both)
+    )
 
 
 def refined(cell: MemoryCell, xs: np.ndarray, parts: int) -> np.ndarray:
@@ -137,10 +140,10 @@ def trains() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random pulses at random gaps, which bit they leave, and how long ago."""
     keys = jax.random.split(jax.random.key(8), 12)
     examples = jax.jit(jax.vmap(Cell(length=200, rate=0.08).example))(keys)
-    xs = np.asarray(examples.xs)
+    xs = np.asarray(examples.question.xs)
     pulsed = xs.any(axis=-1)
     last = np.maximum.accumulate(np.where(pulsed, np.arange(200), -1), axis=1)
-    bits = np.where(examples.mask, np.asarray(examples.targets)[..., 1], 1.0)
+    bits = np.where(examples.counts, np.asarray(examples.targets)[..., 1], 1.0)
     age = np.arange(200) - np.where(last < 0, -9, last)
     return xs, bits, age
 
@@ -261,7 +264,7 @@ def test_gradients_through_adaptive_steps_are_those_of_fine_ones():
     finer = jnp.repeat(jnp.asarray(xs), 16, axis=0)
 
     def loss(cell, inputs, dt):
-        hs = scan(cell, inputs, jnp.full(len(inputs), dt))
+        hs = unroll(cell, Sequence(inputs, jnp.full(len(inputs), dt))).hs
         return jnp.sum(jnp.sin(hs[-1]))
 
     grad = eqx.filter_jit(eqx.filter_grad(loss))

@@ -10,12 +10,13 @@ import pytest
 from tests.memory_layer_equation import solve
 
 from nnarena.core.seeds import key_for
+from nnarena.core.types import Sequence
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.memory_layer import MemoryLayer
 from nnarena.nn.flip_flops import Control
 from nnarena.nn.lattice import adjacency_matrix
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 from nnarena.tasks.cell import Cell
 from nnarena.tasks.files import DataFolder
 from nnarena.training.base import fit
@@ -48,7 +49,7 @@ def test_more_unfolds_approach_the_solution_at_order_one(numbers: dict[str, Any]
                 FEATURES, PAIRS, unfolds=unfolds, key=KEY, **numbers
             )
             exact = solve(cell, *draw_sequence())
-            hs = np.asarray(scan(cell, xs, dts))
+            hs = np.asarray(unroll(cell, Sequence(xs, dts)).hs)
             assert hs.dtype == np.float64
             away.append(float(np.max(np.abs(hs - exact)) / np.max(np.abs(exact))))
     assert np.ptp(exact) > 0.3
@@ -104,7 +105,9 @@ def test_over_a_long_sequence_synapses_stay_bounded_and_currents_do_not(seed: in
     key = jax.random.key(seed)
     xs = jax.random.normal(key, (1_000, 8))
     lasts = {
-        control: scan(MemoryLayer(8, 8, control=control, key=key), xs, jnp.ones(1_000))
+        control: unroll(
+            MemoryLayer(8, 8, control=control, key=key), Sequence(xs, jnp.ones(1_000))
+        ).hs
         for control in ("synapse", "current")
     }
     assert float(jnp.max(jnp.abs(lasts["synapse"]))) <= 1.0 + 1e-6
@@ -113,7 +116,7 @@ def test_over_a_long_sequence_synapses_stay_bounded_and_currents_do_not(seed: in
 
 def test_time_matters():
     cell, xs = MemoryLayer(3, 4, key=KEY), jnp.ones((5, 3))
-    short, long = (scan(cell, xs, jnp.full(5, dt)) for dt in (0.1, 1.0))
+    short, long = (unroll(cell, Sequence(xs, jnp.full(5, dt))).hs for dt in (0.1, 1.0))
     assert float(jnp.max(jnp.abs(short - long))) > 0.05
 
 

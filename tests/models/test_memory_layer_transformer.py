@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.memory_layer_equation import solve
 
+from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.memory_layer import MemoryLayer
 from nnarena.models.memory_layer_transformer import (
@@ -17,7 +18,7 @@ from nnarena.models.memory_layer_transformer import (
     MemoryLayerTransformer,
 )
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 WIDTH, SIZE, LENGTH = 4, 6, 7
@@ -95,7 +96,9 @@ def test_every_query_is_left_with_what_scipy_solves(causal: bool):
 def test_over_the_sequence_it_is_one_run():
     xs, dts = draw_sequence()
     attention = make_attention("sequence")
-    expected = merged(attention, np.asarray(scan(attention.memory, xs, dts)))
+    expected = merged(
+        attention, np.asarray(unroll(attention.memory, Sequence(xs, dts)).hs)
+    )
     np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=1e-12)
 
 
@@ -107,7 +110,7 @@ def test_recomputing_changes_no_gradient():
     def plain(attention: Any) -> jax.Array:
         def recall(query: jax.Array) -> jax.Array:
             beside = jnp.concatenate([jnp.broadcast_to(query, xs.shape), xs], axis=1)
-            return scan(attention.memory, beside, dts)[-1]
+            return unroll(attention.memory, Sequence(beside, dts)).hs[-1]
 
         return jnp.sum(jax.vmap(attention.merge)(jax.vmap(recall)(xs)) ** 2)
 
@@ -130,8 +133,8 @@ def test_recomputing_changes_no_gradient():
 def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: bool):
     layer = MemoryLayerTransformer(WIDTH, WIDTH, key=KEY, **numbers)
     xs, dts = draw_sequence()
-    before = layer(xs, dts)
-    after = layer(xs.at[-1].set(3.0), dts.at[-1].set(0.5))
+    before = layer(Sequence(xs, dts))
+    after = layer(Sequence(xs.at[-1].set(3.0), dts.at[-1].set(0.5)))
     assert layer.causal is causal
     assert bool(jnp.allclose(before[:-1], after[:-1], atol=1e-6)) is causal
     assert not bool(jnp.allclose(before[-1], after[-1], atol=1e-3))
@@ -141,7 +144,7 @@ def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: b
 def test_time_matters(numbers: dict[str, Any]):
     layer = MemoryLayerTransformer(WIDTH, WIDTH, encoding="none", key=KEY, **numbers)
     xs, dts = draw_sequence()
-    apart = jnp.abs(layer(xs, dts) - layer(xs, 0.2 * dts))
+    apart = jnp.abs(layer(Sequence(xs, dts)) - layer(Sequence(xs, 0.2 * dts)))
     assert float(jnp.max(apart)) > 0.01
 
 

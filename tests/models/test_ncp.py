@@ -11,12 +11,12 @@ import pytest
 from jaxtyping import Array
 from safetensors.numpy import load_file
 
-from nnarena.core.types import Features, Signature, Values
+from nnarena.core.types import Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.ncp import NCP
 from nnarena.nn.ltc import Circuit
 from nnarena.nn.ode import Method
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 from nnarena.nn.wiring import Wiring, edges
 
 
@@ -103,7 +103,7 @@ def recorded_cell() -> tuple[Tensors, NCP]:
 def test_outputs_are_those_of_ncps_at_irregular_times(case: str):
     oracle, cell = recorded_cell()
     xs, dts = (jnp.asarray(oracle[f"{case}.{part}"]) for part in ("inputs", "elapsed"))
-    hs = scan(cell, xs, dts)
+    hs = unroll(cell, Sequence(xs, dts)).hs
     assert np.ptp(oracle[f"{case}.outputs"]) > 0.5
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
 
@@ -118,7 +118,7 @@ def test_gradients_are_those_of_ncps(case: str):
 
     def loss(cell_and_inputs):
         cell, xs = cell_and_inputs
-        return jnp.sum(probe * scan(cell, xs, dts))
+        return jnp.sum(probe * unroll(cell, Sequence(xs, dts)).hs)
 
     of_cell, of_inputs = eqx.filter_grad(loss)((cell, xs))
     prefix = f"{case}.gradient"
@@ -145,7 +145,7 @@ def test_sizes_are_shares_of_the_width(hidden: int):
 
 def scan_one(cell: NCP):
     """Returns nothing of the state, and the output of one step."""
-    return None, scan(cell, jnp.ones((1, 2)), jnp.ones(1))[0]
+    return None, unroll(cell, Sequence(jnp.ones((1, 2)), jnp.ones(1))).hs[0]
 
 
 def test_parameters_grow_with_every_unit_of_width():
@@ -174,5 +174,5 @@ def test_the_wiring_is_that_of_its_seed_whatever_the_run_s():
 def test_time_matters():
     cell = NCP(3, 4, key=KEY)
     xs = jnp.ones((5, 3))
-    short, long = (scan(cell, xs, jnp.full(5, dt)) for dt in (0.1, 1.0))
+    short, long = (unroll(cell, Sequence(xs, jnp.full(5, dt))).hs for dt in (0.1, 1.0))
     assert float(jnp.max(jnp.abs(short - long))) > 0.05

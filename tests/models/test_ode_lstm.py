@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnarena.core.types import Sequence
 from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
 from nnarena.nn.ode import Solver
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, LENGTH = 3, 6, 10
@@ -93,7 +94,9 @@ def solution() -> np.ndarray:
 def deviation(solver: Solver, unfolds: int, solution: np.ndarray) -> float:
     """Returns how far the unfolded cell is from the solution, in double precision."""
     with jax.enable_x64(True):
-        hs = np.asarray(scan(make_cell(solver, unfolds), *draw_sequence(np.float64)))
+        hs = np.asarray(
+            unroll(make_cell(solver, unfolds), Sequence(*draw_sequence(np.float64))).hs
+        )
     assert hs.dtype == np.float64
     return float(np.max(np.abs(hs - solution)))
 

@@ -17,6 +17,7 @@ import scipy.linalg
 from jaxtyping import PyTree
 from safetensors.numpy import load_file
 
+from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
 from nnarena.models.elman import Elman
 from nnarena.models.exp_unitary import ExpUnitary
@@ -25,7 +26,7 @@ from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
 from nnarena.models.transformer import EncoderBlock
 from nnarena.nn.attention import SelfAttention
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -162,7 +163,7 @@ def times_of(oracle: Oracle, case: str) -> jax.Array:
 @pytest.mark.parametrize("name", CELLS)
 def test_recurrent_outputs_are_those_recorded(name: str, case: str):
     oracle, cell = recorded_cell(name)
-    hs = scan(cell, oracle[f"{case}.inputs"], times_of(oracle, case))
+    hs = unroll(cell, Sequence(oracle[f"{case}.inputs"], times_of(oracle, case))).hs
     np.testing.assert_allclose(hs, oracle[f"{case}.outputs"], rtol=0, atol=1e-11)
 
 
@@ -174,7 +175,7 @@ def test_recurrent_gradients_are_those_recorded(name: str, case: str):
 
     def loss(cell_and_inputs):
         cell, xs = cell_and_inputs
-        hs = scan(cell, xs, times_of(oracle, case))
+        hs = unroll(cell, Sequence(xs, times_of(oracle, case))).hs
         return jnp.sum(oracle[f"{case}.probe"] * hs)
 
     of_cell, of_inputs = eqx.filter_grad(loss)((cell, xs))
@@ -301,7 +302,7 @@ def test_exp_unitary_is_its_complex_recurrence(
             ExpUnitary(FEATURES, HIDDEN, key=KEY),
             tuple(jnp.asarray(array) for array in (raw, from_input, bias)),
         )
-        hs = np.asarray(scan(cell, jnp.asarray(xs), jnp.ones(length)))
+        hs = np.asarray(unroll(cell, Sequence(jnp.asarray(xs), jnp.ones(length))).hs)
     assert hs.dtype == (np.float64 if double else np.float32)
 
     lower, upper = np.tril(raw, -1), np.triu(raw)

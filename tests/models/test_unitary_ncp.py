@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from nnarena.check.quick import quick_jit
-from nnarena.core.types import Features, Signature, Values
+from nnarena.core.types import Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.unitary_ncp import UnitaryNCP
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)
-run = quick_jit(scan)
+run = quick_jit(lambda cell, xs, dts: unroll(cell, Sequence(xs, dts)).hs)
 THESIS: dict[str, Any] = {
     "units": 32,
     "capacity": 4,

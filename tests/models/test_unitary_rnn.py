@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from nnarena.check.quick import quick_jit
+from nnarena.core.types import Sequence
 from nnarena.models.unitary_rnn import UnitaryRNN
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)
-run = quick_jit(scan)
+run = quick_jit(lambda cell, xs, dts: unroll(cell, Sequence(xs, dts)).hs)
 
 
 def thesis_recurrence(cell: Any, xs: np.ndarray) -> np.ndarray:

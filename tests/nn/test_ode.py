@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
+from nnarena.core.types import Sequence
 from nnarena.models.base import AbstractCell
 from nnarena.models.ct_rnn import CTRNN
 from nnarena.models.memory_cell import MemoryCell
 from nnarena.models.ncp import NCP
 from nnarena.models.ode_lstm import ODELSTM
 from nnarena.nn.ode import Method, Solver, integrate
-from nnarena.nn.scan import scan
+from nnarena.nn.unroll import unroll
 
 
 FEATURES, LENGTH = 4, 6
@@ -147,7 +148,7 @@ def outputs(cell: AbstractCell, dts: jax.Array, parts: int) -> jax.Array:
 
     def one(xs, dts):
         finer = jnp.repeat(xs, parts, axis=0), jnp.repeat(dts / parts, parts)
-        return scan(cell, *finer)[parts - 1 :: parts]
+        return unroll(cell, Sequence(*finer)).hs[parts - 1 :: parts]
 
     return jax.vmap(one)(draw()[0], dts)
 

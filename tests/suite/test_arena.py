@@ -19,7 +19,7 @@ FOLDERS = {"walker": "walker", "activity": "person_partial"}
 
 
 def inputs_of(task: Any, rows: Any) -> np.ndarray:
-    return np.asarray(jax.jit(jax.vmap(task.example))(rows).xs)
+    return np.asarray(jax.jit(jax.vmap(task.example))(rows).question.xs)
 
 
 @pytest.mark.parametrize("name", sorted(FOLDERS))

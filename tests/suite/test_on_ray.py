@@ -177,7 +177,8 @@ class ClusterLayer(AbstractLayer):
         self.weight = jax.random.normal(key, (features, hidden))
         self.hidden_size, self.causal = hidden, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs, dts = sequence.xs, sequence.dts
         return jnp.tanh(xs @ self.weight)
 '''
 

@@ -147,7 +147,8 @@ class Layer(AbstractLayer):
         self.weight = jnp.ones((features, hidden))
         self.hidden_size, self.causal = hidden, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs, dts = sequence.xs, sequence.dts
         {body}
 """
 

@@ -158,7 +158,7 @@ def test_without_time_every_step_takes_1(folder):
     splits = split(folder, window=5, timed=False)
     row = jax.tree.map(lambda column: jnp.asarray(column[0]), splits.test)
     example = Activity(window=5, timed=False).example(row)
-    np.testing.assert_array_equal(example.dts, 1.0)
+    np.testing.assert_array_equal(example.question.dts, 1.0)
 
 
 def test_time_in_seconds_breaks_the_law_of_time(folder):
@@ -193,10 +193,13 @@ def test_an_example_is_a_window_and_the_activity_at_its_end(folder):
     row = jax.tree.map(lambda column: jnp.asarray(column[1]), splits.test)
     example = Activity(window=6).example(row)
     readings = recordings["C01"]
-    assert example.xs.shape == (6, 7)
-    assert np.argmax(example.xs[:, :4], axis=1).tolist() == readings.tags[4:10].tolist()
-    np.testing.assert_array_equal(example.xs[:, :4].sum(axis=1), 1.0)
-    np.testing.assert_array_equal(example.dts, readings.seconds[4:10])
+    assert example.question.xs.shape == (6, 7)
+    assert (
+        np.argmax(example.question.xs[:, :4], axis=1).tolist()
+        == readings.tags[4:10].tolist()
+    )
+    np.testing.assert_array_equal(example.question.xs[:, :4].sum(axis=1), 1.0)
+    np.testing.assert_array_equal(example.question.dts, readings.seconds[4:10])
     assert int(example.targets) == readings.labels[9]
 
 

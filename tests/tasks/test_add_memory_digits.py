@@ -23,8 +23,8 @@ def draw(task: AbstractTask, count: int = 200) -> Example:
 @pytest.mark.parametrize("length", [2, 3, 20])
 def test_add_asks_for_the_marked_sum(length):
     examples = draw(Add(length=length))
-    values, markers = examples.xs[..., 0], examples.xs[..., 1]
-    assert examples.xs.shape == (200, length, 2)
+    values, markers = examples.question.xs[..., 0], examples.question.xs[..., 1]
+    assert examples.question.xs.shape == (200, length, 2)
     assert set(np.unique(markers)) <= {0.0, 1.0}
     half = length // 2
     np.testing.assert_array_equal(markers[:, :half].sum(axis=1), 1.0)
@@ -36,7 +36,7 @@ def test_add_asks_for_the_marked_sum(length):
 
 
 def test_add_marks_every_place():
-    markers = draw(Add(length=6), count=400).xs[..., 1]
+    markers = draw(Add(length=6), count=400).question.xs[..., 1]
     share = np.asarray(markers).mean(axis=0)
     # A marker stands in each half, at each of its three places alike.
     np.testing.assert_allclose(share, 1 / 3, atol=4 * np.sqrt(2 / 9 / 400))
@@ -46,7 +46,7 @@ def test_add_marks_every_place():
 def test_memory_asks_for_the_symbol_at_a_place(symbols, fillers):
     classes = 5
     examples = draw(Memory(fillers=fillers, symbols=symbols, classes=classes))
-    tokens = np.asarray(examples.xs)
+    tokens = np.asarray(examples.question.xs)
     assert tokens.shape == (200, symbols + fillers + 1)
     kept, filler = tokens[:, :symbols], tokens[:, symbols:-1]
     assert kept.min() == 0
@@ -96,6 +96,6 @@ def test_digits_are_split_once():
 def test_digits_come_in_chunks(chunk):
     image = np.arange(64, dtype=np.uint8) % 17
     example = Digits(chunk=chunk).example((jnp.asarray(image), jnp.uint8(7)))
-    assert example.xs.shape == (64 // chunk, chunk)
-    np.testing.assert_array_equal(np.ravel(example.xs), image / np.float32(16))
+    assert example.question.xs.shape == (64 // chunk, chunk)
+    np.testing.assert_array_equal(np.ravel(example.question.xs), image / np.float32(16))
     assert (example.targets.dtype, int(example.targets)) == (jnp.int32, 7)

@@ -26,7 +26,7 @@ def draw(task: Cell, count: int):
 def test_the_target_is_the_channel_of_the_last_pulse(length, rate):
     examples = draw(Cell(length=length, rate=rate), 50)
     for xs, targets, mask in zip(
-        examples.xs, examples.targets, examples.mask, strict=True
+        examples.question.xs, examples.targets, examples.counts, strict=True
     ):
         held = None
         for x, target, counts in zip(xs, targets, mask, strict=True):
@@ -37,7 +37,7 @@ def test_the_target_is_the_channel_of_the_last_pulse(length, rate):
 
 
 def test_pulses_come_at_the_rate_on_both_channels():
-    pulses = draw(Cell(length=100, rate=0.2), 400).xs
+    pulses = draw(Cell(length=100, rate=0.2), 400).question.xs
     pulsed, count = pulses.sum(axis=-1), 400 * 100
     assert abs(pulsed.mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / count)
     share = pulses[..., 0].sum() / pulsed.sum()
@@ -45,7 +45,7 @@ def test_pulses_come_at_the_rate_on_both_channels():
 
 
 def test_a_sequence_without_a_draw_gets_one_pulse():
-    pulses = draw(Cell(length=8, rate=1e-9), 400).xs.sum(axis=-1)
+    pulses = draw(Cell(length=8, rate=1e-9), 400).question.xs.sum(axis=-1)
     np.testing.assert_array_equal(pulses.sum(axis=1), 1.0)
     # Any of the 8 steps, alike: within 4 standard errors.
     np.testing.assert_allclose(
@@ -62,7 +62,7 @@ def test_impossible_numbers_are_refused(numbers):
 def test_a_constant_answer_scores_the_variance_of_a_bit():
     examples = draw(Cell(length=40), 200)
     errors = np.square(examples.targets - 0.5).mean(axis=-1)
-    assert errors[examples.mask].tolist() == [0.25] * int(examples.mask.sum())
+    assert errors[examples.counts].tolist() == [0.25] * int(examples.counts.sum())
 
 
 def test_gru_learns_to_answer_at_every_step():
@@ -80,7 +80,7 @@ def test_gru_learns_to_answer_at_every_step():
     assert not bool(fitted.diverged)
     assert float(fitted.test_score) < 0.5 * task.scoring.chance
     example = task.example(jax.random.key(9))
-    assert fitted.model(example.xs, example.dts).shape == (24, 2)
+    assert fitted.model(example.question).shape == (24, 2)
 
 
 def _build(contender: Contender, task: Cell, key: jax.Array):
@@ -107,7 +107,8 @@ def test_the_leaderboard_ranks_answers_at_every_step(tmp_path):
 def test_what_does_not_count_is_not_learned_from():
     """The steps before the first pulse have no gradient."""
     example = Cell(length=20, rate=0.05).example(jax.random.key(4))
-    first = int(np.argmax(example.mask))
+    assert example.counts is not None
+    first = int(np.argmax(example.counts))
     assert first > 0
 
     def loss(answers):

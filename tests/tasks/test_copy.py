@@ -22,17 +22,19 @@ def examples(task: Any, count: int = 64) -> Example:
 def test_a_sequence_is_the_one_that_is_drawn():
     """5 1 7 . . . > . . . asks for 5 1 7 in the last three steps, and for no more."""
     found = examples(Copy(delay=4, symbols=3))
-    kept = found.xs[:, :3]
-    assert found.xs.shape == (64, 4 + 2 * 3)
-    np.testing.assert_array_equal(found.xs[:, 3:], [[8, 8, 8, 9, 8, 8, 8]] * 64)
+    kept = found.question.xs[:, :3]
+    assert found.question.xs.shape == (64, 4 + 2 * 3)
+    np.testing.assert_array_equal(
+        found.question.xs[:, 3:], [[8, 8, 8, 9, 8, 8, 8]] * 64
+    )
     np.testing.assert_array_equal(found.targets[:, 7:], kept)
-    np.testing.assert_array_equal(found.mask, [[False] * 7 + [True] * 3] * 64)
+    np.testing.assert_array_equal(found.counts, [[False] * 7 + [True] * 3] * 64)
     assert set(kept.ravel()) == set(range(8))
 
 
 def test_the_default_is_that_of_the_paper():
     task = Copy()
-    (tokens,) = examples(task, 1).xs
+    (tokens,) = examples(task, 1).question.xs
     assert len(tokens) == 100 + 20
     # The paper: 10 symbols, T - 1 blanks, the delimiter, 10 blanks.
     assert (tokens[10:109] == 8).all()
@@ -43,10 +45,13 @@ def test_the_default_is_that_of_the_paper():
 
 def test_every_symbol_is_recalled_after_the_same_distance():
     found = examples(Copy(delay=5, symbols=4, classes=3))
-    where = np.flatnonzero(found.mask[0])
+    assert found.counts is not None
+    where = np.flatnonzero(found.counts[0])
     np.testing.assert_array_equal(where, np.arange(4) + 5 + 4)
     for place, step in enumerate(where):
-        np.testing.assert_array_equal(found.targets[:, step], found.xs[:, place])
+        np.testing.assert_array_equal(
+            found.targets[:, step], found.question.xs[:, place]
+        )
 
 
 @pytest.mark.parametrize(("delay", "paper"), [(100, 0.1733), (500, 0.0400)])
@@ -72,7 +77,7 @@ def test_test_lists_are_not_those_of_training():
     task = Copy(delay=1)
     splits = task.splits(DataFolder(), key=jax.random.key(0))
     assert splits.train is None  # drawn afresh
-    make = jax.jit(jax.vmap(lambda row: task.example(row).xs[:10]))
+    make = jax.jit(jax.vmap(lambda row: task.example(row).question.xs[:10]))
     tests = {row.tobytes() for row in np.asarray(make(splits.test))}
     drawn = np.asarray(make(jax.random.split(jax.random.key(1), 20_000)))
     assert len(tests) == 2_000

@@ -79,9 +79,9 @@ def test_a_finite_task_trains_on_the_same_rows_for_ever(task):
 def test_raw_memory_shows_one_number_per_step_and_asks_with_a_place():
     task = Memory(fillers=4, symbols=2, classes=10, raw=True)
     shown = examples(task, jax.random.split(KEY, 50))
-    assert shown.xs.shape == (50, 7, 1)
-    assert shown.xs.dtype == np.float32
-    numbers = shown.xs[..., 0].astype(int)
+    assert shown.question.xs.shape == (50, 7, 1)
+    assert shown.question.xs.dtype == np.float32
+    numbers = shown.question.xs[..., 0].astype(int)
     assert np.all(numbers[:, 2:6] == 10)
     assert set(numbers[:, 6]) == {0, 1}
     np.testing.assert_array_equal(shown.targets, numbers[np.arange(50), numbers[:, 6]])
@@ -89,14 +89,14 @@ def test_raw_memory_shows_one_number_per_step_and_asks_with_a_place():
 
 def test_blocks_are_the_two_sequences_of_the_thesis():
     shown = examples(Cell(blocks=3), jax.random.split(KEY, 40))
-    assert shown.xs.shape == (40, 384, 2)
-    assert len(np.unique(shown.xs, axis=0)) == 2
-    for xs, targets in zip(shown.xs, shown.targets, strict=True):
+    assert shown.question.xs.shape == (40, 384, 2)
+    assert len(np.unique(shown.question.xs, axis=0)) == 2
+    for xs, targets in zip(shown.question.xs, shown.targets, strict=True):
         places, channels = np.nonzero(xs)
         assert places.tolist() == [0, 128, 256]
         assert channels.tolist() in ([0, 1, 0], [1, 0, 1])
         np.testing.assert_array_equal(targets, np.eye(2)[np.repeat(channels, 128)])
-    assert shown.mask.all()
+    assert shown.counts.all()
 
 
 def test_blocks_that_do_not_fit_are_refused():
@@ -110,8 +110,8 @@ def test_mnist_raw_holds_bytes_of_training_images_only():
     splits = parts(task)
     assert [len(part[1]) for part in (splits.train, splits.test)] == [1_536, 128]
     shown = examples(task, jax.tree.map(lambda column: column[:50], splits.train))
-    assert shown.xs.shape == (50, 98, 8)
-    assert shown.xs.max() == 255.0
+    assert shown.question.xs.shape == (50, 98, 8)
+    assert shown.question.xs.max() == 255.0
     official = MNIST().splits(DataFolder(ROOT), key=KEY)
     tested = {image.tobytes() for image in official.test[0]}
     assert not tested & {image.tobytes() for image in splits.test[0]}
@@ -147,4 +147,4 @@ def test_windows_of_a_person_shuffled_as_in_the_thesis_leak():
     last = [place.tobytes() in known for place in splits.test.places[:, -1]]
     assert np.mean(last) > 0.9
     shown = examples(task, splits.test)
-    np.testing.assert_array_equal(shown.dts, 1.0)
+    np.testing.assert_array_equal(shown.question.dts, 1.0)

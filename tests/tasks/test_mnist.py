@@ -74,24 +74,29 @@ def row_of(image: np.ndarray, label: np.uint8) -> tuple[jax.Array, jax.Array]:
 @pytest.mark.parametrize("chunk", [1, 8, 28])
 def test_pixels_come_in_chunks(chunk):
     example = MNIST(chunk=chunk).example(row_of(IMAGES[0], LABELS[0]))
-    assert example.xs.shape == (784 // chunk, chunk)
-    assert example.dts.shape == (784 // chunk,)
+    assert example.question.xs.shape == (784 // chunk, chunk)
+    assert example.question.dts.shape == (784 // chunk,)
     expected = IMAGES[0].astype(np.float32).reshape(-1, chunk) / np.float32(255)
-    np.testing.assert_allclose(example.xs, expected, rtol=1e-6)
+    np.testing.assert_allclose(example.question.xs, expected, rtol=1e-6)
     assert int(example.targets) == 5
 
 
 def test_permuted_pixels_are_the_same_in_one_fixed_order():
     task = MNIST(permuted=True)
     plain, permuted = (
-        np.stack([np.ravel(t.example(row_of(image, LABELS[0])).xs) for image in IMAGES])
+        np.stack(
+            [
+                np.ravel(t.example(row_of(image, LABELS[0])).question.xs)
+                for image in IMAGES
+            ]
+        )
         for t in (MNIST(), task)
     )
     order = np.asarray(jax.random.permutation(key_for("pixels", "mnist"), 784))
     assert sorted(order) == list(range(784))
     np.testing.assert_array_equal(permuted, plain[:, order])
     compiled = jax.jit(task.example)(row_of(IMAGES[0], LABELS[0]))
-    np.testing.assert_allclose(np.ravel(compiled.xs), permuted[0], rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(compiled.question.xs), permuted[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("chunk", [0, 3, 785])
@@ -127,4 +132,9 @@ def test_the_official_files():
     assert images.min() == 0
     assert images.max() == 255
     example = MNIST().example(row_of(splits.test[0][0], splits.test[1][0]))
-    assert 0.0 <= float(example.xs.min()) < float(example.xs.max()) <= 1.0
+    assert (
+        0.0
+        <= float(example.question.xs.min())
+        < float(example.question.xs.max())
+        <= 1.0
+    )

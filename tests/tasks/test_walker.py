@@ -105,10 +105,10 @@ def test_an_example_is_a_window_and_the_state_after_it(folder):
     splits = split(folder, window=4)
     row = jax.tree.map(lambda column: jnp.asarray(column[1]), splits.test)
     example = Walker(window=4).example(row)
-    np.testing.assert_array_equal(example.xs, splits.test.inputs[1])
+    np.testing.assert_array_equal(example.question.xs, splits.test.inputs[1])
     np.testing.assert_array_equal(example.targets, splits.test.following[1])
     np.testing.assert_array_equal(Walker().persistence(row), splits.test.last[1])
-    assert example.dts.tolist() == [1.0] * 4
+    assert example.question.dts.tolist() == [1.0] * 4
 
 
 @pytest.mark.parametrize("numbers", [{"window": 0}, {"window": 131}, {"stride": 0}])

@@ -17,7 +17,7 @@ from nnarena.tasks.xor import XOR
 def examples(task: XOR, rows) -> tuple[np.ndarray, np.ndarray]:
     """Returns bits and answers of rows."""
     found = jax.jit(jax.vmap(task.example))(jnp.asarray(rows))
-    return np.asarray(found.xs), np.asarray(found.targets)
+    return np.asarray(found.question.xs), np.asarray(found.targets)
 
 
 def splits(length: int) -> Any:

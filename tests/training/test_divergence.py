@@ -8,7 +8,7 @@ import pytest
 from jaxtyping import Array, Float
 
 from nnarena.core.scoring import accuracy, mean_squared_error
-from nnarena.core.types import Classes, Example, Features, Signature, Values
+from nnarena.core.types import Classes, Example, Features, Sequence, Signature, Values
 from nnarena.models import AbstractModel
 from nnarena.tasks import AbstractTask, Splits
 from nnarena.training.base import Fitted, fit, fit_seeds
@@ -47,7 +47,7 @@ class Sides(AbstractTask):
     def example(self, row):
         above = row[0] > 0.0
         target = above.astype(int) if self.classes else jnp.stack([row[0], -row[0]])
-        return Example(row[None], jnp.ones(1), target, jnp.array(True))
+        return Example(Sequence(row[None]), target)
 
 
 class Spoiled(AbstractModel):
@@ -60,7 +60,8 @@ class Spoiled(AbstractModel):
     def __init__(self, matrix: Array, bad: float):
         self.matrix, self.bad, self.causal = matrix, bad, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         answer = xs[-1] @ self.matrix
         marked = (xs[-1, 0] == MARK) & (jnp.arange(len(answer)) == 0)
         return jnp.where(marked, self.bad, answer)
@@ -130,7 +131,8 @@ class Brittle(AbstractModel):
     def __init__(self, matrix: Array):
         self.matrix, self.causal = matrix, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         torn = jnp.any(jnp.abs(self.matrix) > 1.0)
         return jnp.where(torn, jnp.nan, xs[-1] @ self.matrix)
 

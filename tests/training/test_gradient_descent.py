@@ -18,7 +18,7 @@ import pytest
 from jaxtyping import Array, Float
 
 from nnarena.core.scoring import mean_squared_error
-from nnarena.core.types import Example, Features, Signature, Values
+from nnarena.core.types import Example, Features, Sequence, Signature, Values
 from nnarena.models import AbstractModel
 from nnarena.tasks import AbstractTask, Splits, SyntheticSplits
 from nnarena.tasks.files import DataFolder
@@ -77,12 +77,7 @@ class Plane(AbstractTask):
     def example(self, row):
         xs = jax.random.normal(row, (1, 2))
         slope = jnp.asarray(SLOPE, jnp.float32)[None]
-        return Example(
-            xs=xs,
-            dts=jnp.ones(1),
-            targets=jnp.sum(xs * slope, axis=-1) + OFFSET,
-            mask=jnp.array(True),
-        )
+        return Example(Sequence(xs), jnp.sum(xs * slope, axis=-1) + OFFSET)
 
 
 class Line(AbstractModel):
@@ -95,7 +90,8 @@ class Line(AbstractModel):
     def __init__(self, matrix: Array, bias: Array):
         self.matrix, self.bias, self.causal = matrix, bias, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         return xs[-1] @ self.matrix + self.bias
 
 
@@ -197,7 +193,7 @@ def descent_by_hand(
     positions = jnp.arange(trainer.steps * trainer.batch)
     rows = jax.vmap(lambda p: jax.random.fold_in(DATA_KEYS[data], p))(positions)
     examples = jax.jit(jax.vmap(TASK.example))(rows)
-    xs = np.asarray(examples.xs, np.float64)[:, 0]
+    xs = np.asarray(examples.question.xs, np.float64)[:, 0]
     design = np.concatenate([xs, np.ones((len(xs), 1))], axis=1)
     targets = np.asarray(examples.targets, np.float64)[:, 0]
     line = build(INIT_KEYS[seed])

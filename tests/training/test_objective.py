@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array, Float
 
 from nnarena.core.scoring import accuracy, mean_squared_error
-from nnarena.core.types import Classes, Example, Features, Signature, Values
+from nnarena.core.types import Classes, Example, Features, Sequence, Signature, Values
 from nnarena.models import AbstractModel
 from nnarena.tasks import AbstractTask, Splits
 from nnarena.tasks.files import DataFolder
@@ -27,10 +27,7 @@ VALUES_ALWAYS = Signature(Features(2), Values(2), "every step")
 def example(targets, mask: Any = True) -> Example:
     """Returns an example of which only the answers matter."""
     return Example(
-        xs=jnp.zeros((TIME, 2)),
-        dts=jnp.ones(TIME),
-        targets=jnp.asarray(targets),
-        mask=jnp.asarray(mask),
+        Sequence(jnp.zeros((TIME, 2))), jnp.asarray(targets), jnp.asarray(mask)
     )
 
 
@@ -153,10 +150,9 @@ class Ragged(AbstractTask):
     def example(self, row):
         xs, length = row
         return Example(
-            xs=xs,
-            dts=jnp.ones(TIME),
-            targets=jnp.argmax(xs, axis=-1) if self.classes else 2 * xs,
-            mask=jnp.arange(TIME) < length,
+            Sequence(xs),
+            jnp.argmax(xs, axis=-1) if self.classes else 2 * xs,
+            jnp.arange(TIME) < length,
         )
 
 
@@ -169,7 +165,8 @@ class Dense(AbstractModel):
     def __init__(self, matrix: Array):
         self.matrix, self.causal = matrix, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         return xs @ self.matrix
 
 
@@ -181,8 +178,8 @@ def test_a_split_is_the_plain_mean_over_answers_whatever_the_batch(classes):
     size = task.signature.outputs.size
     model = Dense(jnp.asarray(rng.standard_normal((2, size)), jnp.float32))
     examples = jax.jit(jax.vmap(task.example))(rows)
-    answers = np.asarray(examples.xs, np.float64) @ np.asarray(model.matrix)
-    targets, mask = np.asarray(examples.targets), np.asarray(examples.mask)
+    answers = np.asarray(examples.question.xs, np.float64) @ np.asarray(model.matrix)
+    targets, mask = np.asarray(examples.targets), np.asarray(examples.counts)
     if classes:
         chosen = np.take_along_axis(answers, targets[..., None], axis=-1)[..., 0]
         losses = np.log(np.exp(answers).sum(-1)) - chosen

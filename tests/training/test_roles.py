@@ -77,7 +77,8 @@ class Declared(AbstractModel):
     def __init__(self, matrix: Array, bias: Array):
         self.matrix, self.bias, self.causal = matrix, bias, True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
         return xs[-1] @ self.matrix + self.bias
 
 

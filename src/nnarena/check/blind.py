@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core.types import Classes, Example, Signature
+from ..core.types import Classes, Example, Sequence, Signature
 from ..training.objective import Tally, tally
 from .quick import quick_jit
 from .task_case import Answers
@@ -79,21 +79,21 @@ def _totals(
     seen: Answers, signature: Signature
 ) -> tuple[Float[np.ndarray, "time outputs"], Float[np.ndarray, "time 1"]]:
     """Returns the sums of answers, and how many count, at every step (or the one)."""
-    rows = len(seen.mask)
-    mask = seen.mask.reshape(rows, -1).astype(float)
-    time, size = mask.shape[1], signature.outputs.size
+    rows = len(seen.counts)
+    counts = seen.counts.reshape(rows, -1).astype(float)
+    time, size = counts.shape[1], signature.outputs.size
     if isinstance(signature.outputs, Classes):
         totals = np.zeros((time, size))
-        steps = np.broadcast_to(np.arange(time), mask.shape)
-        np.add.at(totals, (steps, seen.targets.reshape(rows, time)), mask)
+        steps = np.broadcast_to(np.arange(time), counts.shape)
+        np.add.at(totals, (steps, seen.targets.reshape(rows, time)), counts)
     else:
         values = seen.targets.reshape(rows, time, size)
-        totals = np.sum(values, axis=0, where=mask[..., None] > 0, dtype=float)
-    return totals, mask.sum(axis=0)[:, None]
+        totals = np.sum(values, axis=0, where=counts[..., None] > 0, dtype=float)
+    return totals, counts.sum(axis=0)[:, None]
 
 
 def _arrays(answers: Answers) -> tuple[Array, Array]:
-    return jnp.asarray(answers.targets), jnp.asarray(answers.mask)
+    return jnp.asarray(answers.targets), jnp.asarray(answers.counts)
 
 
 def _scores(tallies: Tally) -> tuple[Scores, Scores]:
@@ -102,19 +102,19 @@ def _scores(tallies: Tally) -> tuple[Scores, Scores]:
 
 @quick_jit
 def _tally_alike(
-    answer: Array, targets: Array, mask: Array, signature: Signature
+    answer: Array, targets: Array, counts: Array, signature: Signature
 ) -> Tally:
     """Returns the tally of every row, all of them answered alike."""
 
     def one(row: tuple[Array, Array]) -> Tally:
         return tally(answer, _example(*row), signature)
 
-    return jax.lax.map(one, (targets, mask), batch_size=64)
+    return jax.lax.map(one, (targets, counts), batch_size=64)
 
 
 @quick_jit
 def _tally_each(
-    answers: Array, targets: Array, mask: Array, signature: Signature
+    answers: Array, targets: Array, counts: Array, signature: Signature
 ) -> Tally:
     """Returns the tally of every row by its own answer."""
 
@@ -122,11 +122,11 @@ def _tally_each(
         answer, *truth = row
         return tally(answer, _example(*truth), signature)
 
-    return jax.lax.map(one, (answers, targets, mask), batch_size=64)
+    return jax.lax.map(one, (answers, targets, counts), batch_size=64)
 
 
 @quick_jit
-def _tally_perfect(targets: Array, mask: Array, signature: Signature) -> Tally:
+def _tally_perfect(targets: Array, counts: Array, signature: Signature) -> Tally:
     """Returns the tally of every row, each answered by its target."""
     classes = isinstance(signature.outputs, Classes)
 
@@ -134,10 +134,10 @@ def _tally_perfect(targets: Array, mask: Array, signature: Signature) -> Tally:
         sure = 1e4 * jax.nn.one_hot(row[0], signature.outputs.size) if classes else None
         return tally(row[0] if sure is None else sure, _example(*row), signature)
 
-    return jax.lax.map(one, (targets, mask), batch_size=64)
+    return jax.lax.map(one, (targets, counts), batch_size=64)
 
 
-def _example(targets: Array, mask: Array) -> Example:
+def _example(targets: Array, counts: Array) -> Example:
     """Returns an example of the right length, whose inputs say nothing."""
-    steps = mask.shape or (1,)
-    return Example(jnp.zeros((*steps, 1)), jnp.zeros(steps), targets, mask)
+    steps = counts.shape or (1,)
+    return Example(Sequence(jnp.zeros((*steps, 1))), targets, counts)

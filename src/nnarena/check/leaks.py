@@ -1,5 +1,6 @@
 """Answers that stand among the inputs of a later step."""
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -32,8 +33,8 @@ def leaking_shift(examples: Example, signature: Signature) -> int | None:
         examples: a few, with a leading axis; answered at every step.
         signature: the task's.
     """
-    targets, counts = _target_columns(examples, signature), np.asarray(examples.mask)
-    inputs = np.asarray(examples.xs, float).reshape(*counts.shape, -1)
+    targets, counts = _target_columns(examples, signature), judged_of(examples)
+    inputs = np.asarray(examples.question.xs, float).reshape(*counts.shape, -1)
     time = counts.shape[1]
 
     def told(shifts: range) -> dict[int, Flags]:
@@ -60,6 +61,11 @@ def _told(inputs: Inputs, targets: Answers, counts: Counts, shift: int) -> Flags
     spread = np.outer((answers**2).sum(axis=0), (seen**2).sum(axis=0))
     shared = (answers.T @ seen) ** 2
     return np.any((spread > 0) & (shared >= (1.0 - RESIDUAL) * spread), axis=1)
+
+
+def judged_of(examples: Example) -> Counts:
+    """Returns which answers of examples that answer at every step are judged."""
+    return np.asarray(jax.vmap(lambda one: one.judged("every step"))(examples))
 
 
 def _target_columns(examples: Example, signature: Signature) -> Answers:

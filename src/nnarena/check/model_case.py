@@ -9,7 +9,16 @@ import numpy as np
 from jaxtyping import Array
 
 from ..core.registry import Entry
-from ..core.types import Classes, Features, Key, Signature, Times, Tokens, Values, When
+from ..core.types import (
+    Classes,
+    Features,
+    Key,
+    Sequence,
+    Signature,
+    Tokens,
+    Values,
+    When,
+)
 from ..models.base import AbstractModel
 from ..models.contender import Contender
 from .quick import quick_jit
@@ -69,13 +78,13 @@ def draw_inputs(
 
 
 @quick_jit
-def _answer(model: AbstractModel, xs: Array, dts: Times) -> Array:
-    return model(xs, dts)
+def _answer(model: AbstractModel, question: Sequence) -> Array:
+    return model(question)
 
 
 @quick_jit
 def _answer_batch(model: AbstractModel, xs: Array, dts: Array) -> Array:
-    return jax.vmap(lambda x, dt: model(x, dt))(xs, dts)
+    return jax.vmap(lambda x, dt: model(Sequence(x, dt)))(xs, dts)
 
 
 class ModelCase:
@@ -111,11 +120,16 @@ class ModelCase:
         return self._models[name]
 
     def answer(
-        self, signature: Signature, xs: np.ndarray, dts: np.ndarray
+        self,
+        signature: Signature,
+        xs: np.ndarray,
+        dts: np.ndarray,
+        present: np.ndarray | None = None,
     ) -> np.ndarray:
         """Returns the answers to one sequence; one program per signature and length."""
-        model = self.model(signature)
-        return np.asarray(_answer(model, jnp.asarray(xs), jnp.asarray(dts)))
+        there = None if present is None else jnp.asarray(present)
+        question = Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
+        return np.asarray(_answer(self.model(signature), question))
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from ..core.types import Scalar, State, Times
+from ..core.types import Scalar, Sequence, State, Times
 from ..models.base import AbstractCell, AbstractModel
 from ..models.contender import count_parameters, fit_width
 from ..models.sequence import Recurrent, SequenceModel
@@ -33,6 +33,9 @@ BUDGET = 20_000
 
 TOLERANCE = 1e-5
 
+PADDING = 6
+"""Steps of noise after the end of a sequence: enough to be seen in an answer."""
+
 NEARSIGHTED = 0.75
 """The error in a sum whose first three quarters are not remembered."""
 
@@ -52,8 +55,8 @@ def _check_shapes(case: ModelCase) -> None:
     for signature in SIGNATURES:
         model = case.model(signature)
         for length in (1, 2, LENGTH):
-            xs, dts = draw_inputs(signature, length)
-            answers = eqx.filter_eval_shape(model, xs, dts)
+            xs, dts = map(jnp.asarray, draw_inputs(signature, length))
+            answers = eqx.filter_eval_shape(model, Sequence(xs, dts))
             steps = (length,) if signature.answers == "every step" else ()
             wanted = (*steps, signature.outputs.size)
             require(
@@ -105,7 +108,7 @@ _resolve = quick_jit(resolve)
 
 @quick_jit
 def _scan(layer: Recurrent, xs: Array, dts: Times) -> Array:
-    return layer(xs, dts)
+    return layer(Sequence(xs, dts))
 
 
 @quick_jit
@@ -113,6 +116,23 @@ def _step(
     cell: AbstractCell, state: State, x: Array, dt: Scalar
 ) -> tuple[State, Array]:
     return cell(state, x, dt)
+
+
+def _check_padding(case: ModelCase) -> None:
+    for signature in SIGNATURES:
+        xs, dts = draw_inputs(signature, LENGTH + PADDING, seed=4)
+        whole = case.answer(signature, xs[:LENGTH], dts[:LENGTH])
+        present = np.arange(LENGTH + PADDING) < LENGTH
+        padded = case.answer(signature, xs, dts, present)
+        if signature.answers == "every step":
+            padded = padded[:LENGTH]
+        distance = float(np.abs(padded - whole).max())
+        require(
+            distance <= TOLERANCE * max(1.0, float(np.abs(whole).max())),
+            f"{words_for(signature)}: expected the same answers to a sequence padded "
+            f"with {PADDING} steps, but they differ by {distance:.2g}; what mixes "
+            "steps has to leave out those that are not `present`",
+        )
 
 
 def _check_gradients(case: ModelCase) -> None:
@@ -247,6 +267,7 @@ MODEL_LAWS = (
     Law("shapes", "Answers in the shape asked for, at any length.", _check_shapes),
     Law("causal", "Looks ahead if and only if it says so.", check_causal),
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
+    Law("padding", "Padding changes no answer.", _check_padding),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
     Law("roles", "Declares how what derives weights is trained.", check_roles),

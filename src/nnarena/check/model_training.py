@@ -1,7 +1,5 @@
 """A little training, for the laws about gradients."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,7 +7,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..core.types import Example, Scalar, Signature, Values
+from ..core.types import Example, Scalar, Sequence, Signature, Values
 from ..models.base import AbstractModel
 from ..training.objective import Tally, tally
 from .model_case import draw_inputs
@@ -61,7 +59,7 @@ def _one_batch(signature: Signature) -> Example:
         if isinstance(signature.outputs, Values)
         else rng.integers(size, size=BATCH).astype(np.int32)
     )
-    parts = (xs, dts, targets, np.ones(BATCH, bool))
+    parts = (xs, dts, targets)
     return _examples(*(np.broadcast_to(part, (STEPS, *part.shape)) for part in parts))
 
 
@@ -74,11 +72,14 @@ def _fresh_batches(signature: Signature, summed: int) -> Example:
     xs, dts = draw_inputs(signature, STEPS, BATCH, LENGTH)
     ends = xs[:, :, -summed:, : signature.outputs.size]
     targets = ends.sum(axis=2) / np.float32(summed**0.5)
-    return _examples(xs, dts, targets, np.ones((STEPS, BATCH), bool))
+    return _examples(xs, dts, targets)
 
 
 def _examples(*parts: np.ndarray) -> Example:
-    return jax.vmap(jax.vmap(Example))(*map(jnp.asarray, parts))
+    def one(xs: Array, dts: Array, targets: Array) -> Example:
+        return Example(Sequence(xs, dts), targets)
+
+    return jax.vmap(jax.vmap(one))(*map(jnp.asarray, parts))
 
 
 def _loss(
@@ -87,13 +88,13 @@ def _loss(
     model = eqx.combine(params, static)
 
     def one(example: Example) -> Tally:
-        return tally(model(example.xs, example.dts), example, signature)
+        return tally(model(example.question), example, signature)
 
     return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).mean_loss
 
 
 def train_seeds(
-    models: Sequence[AbstractModel], signature: Signature, *, steps: int
+    models: list[AbstractModel], signature: Signature, *, steps: int
 ) -> Float[Array, "seeds steps"]:
     """Returns the losses of models that differ in their weights, trained as an axis."""
     params, static = eqx.partition(models[0], eqx.is_inexact_array)

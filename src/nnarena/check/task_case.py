@@ -29,10 +29,10 @@ MANY = 2_000
 
 @dataclass(frozen=True)
 class Answers:
-    """Right answers to many rows, and which of their steps count."""
+    """Right answers to many rows, and which of them are judged."""
 
     targets: np.ndarray
-    mask: np.ndarray
+    counts: np.ndarray
 
 
 @quick_jit
@@ -43,8 +43,13 @@ def make_examples(task: AbstractTask, rows: Rows) -> Example:
 
 @quick_jit
 def _make_answers(task: AbstractTask, rows: Rows) -> tuple[Array, Array]:
-    examples = jax.vmap(task.example)(rows)
-    return examples.targets, examples.mask
+    answers = task.signature.answers
+
+    def one(row: PyTree) -> tuple[Array, Array]:
+        example = task.example(row)
+        return example.targets, example.judged(answers)
+
+    return jax.vmap(one)(rows)
 
 
 @quick_jit

@@ -1,6 +1,7 @@
 """The laws that every task obeys, whatever it asks."""
 
 import itertools
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -41,9 +42,8 @@ def _check_compiled(case: TaskCase) -> None:
     rows = spread(case.splits.test, FEW)
     for index in range(min(3, count_rows(rows))):
         eager = case.task.example(_row(rows, index))
-        for part in ("xs", "dts", "targets", "mask"):
-            ours = np.asarray(getattr(eager, part))
-            theirs = getattr(case.examples, part)[index]
+        compiled = _row(case.examples, index)
+        for part, ours, theirs in _parts(eager, compiled):
             require(
                 ours.shape == theirs.shape and np.allclose(ours, theirs, atol=1e-6),
                 f"expected row {index} to give the same `{part}` compiled among others "
@@ -51,9 +51,20 @@ def _check_compiled(case: TaskCase) -> None:
             )
 
 
+def _parts(
+    one: Example, other: Example
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yields what two examples hold, by the names of their places."""
+    leaves = jax.tree_util.tree_leaves_with_path(one)
+    for (path, ours), theirs in zip(leaves, jax.tree.leaves(other), strict=True):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        yield name, np.asarray(ours), np.asarray(theirs)
+
+
 def _check_inputs(case: TaskCase) -> None:
     inputs = case.task.signature.inputs
-    xs, dts = np.asarray(case.examples.xs), np.asarray(case.examples.dts)
+    question = jax.tree.map(np.asarray, case.examples.question)
+    xs, dts, present = question.xs, question.dts, question.present
     features = isinstance(inputs, Features)
     time = xs.shape[1:2]
     wanted = (*time, inputs.size) if features else time
@@ -71,17 +82,33 @@ def _check_inputs(case: TaskCase) -> None:
         f"{dts.shape[1:]}",
     )
     _require_kind(dts, "elapsed times", np.floating)
+    if present is not None:
+        _require_prefix(present, time)
+    least = dts.min() if present is None else dts[present].min()
+    require(least > 0, f"expected elapsed times above 0, but the least is {least:.3g}")
+
+
+def _require_prefix(present: np.ndarray, time: tuple[int, ...]) -> None:
+    """Returns if every sequence has its steps first, one at least, then its padding."""
     require(
-        dts.min() > 0,
-        f"expected elapsed times above 0, but the least is {dts.min():.3g}",
+        present.shape[1:] == time and present.dtype == bool,
+        f"expected `present` of shape {time} of truth values, but got "
+        f"{present.shape[1:]} of {present.dtype}",
+    )
+    ends = present.sum(axis=1)[:, None]
+    require(
+        np.array_equal(present, np.arange(present.shape[1])[None] < ends)
+        and ends.min() > 0,
+        "expected `present` to be true for the first steps of a sequence, one at "
+        "least, and false for the padding after them",
     )
 
 
 def _check_targets(case: TaskCase) -> None:
     signature, examples = case.task.signature, case.examples
-    targets, mask = case.test_answers.targets, case.test_answers.mask
+    targets, counts = case.test_answers.targets, case.test_answers.counts
     outputs, classes = signature.outputs, isinstance(signature.outputs, Classes)
-    steps = examples.dts.shape[1:] if signature.answers == "every step" else ()
+    steps = examples.question.dts.shape[1:] if signature.answers == "every step" else ()
     wanted = steps if classes else (*steps, outputs.size)
     require(
         targets.shape[1:] == wanted,
@@ -92,15 +119,15 @@ def _check_targets(case: TaskCase) -> None:
     if classes:
         _require_range(targets, "targets", outputs.size)
     require(
-        mask.shape[1:] == steps and mask.dtype == bool,
-        f"expected a mask of shape {steps} of truth values, but got {mask.shape[1:]} "
-        f"of {mask.dtype}",
+        counts.shape[1:] == steps and counts.dtype == bool,
+        f"expected `counts` of shape {steps} of truth values, but got "
+        f"{counts.shape[1:]} of {counts.dtype}",
     )
-    empty = np.flatnonzero(~mask.reshape(len(mask), -1).any(axis=1))
+    empty = np.flatnonzero(~counts.reshape(len(counts), -1).any(axis=1))
     require(
         empty.size == 0,
         f"expected an answer that counts in every example, but {empty.size} of "
-        f"{len(mask)} have none",
+        f"{len(counts)} have none",
     )
 
 

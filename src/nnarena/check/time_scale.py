@@ -14,8 +14,9 @@ LEAST, MOST = 0.5, 2.0
 def _check_mean_gap(case: TaskCase) -> None:
     train, validation = case.splits.train, case.splits.validation
     rows = spread(validation if train is None else train, FEW)
-    gaps = jax.tree.map(np.asarray, make_examples(case.task, rows)).dts
-    mean = float(gaps.mean(dtype=float))
+    question = jax.tree.map(np.asarray, make_examples(case.task, rows)).question
+    there = True if question.present is None else question.present
+    mean = float(question.dts.mean(dtype=float, where=there))
     require(
         LEAST <= mean <= MOST,
         f"expected a mean gap between steps of {LEAST} to {MOST}, as time constants of "

@@ -11,7 +11,6 @@ from ..analysis.labels import contender_labels, natural_key, task_labels
 from ..core.problems import CannotPlay
 from ..core.registry import UnknownName
 from ..diagnostics.gradient_flow import gradient_flow, horizon
-from ..models.sequence import SequenceModel
 from ..runs.record import Record
 from ..runs.store import AbstractStore, open_store
 from ..suite.restore import restore, restore_splits
@@ -55,8 +54,6 @@ def show_diagnosis(results: str, *, as_json: bool) -> None:
 def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:
     """Returns the figures of one run."""
     model, task = restore(record, store)
-    if not isinstance(model, SequenceModel):
-        raise ValueError("a whole model of its own has no embedding to look at")
     validation = restore_splits(record).validation
     rows = jax.tree.map(lambda column: column[:ROWS], validation)
     norms = np.asarray(gradient_flow(model, task, rows).norms, np.float64)

@@ -7,6 +7,7 @@ Everything here describes ONE example. A caller adds axes (batch, seeds) with
 from typing import Literal
 
 import equinox as eqx
+import jax.numpy as jnp
 import jaxtyping
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
@@ -54,6 +55,12 @@ class Classes(eqx.Module):
     size: int = eqx.field(static=True)
 
 
+class Labels(eqx.Module):
+    """Answers that are any of `size` labels at once, given as logits."""
+
+    size: int = eqx.field(static=True)
+
+
 When = Literal["once", "every step"]
 """When a task wants its answers: after the last step, or after each."""
 
@@ -67,7 +74,7 @@ class Signature(eqx.Module):
     """
 
     inputs: Features | Tokens
-    outputs: Values | Classes
+    outputs: Values | Classes | Labels
     answers: When = eqx.field(static=True, default="once")
     causal: bool = eqx.field(static=True, default=False)
 
@@ -77,20 +84,71 @@ class Signature(eqx.Module):
         return self.causal and self.answers == "every step"
 
 
-class Example(eqx.Module):
-    """One sequence with its answers.
+class Sequence(eqx.Module):
+    """The steps of one example, in time; a shorter one is padded at its end.
 
-    A task that answers once has no time axis in `targets` and `mask`. A sequence
-    of smaller length than its neighbours is padded at the end and answered "every
-    step", with the mask true only where an answer counts.
+    `present` says which steps are there: the first so many, one at least. None says
+    that all are, and costs nothing. What stands in the others, the padding, changes no
+    answer: the loop over time keeps its state there, attention does not look at them,
+    and a mean leaves them out. An entrant need not know of it.
     """
 
     xs: Inputs
     dts: Times
+    present: Bool[Array, " time"] | None
+
+    def __init__(
+        self,
+        xs: Inputs,
+        dts: Times | None = None,
+        present: Bool[Array, " time"] | None = None,
+    ):
+        """Holds the steps; without elapsed times each is one unit after the last."""
+        self.xs = xs
+        self.dts = jnp.ones(xs.shape[0]) if dts is None else dts
+        self.present = present
+
+    @property
+    def length(self) -> int:
+        """The number of steps, padding included."""
+        return self.dts.shape[0]
+
+    @property
+    def last(self) -> int | Int[Array, ""]:
+        """The place of the last step that is there."""
+        if self.present is None:
+            return self.length - 1
+        return jnp.sum(self.present, dtype=int) - 1
+
+    def with_xs(self, xs: Inputs) -> "Sequence":
+        """Returns the same steps with other inputs, as a layer leaves to the next."""
+        return Sequence(xs, self.dts, self.present)
+
+
+class Example(eqx.Module):
+    """One question with its answers.
+
+    A task that answers once has no time axis in `targets` and `counts`; one that
+    answers at every step has as many of both as the question has steps. `counts` says
+    which answers are judged; None says all whose step is there.
+    """
+
+    question: Sequence
     targets: (
         Float[Array, " outputs"]
         | Float[Array, "time outputs"]
         | Int[Array, ""]
         | Int[Array, " time"]
+        | Bool[Array, " outputs"]
+        | Bool[Array, "time outputs"]
     )
-    mask: Bool[Array, ""] | Bool[Array, " time"]
+    counts: Bool[Array, ""] | Bool[Array, " time"] | None = None
+
+    def judged(self, answers: When) -> Bool[Array, ""] | Bool[Array, " time"]:
+        """Returns which answers are judged: once, or those of the steps there are."""
+        if self.counts is not None:
+            return self.counts
+        if answers == "once":
+            return jnp.array(True)
+        present = self.question.present
+        return jnp.ones(self.question.length, bool) if present is None else present

@@ -24,11 +24,9 @@ from jaxtyping import Array, Float, PyTree
 
 from ..core.compiling import filter_jit
 from ..core.types import Scalar
-from ..models.base import AbstractCell, AbstractLayer, AbstractModel
-from ..models.sequence import Recurrent, SequenceModel
-from ..nn.parametrization import resolve
+from ..models.base import AbstractModel, Nudges, Trace
 from ..tasks.base import AbstractTask, Rows
-from ..training.objective import tally_row
+from ..training.objective import tally
 
 
 class Flow(eqx.Module):
@@ -43,50 +41,6 @@ class Flow(eqx.Module):
     state_norms: Float[Array, " time"] | None
 
 
-class Nudged(AbstractLayer):
-    """A layer before which something is added to the input of every step."""
-
-    shift: Float[Array, "time features"]
-    hidden_size: int = eqx.field(static=True)
-    causal: bool = eqx.field(static=True)
-
-    def __init__(self, shift: Float[Array, "time features"]):
-        self.shift = shift
-        self.hidden_size, self.causal = shift.shape[1], True
-
-    def __call__(self, xs, dts, *, key=None):
-        del dts, key
-        return xs + self.shift
-
-
-class NudgedCell(AbstractLayer):
-    """A cell run over the sequence, to whose state something is added at every step.
-
-    `shift` has the structure of the state with a leading axis of time; what it adds
-    at step t is what the step finds, on top of what the step before left.
-    """
-
-    cell: AbstractCell
-    shift: PyTree[Array]
-    hidden_size: int = eqx.field(static=True)
-    causal: bool = eqx.field(static=True)
-
-    def __init__(self, cell: AbstractCell, shift: PyTree[Array]):
-        self.cell, self.shift = cell, shift
-        self.hidden_size, self.causal = cell.hidden_size, True
-
-    def __call__(self, xs, dts, *, key=None):
-        del key  # a recurrent step draws nothing
-        ready = resolve(self.cell)
-
-        def step(state, observation):
-            x, dt, shift = observation
-            return ready(eqx.apply_updates(state, shift), x, dt)
-
-        _, hs = jax.lax.scan(step, ready.init_state(), (xs, dts, self.shift))
-        return hs
-
-
 def gradient_flow(model: AbstractModel, task: AbstractTask, rows: Rows) -> Flow:
     """Returns how the loss of each row's example feels every step of its sequence.
 
@@ -94,13 +48,8 @@ def gradient_flow(model: AbstractModel, task: AbstractTask, rows: Rows) -> Flow:
     Every row is differentiated by itself, all of them in one compiled program.
 
     Raises:
-        TypeError: the model does not stand in the shared frame.
+        ValueError: the model looks its tokens up out of sight (see `Trace`).
     """
-    if not isinstance(model, SequenceModel):
-        raise TypeError(
-            f"{type(model).__name__} is no SequenceModel: it has no embedding "
-            "that could be disturbed"
-        )
     return _flow(model, task, jax.tree.map(jnp.asarray, rows))
 
 
@@ -121,53 +70,46 @@ def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> i
 
 
 @filter_jit
-def _flow(model: SequenceModel, task: AbstractTask, rows: PyTree) -> Flow:
+def _flow(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Flow:
     profiles = jax.vmap(lambda row: _profile(model, task, row))(rows)
     return jax.tree.map(lambda norms: _length(norms) / len(norms) ** 0.5, profiles)
 
 
-def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
+def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Flow:
     """Returns the norms of one example."""
-    length = task.example(row).dts.shape[0]
-    width = jax.eval_shape(lambda: model.embedded(task.example(row).xs)).shape[1]
-    at_rest = jnp.zeros((length, width)), _states_at_rest(model, length)
-
-    def loss(shifts: tuple[Array, PyTree]) -> Scalar:
-        return tally_row(_nudged(model, *shifts), task, row).mean_loss
-
-    of_inputs, of_states = jax.grad(loss)(at_rest)
-    states = None if of_states is None else _norms(of_states)
-    return Flow(_norms(of_inputs), states)
-
-
-def _states_at_rest(model: SequenceModel, length: int) -> tuple[PyTree, ...] | None:
-    """Returns zeros for the states of all layers and steps, if all carry states."""
-    cells = _cells(model)
-    if len(cells) < len(model.layers):
-        return None
-    states = tuple(resolve(cell).init_state() for cell in cells)
-    return jax.tree.map(
-        lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype),
-        eqx.filter(states, eqx.is_inexact_array),
-    )
-
-
-def _cells(model: SequenceModel) -> list[AbstractCell]:
-    return [part.cell for part in model.layers if isinstance(part, Recurrent)]
-
-
-def _nudged(
-    model: SequenceModel, inputs: Array, states: tuple[PyTree, ...] | None
-) -> SequenceModel:
-    """Returns the model with something added to its embedded inputs and states."""
-    layers = model.layers
-    if states is not None:
-        layers = tuple(
-            NudgedCell(cell, shift)
-            for cell, shift in zip(_cells(model), states, strict=True)
+    example = task.example(row)
+    nudges = _at_rest(jax.eval_shape(model.trace, example.question))
+    if nudges.inputs is None:
+        raise ValueError(
+            f"{type(model).__name__} looks up its tokens out of sight: a `trace` of "
+            "its own has to say what they become"
         )
-    first = Nudged(inputs)
-    return eqx.tree_at(lambda m: m.layers, model, (first, *layers))
+
+    def loss(nudges: Nudges) -> Scalar:
+        answers = model.trace(example.question, nudges=nudges).answers
+        return tally(answers, example, task.signature).mean_loss
+
+    felt = jax.grad(loss)(nudges)
+    states = None if felt.states is None else _norms(felt.states)
+    return Flow(_norms(felt.inputs), states)
+
+
+def _at_rest(trace: Trace) -> Nudges:
+    """Returns nudges of nothing: zeros wherever a trace of such shapes may be moved.
+
+    States are nudged where every layer has one: beside a layer that looks back by
+    itself, a state would not be all that carries the past.
+    """
+    carried = bool(trace.states) and None not in trace.states
+    states = eqx.filter(trace.states, _moves) if carried else None
+    still = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (trace.inputs, states)
+    )
+    return Nudges(*still)
+
+
+def _moves(leaf: jax.ShapeDtypeStruct) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def _norms(gradients: PyTree[Array]) -> Float[Array, " time"]:

@@ -49,6 +49,6 @@ class TorchLSTM(AbstractLayer):
         self.module = TorchModule(MakeLSTM(features, hidden), key=key)
         self.hidden_size, self.causal = hidden, True
 
-    def __call__(self, xs, dts, *, key=None):
-        del dts, key  # a discrete model: one observation is one step
-        return self.module(xs, shape=(xs.shape[0], self.hidden_size))
+    def __call__(self, sequence, *, key=None):
+        del key  # nothing is drawn; a discrete model: one observation is one step
+        return self.module(sequence.xs, shape=(sequence.length, self.hidden_size))

@@ -5,7 +5,13 @@ from ..core.registry import Registry
 
 MODELS = Registry("model", package="nnarena.models")
 
-from .base import AbstractCell, AbstractLayer, AbstractModel  # noqa: E402
+from .base import AbstractCell, AbstractFold, AbstractLayer, AbstractModel  # noqa: E402
 
 
-__all__ = ["MODELS", "AbstractCell", "AbstractLayer", "AbstractModel"]
+__all__ = [
+    "MODELS",
+    "AbstractCell",
+    "AbstractFold",
+    "AbstractLayer",
+    "AbstractModel",
+]

@@ -1,8 +1,8 @@
 """What a contender is: one step, one sequence, or a whole model, of ONE example.
 
     AbstractCell    one step             state, x, dt -> state, h
-    AbstractLayer   one sequence         xs, dts -> hs
-    AbstractModel   one question         xs, dts -> answer
+    AbstractLayer   one sequence         sequence -> hs
+    AbstractModel   one question         sequence -> answer
 
 Most contenders are a cell or a layer and share embedding, readout and head
 (`sequence.py`), so that a comparison differs in one thing. Their constructors take
@@ -13,9 +13,10 @@ whole model takes `(signature, hidden, *, key)`.
 import abc
 
 import equinox as eqx
-from jaxtyping import Array, Float, Inexact
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact, PyTree
 
-from ..core.types import Inputs, Key, Scalar, State, Times
+from ..core.types import Key, Scalar, Sequence, State
 
 
 class AbstractCell(eqx.Module):
@@ -39,11 +40,50 @@ class AbstractCell(eqx.Module):
         """Returns the next state and the output; `dt` is the time since the last."""
 
 
+class AbstractFold(AbstractCell):
+    """A recurrence whose steps combine in any bracketing, so that many may be one.
+
+    Of state-space models, minimal gated units and linear attention. An element says
+    what a step does to the state, `combine` makes one of two that follow each other,
+    and `act` does it:
+
+        act(act(s, e), f) = act(s, combine(e, f))
+        combine(combine(e, f), g) = combine(e, combine(f, g))
+
+    The step follows from these, and `nnarena.nn.fold` the forms that take many steps
+    at once: of one example, as ever.
+    """
+
+    @abc.abstractmethod
+    def element(self, x: Float[Array, " features"], dt: Scalar) -> PyTree[Array]:
+        """Returns what a step does to the state; it may not look at the state."""
+
+    @abc.abstractmethod
+    def combine(self, earlier: PyTree[Array], later: PyTree[Array]) -> PyTree[Array]:
+        """Returns the element that does what two do, one after the other."""
+
+    @abc.abstractmethod
+    def act(self, state: State, element: PyTree[Array]) -> State:
+        """Returns the state that an element leaves."""
+
+    @abc.abstractmethod
+    def read(
+        self, state: State, x: Float[Array, " features"]
+    ) -> Float[Array, " hidden"]:
+        """Returns the output of a step that left this state."""
+
+    def __call__(self, state, x, dt):
+        left = self.act(state, self.element(x, dt))
+        return left, self.read(left, x)
+
+
 class AbstractLayer(eqx.Module):
     """A contender that reads one whole sequence and returns one of equal length.
 
-    `causal` says that no output depends on a later input; the conformance laws
-    hold a layer to it.
+    What it mixes over time by `nnarena.nn.unroll` or `nnarena.nn.attention` leaves out
+    the steps that are not `present`; whatever else looks at later steps must do so
+    itself. The outputs of absent steps mean nothing. `causal` says that no output
+    depends on a later input; the conformance laws hold a layer to it.
     """
 
     hidden_size: eqx.AbstractVar[int]
@@ -51,13 +91,45 @@ class AbstractLayer(eqx.Module):
 
     @abc.abstractmethod
     def __call__(
-        self,
-        xs: Float[Array, "time features"],
-        dts: Times,
-        *,
-        key: Key | None = None,
+        self, sequence: Sequence, *, key: Key | None = None
     ) -> Float[Array, "time hidden"]:
-        """Returns one vector of `hidden_size` numbers per step."""
+        """Returns one vector of `hidden_size` numbers per step of feature vectors."""
+
+
+class Nudges(eqx.Module):
+    """What is added on the way to an answer, to see what the answer feels.
+
+    `inputs` is added to what the first layer reads; `states` to the state that each
+    step of each layer finds. Both are shaped as in the `Trace`; None adds nothing.
+    """
+
+    inputs: Float[Array, "time width"] | None = None
+    states: tuple[State | None, ...] | None = None
+
+
+NO_NUDGES = Nudges()
+
+
+class Trace(eqx.Module):
+    """What a model did on the way to its answers.
+
+    `inputs` is what its first layer reads, None for tokens that a model of its own
+    looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
+    what each step of a cell left behind, None for a layer without a state, and the
+    outputs. A model without layers that are known to the arena has none.
+    """
+
+    answers: Inexact[Array, " outputs"] | Inexact[Array, "time outputs"]
+    inputs: Float[Array, "time width"] | None = None
+    states: tuple[State | None, ...] = ()
+    hs: tuple[Float[Array, "time hidden"], ...] = ()
+
+
+def nudged(
+    vectors: Float[Array, "time width"], nudge: Float[Array, "time width"] | None
+) -> Float[Array, "time width"]:
+    """Returns the sum, or the vectors as they are where nothing is to be added."""
+    return vectors if nudge is None else vectors + nudge
 
 
 class AbstractModel(eqx.Module):
@@ -67,6 +139,17 @@ class AbstractModel(eqx.Module):
 
     @abc.abstractmethod
     def __call__(
-        self, xs: Inputs, dts: Times, *, key: Key | None = None
+        self, sequence: Sequence, *, key: Key | None = None
     ) -> Inexact[Array, " outputs"] | Inexact[Array, "time outputs"]:
-        """Returns values, or logits of classes."""
+        """Returns values, or logits of classes or labels."""
+
+    def trace(self, sequence: Sequence, *, nudges: Nudges = NO_NUDGES) -> Trace:
+        """Returns the answers with what led to them.
+
+        Here of a model of which nothing is known but its inputs. One that embeds
+        tokens, or has states to show, says so by a `trace` of its own.
+        """
+        if not jnp.issubdtype(sequence.xs.dtype, jnp.inexact):
+            return Trace(self(sequence))
+        inputs = nudged(sequence.xs, nudges.inputs)
+        return Trace(self(sequence.with_xs(inputs)), inputs)

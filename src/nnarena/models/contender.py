@@ -15,7 +15,7 @@ from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
 from ..core.types import Key, Signature
 from ..nn.parametrization import resolve
-from ..nn.scan import Checkpoint
+from ..nn.unroll import Checkpoint
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
 from .sequence import (
@@ -35,6 +35,7 @@ FRAME_SETTINGS = {
     "head": Shared(Head, "linear"),
     "readout": Shared(Readout, "last"),
     "checkpoint": Shared(Checkpoint, "none"),
+    "truncation": Shared(int | None, None),
 }
 """Settings of the frame, which every cell and layer accepts besides its own."""
 
@@ -130,7 +131,7 @@ class Contender:
         layers = []
         for layer_key in layer_keys:
             part = self.entry.make(features, width, key=layer_key, **own)
-            layers.append(self._layer(part, frame["checkpoint"]))
+            layers.append(self._layer(part, frame))
             features = layers[-1].hidden_size
         return SequenceModel(
             signature,
@@ -140,14 +141,17 @@ class Contender:
             readout=frame["readout"],
         )
 
-    def _layer(self, part: Any, checkpoint: Any) -> AbstractLayer:
+    def _layer(self, part: Any, frame: Mapping[str, Any]) -> AbstractLayer:
         """Returns the entrant's part as a layer."""
+        own = {name: frame[name] for name in ("checkpoint", "truncation")}
         if isinstance(part, AbstractCell):
-            return Recurrent(part, checkpoint=checkpoint)
-        if checkpoint != "none":
-            raise ValueError(
-                f"{self.name!r} has no steps to checkpoint: leave checkpoint at 'none'"
-            )
+            return Recurrent(part, **own)
+        for name, value in own.items():
+            if value != FRAME_SETTINGS[name].default:
+                raise ValueError(
+                    f"{self.name!r} is no recurrence, and {name} is of the gradient "
+                    "through its steps: leave it out"
+                )
         return part
 
     def shapes(self, signature: Signature, width: int) -> PyTree:

@@ -9,7 +9,7 @@ from ..nn.attention import Attention
 from ..nn.encoder_decoder import EncoderDecoder
 from ..nn.positions import Positions
 from . import MODELS
-from .base import AbstractModel
+from .base import NO_NUDGES, AbstractModel, Trace, nudged
 
 
 @MODELS.register(
@@ -82,6 +82,10 @@ class EncoderDecoderTransformer(AbstractModel):
         )
         self.causal = causal
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        return self.body(xs, dts)
+        return self.body(sequence)
+
+    def trace(self, sequence, *, nudges=NO_NUDGES):
+        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
+        return Trace(self.body.answer(inputs, sequence), inputs)

@@ -38,6 +38,6 @@ class LastStep(AbstractLayer):
         self.hidden_size = hidden
         self.causal = True
 
-    def __call__(self, xs, dts, *, key=None):
-        del dts, key  # no step knows when the one before it was; nothing is drawn
-        return jax.nn.relu(xs @ self.weight + self.bias[None])
+    def __call__(self, sequence, *, key=None):
+        del key  # nothing is drawn; no step knows when the one before it was
+        return jax.nn.relu(sequence.xs @ self.weight + self.bias[None])

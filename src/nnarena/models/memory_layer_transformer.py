@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.numbers import require
-from ..core.types import Key, Times
-from ..nn.attention import glorot_linear
+from ..core.types import Key, Sequence, Times
+from ..nn.attention import Present, glorot_linear
 from ..nn.flip_flops import Control, Polarity
 from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
-from ..nn.scan import scan
+from ..nn.unroll import unroll
 from . import MODELS
 from .base import AbstractLayer
 from .memory_layer import MemoryLayer
@@ -22,8 +22,6 @@ from .transformer import EncoderBlock
 
 
 Over = Literal["pairs", "sequence"]
-
-Sequence = Float[Array, "time width"]
 
 
 class Recomputed(eqx.Module):
@@ -64,17 +62,20 @@ class MemoryAttention(eqx.Module):
         self.merge = glorot_linear(size, width, key=merge_key)
         self.over, self.causal = over, causal
 
-    def __call__(self, xs: Sequence, dts: Times) -> Sequence:
+    def __call__(
+        self, xs: Float[Array, "time width"], dts: Times, present: Present = None
+    ) -> Float[Array, "time width"]:
+        values = Sequence(xs, dts, present)
         if self.over == "sequence":
-            read = scan(self.memory, xs, dts)
+            read = unroll(self.memory, values).hs
         else:
-            read = jax.vmap(self._recall, in_axes=(0, 0, None, None))(
-                jnp.arange(xs.shape[0]), xs, xs, dts
+            read = jax.vmap(self._recall, in_axes=(0, 0, None))(
+                jnp.arange(xs.shape[0]), xs, values
             )
         return affine(self.merge, read)
 
     def _recall(
-        self, place: Any, query: Float[Array, " width"], values: Sequence, dts: Times
+        self, place: Any, query: Float[Array, " width"], values: Sequence
     ) -> Float[Array, " size"]:
         """Returns what one query is left with after all values, or those up to it."""
         from_query, from_value = jnp.split(self.memory.input_weight, 2)
@@ -84,8 +85,8 @@ class MemoryAttention(eqx.Module):
             self.memory,
             (from_value, self.memory.bias + query @ from_query),
         )
-        outputs = scan(Recomputed(reader), values, dts)
-        return outputs[place] if self.causal else outputs[-1]
+        outputs = unroll(Recomputed(reader), values).hs
+        return outputs[place] if self.causal else outputs[values.last]
 
 
 @MODELS.register(
@@ -185,11 +186,12 @@ class MemoryLayerTransformer(AbstractLayer):
         self.hidden_size = hidden
         self.causal = causal or over == "sequence"
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # no dropout
+        xs, dts = sequence.xs, sequence.dts
         if self.enter is not None:
             xs = affine(self.enter, xs)
         xs = self.position(xs, self.position.places(dts))
         for block in self.blocks:
-            xs = block(xs, dts)
+            xs = block(xs, dts, sequence.present)
         return jax.vmap(self.norm)(xs)

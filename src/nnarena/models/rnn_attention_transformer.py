@@ -11,9 +11,9 @@ from ..nn.attention import AbstractAttention, glorot_linear
 from ..nn.encoder_decoder import EncoderDecoder
 from ..nn.linear import affine
 from ..nn.positions import Positions
-from ..nn.recurrent_attention import read
+from ..nn.recurrent_attention import last_place, read, sooner
 from . import MODELS
-from .base import AbstractModel
+from .base import NO_NUDGES, AbstractModel, Trace, nudged
 from .unitary_rnn import UnitaryRNN
 
 
@@ -54,15 +54,16 @@ class RecurrentAttention(AbstractAttention):
         self.merge = glorot_linear(heads * width, width, key=merge_key)
         self.stops = stops and causal
 
-    def __call__(self, queries, memory, query_ts, memory_ts):
+    def __call__(self, queries, memory, query_ts, memory_ts, present=None):
         del query_ts, memory_ts  # what a place is worth stands in the vectors
+        end = last_place(present)
 
         def head(cell):
             def one(query, place):
                 def beside(kept):
                     return jnp.concatenate([query, kept])
 
-                upto = place if self.stops else None
+                upto = sooner(place if self.stops else None, end)
                 return read(cell, (memory,), beside, upto=upto)
 
             return jax.vmap(one)(queries, jnp.arange(len(queries)))
@@ -136,6 +137,10 @@ class RNNAttentionTransformer(AbstractModel):
         )
         self.causal = causal
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        return self.body(xs, dts)
+        return self.body(sequence)
+
+    def trace(self, sequence, *, nudges=NO_NUDGES):
+        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
+        return Trace(self.body.answer(inputs, sequence), inputs)

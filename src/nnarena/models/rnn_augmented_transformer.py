@@ -18,9 +18,9 @@ from ..nn.encoder_decoder import EncoderDecoder
 from ..nn.initializers import Start
 from ..nn.linear import affine
 from ..nn.positions import Positions
-from ..nn.recurrent_attention import read
+from ..nn.recurrent_attention import last_place, read, sooner
 from . import MODELS
-from .base import AbstractModel
+from .base import NO_NUDGES, AbstractModel, Trace, nudged
 from .lstm import LSTM
 
 
@@ -71,9 +71,10 @@ class AugmentedAttention(AbstractAttention):
         self.merge = glorot_linear(heads * size, width, key=merge_key)
         self.causal, self.stops = causal, stops and causal
 
-    def __call__(self, queries, memory, query_ts, memory_ts):
+    def __call__(self, queries, memory, query_ts, memory_ts, present=None):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
-        scores = similarities(asked, keys, causal=self.causal)
+        scores = similarities(asked, keys, causal=self.causal, present=present)
+        end = last_place(present)
 
         def head(index, cell):
             # (a v) W = a (v W): the matrix is met once per value, not per pair. What
@@ -85,7 +86,7 @@ class AugmentedAttention(AbstractAttention):
 
             def one(weights, place):
                 places = weights[:, None], projected[:, None]
-                upto = place if self.stops else None
+                upto = sooner(place if self.stops else None, end)
                 return read(fed, places, jnp.dot, upto=upto, checkpoint=checkpoint)
 
             weights = jax.nn.softmax(scores[index], axis=-1)
@@ -162,6 +163,10 @@ class RNNAugmentedTransformer(AbstractModel):
         )
         self.causal = causal
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        return self.body(xs, dts)
+        return self.body(sequence)
+
+    def trace(self, sequence, *, nudges=NO_NUDGES):
+        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
+        return Trace(self.body.answer(inputs, sequence), inputs)

@@ -5,14 +5,24 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ..core.numbers import require
-from ..core.types import Inputs, Key, Signature, Times, Tokens
+from ..core.types import Inputs, Key, Sequence, Signature, State, Tokens
 from ..nn import initializers
+from ..nn.fold import unroll_fold
 from ..nn.linear import affine, embedded
-from ..nn.scan import Checkpoint, scan
-from .base import AbstractCell, AbstractLayer, AbstractModel
+from ..nn.unroll import Checkpoint, Unrolled, unroll
+from .base import (
+    NO_NUDGES,
+    AbstractCell,
+    AbstractFold,
+    AbstractLayer,
+    AbstractModel,
+    Nudges,
+    Trace,
+    nudged,
+)
 
 
 Readout = Literal["last", "mean"]
@@ -21,22 +31,55 @@ Head = Literal["linear", "glorot", "none"]
 
 
 class Recurrent(AbstractLayer):
-    """A cell run over the sequence; `checkpoint` says what its gradient keeps."""
+    """A cell run over the sequence.
+
+    `checkpoint` says what its gradient keeps, `truncation` after how many steps it is
+    cut (see `nnarena.nn.unroll`).
+    """
 
     cell: AbstractCell
     hidden_size: int = eqx.field(static=True)
     checkpoint: Checkpoint = eqx.field(static=True)
-    causal: bool = eqx.field(static=True, default=True)
+    truncation: int | None = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
 
-    def __init__(self, cell: AbstractCell, *, checkpoint: Checkpoint = "none"):
+    def __init__(
+        self,
+        cell: AbstractCell,
+        *,
+        checkpoint: Checkpoint = "none",
+        truncation: int | None = None,
+    ):
         self.cell = cell
         self.hidden_size = cell.hidden_size
-        self.checkpoint = checkpoint
+        self.checkpoint, self.truncation = checkpoint, truncation
         self.causal = True
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # a recurrent step draws nothing
-        return scan(self.cell, xs, dts, checkpoint=self.checkpoint)
+        return self.unroll(sequence).hs
+
+    def unroll(
+        self, sequence: Sequence, *, nudges: State | None = None, states: bool = False
+    ) -> Unrolled:
+        """Returns the outputs of all steps and, if asked for, the states.
+
+        A fold takes them in the form that is fastest here, unless something is to
+        happen between two steps.
+        """
+        undisturbed = nudges is None and self.truncation is None
+        if isinstance(self.cell, AbstractFold) and undisturbed:
+            return unroll_fold(
+                self.cell, sequence, checkpoint=self.checkpoint, states=states
+            )
+        return unroll(
+            self.cell,
+            sequence,
+            checkpoint=self.checkpoint,
+            stop_every=self.truncation,
+            nudges=nudges,
+            states=states,
+        )
 
 
 class SequenceModel(AbstractModel):
@@ -68,26 +111,54 @@ class SequenceModel(AbstractModel):
         self.signature, self.readout = signature, readout
         self.causal = all(layer.causal for layer in layers)
 
-    def __call__(self, xs: Inputs, dts: Times, *, key: Key | None = None):
-        hs = self.hidden(xs, dts, key=key)
-        if self.signature.answers == "every step":
-            return hs if self.head is None else affine(self.head, hs)
-        h = hs[-1] if self.readout == "last" else jnp.mean(hs, axis=0)
-        return h if self.head is None else self.head(h)
+    def __call__(self, sequence: Sequence, *, key: Key | None = None):
+        return self._answers(self.hidden(sequence, key=key), sequence)
 
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads."""
         return xs if self.embed is None else embedded(self.embed, xs)
 
     def hidden(
-        self, xs: Inputs, dts: Times, *, key: Key | None = None
+        self, sequence: Sequence, *, key: Key | None = None
     ) -> Float[Array, "time hidden"]:
         """Returns the outputs of the last layer, before readout and head."""
-        hs = self.embedded(xs)
+        hs = self.embedded(sequence.xs)
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
-            hs = layer(hs, dts, key=layer_key)
+            hs = layer(sequence.with_xs(hs), key=layer_key)
         return hs
+
+    def trace(self, sequence: Sequence, *, nudges: Nudges = NO_NUDGES) -> Trace:
+        hs = inputs = nudged(self.embedded(sequence.xs), nudges.inputs)
+        added = nudges.states or (None,) * len(self.layers)
+        seen: list[Unrolled] = []
+        for layer, nudge in zip(self.layers, added, strict=True):
+            steps = sequence.with_xs(hs)
+            if isinstance(layer, Recurrent):
+                seen.append(layer.unroll(steps, nudges=nudge, states=True))
+            else:
+                seen.append(Unrolled(layer(steps)))
+            hs = seen[-1].hs
+        states = tuple(one.states for one in seen)
+        answers = self._answers(hs, sequence)
+        return Trace(answers, inputs, states, tuple(one.hs for one in seen))
+
+    def _answers(self, hs: Float[Array, "time hidden"], sequence: Sequence) -> Array:
+        """Returns what readout and head make of the last layer's outputs."""
+        if self.signature.answers == "every step":
+            return hs if self.head is None else affine(self.head, hs)
+        last = self.readout == "last"
+        h = hs[sequence.last] if last else mean_over(hs, sequence.present)
+        return h if self.head is None else self.head(h)
+
+
+def mean_over(
+    hs: Float[Array, "time hidden"], present: Bool[Array, " time"] | None
+) -> Float[Array, " hidden"]:
+    """Returns the mean over the steps that are there."""
+    if present is None:
+        return jnp.mean(hs, axis=0)
+    return jnp.mean(hs, axis=0, where=present[:, None])
 
 
 def make_embed(

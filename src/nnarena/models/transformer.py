@@ -9,7 +9,7 @@ import jax
 from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
-from ..nn.attention import SelfAttention, glorot_linear
+from ..nn.attention import Present, SelfAttention, glorot_linear
 from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
 from . import MODELS
@@ -45,9 +45,9 @@ class EncoderBlock(eqx.Module):
         self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
 
     def __call__(
-        self, xs: Float[Array, "time width"], ts: Times
+        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
     ) -> Float[Array, "time width"]:
-        xs = xs + self.attention(jax.vmap(self.attention_norm)(xs), ts)
+        xs = xs + self.attention(jax.vmap(self.attention_norm)(xs), ts, present)
         normed = jax.vmap(self.feed_norm)(xs)
         return xs + affine(self.narrow, jax.nn.gelu(affine(self.widen, normed)))
 
@@ -114,12 +114,12 @@ class Transformer(AbstractLayer):
         self.hidden_size = hidden
         self.causal = causal
 
-    def __call__(self, xs, dts, *, key=None):
+    def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        ts = self.position.places(dts)
+        xs, ts = sequence.xs, self.position.places(sequence.dts)
         if self.enter is not None:
             xs = affine(self.enter, xs)
         xs = self.position(xs, ts)
         for block in self.blocks:
-            xs = block(xs, ts)
+            xs = block(xs, ts, sequence.present)
         return jax.vmap(self.norm)(xs)

@@ -44,9 +44,9 @@ class Window(AbstractLayer):
         self.hidden_size = hidden
         self.causal = True
 
-    def __call__(self, xs, dts, *, key=None):
-        del dts, key  # steps are counted, not timed; nothing is drawn
-        return jax.nn.relu(self._windows(xs) @ self.weight + self.bias[None])
+    def __call__(self, sequence, *, key=None):
+        del key  # nothing is drawn; steps are counted, not timed
+        return jax.nn.relu(self._windows(sequence.xs) @ self.weight + self.bias[None])
 
     def _windows(
         self, xs: Float[Array, "time features"]

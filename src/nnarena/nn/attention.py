@@ -7,7 +7,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ..core.types import Key, Times
 from . import initializers, positions
@@ -16,13 +16,15 @@ from .linear import affine
 
 Queries = Float[Array, "queries heads size"]
 Memory = Float[Array, "memory heads size"]
+Present = Bool[Array, " memory"] | None
 
 
 class AbstractAttention(eqx.Module):
     """How vectors that ask gather from vectors that are kept: a replaceable part.
 
     `queries` stand at the places `query_ts`, `memory` at `memory_ts`; both are of the
-    width that comes out. Of self-attention the two are the same.
+    width that comes out. Of self-attention the two are the same. What is not `present`
+    of the memory is not looked at; None says that all is.
     """
 
     @abc.abstractmethod
@@ -32,6 +34,7 @@ class AbstractAttention(eqx.Module):
         memory: Float[Array, "memory width"],
         query_ts: Float[Array, " queries"],
         memory_ts: Float[Array, " memory"],
+        present: Present = None,
     ) -> Float[Array, "queries width"]:
         """Returns one vector per query."""
 
@@ -62,14 +65,14 @@ class SelfAttention(eqx.Module):
         self.heads, self.rotary, self.causal = heads, rotary, causal
 
     def __call__(
-        self, xs: Float[Array, "time width"], ts: Times
+        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
     ) -> Float[Array, "time width"]:
         projected = affine(self.project, xs).reshape(xs.shape[0], 3, self.heads, -1)
         queries, keys, values = projected[:, 0], projected[:, 1], projected[:, 2]
         if self.rotary:
             queries = positions.rotate(queries, ts)
             keys = positions.rotate(keys, ts)
-        mixed = attend(queries, keys, values, causal=self.causal)
+        mixed = attend(queries, keys, values, causal=self.causal, present=present)
         return affine(self.merge, mixed.reshape(xs.shape[0], -1))
 
 
@@ -149,24 +152,35 @@ class Attention(AbstractAttention):
         self.merge = glorot_linear(heads * self.project.size, width, key=merge_key)
         self.causal = causal
 
-    def __call__(self, queries, memory, query_ts, memory_ts):
+    def __call__(self, queries, memory, query_ts, memory_ts, present=None):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
-        mixed = attend(asked, keys, values, causal=self.causal)
+        mixed = attend(asked, keys, values, causal=self.causal, present=present)
         return affine(self.merge, mixed.reshape(len(queries), -1))
 
 
 def similarities(
-    queries: Queries, keys: Memory, *, causal: bool
+    queries: Queries, keys: Memory, *, causal: bool, present: Present = None
 ) -> Float[Array, "heads queries memory"]:
     """Returns Q K^T / sqrt(size) for every head, -inf where a query may not look."""
     scores = jnp.einsum("qhd,khd->hqk", queries * queries.shape[-1] ** -0.5, keys)
     if causal:
         scores = jnp.where(jnp.tri(*scores.shape[1:], dtype=bool), scores, -jnp.inf)
+    if present is not None:
+        scores = jnp.where(present[None, None], scores, -jnp.inf)
     return scores
 
 
-def attend(queries: Queries, keys: Memory, values: Memory, *, causal: bool) -> Queries:
+def attend(
+    queries: Queries,
+    keys: Memory,
+    values: Memory,
+    *,
+    causal: bool,
+    present: Present = None,
+) -> Queries:
     """Returns softmax(Q K^T / sqrt(size)) V for every head.
+
+    With `causal` a query sees no later place, and no query one that is not `present`.
 
     An accelerator gets `jax.nn.dot_product_attention`, and with it whatever kernel JAX
     has there. On a CPU the weights are normalized after the product with the values,
@@ -175,11 +189,14 @@ def attend(queries: Queries, keys: Memory, values: Memory, *, causal: bool) -> Q
     `benchmarks/transformer.py`).
     """
     if jax.default_backend() != "cpu":
-        return jax.nn.dot_product_attention(queries, keys, values, is_causal=causal)
+        mask = None if present is None else present[None, None, :]
+        return jax.nn.dot_product_attention(
+            queries, keys, values, mask=mask, is_causal=causal
+        )
     pairs = queries.shape[0] * keys.shape[0] * queries.shape[1]
     if pairs < MANY_PAIRS:
-        return _weighed(queries, keys, values, causal=causal)[0]
-    return attend_apart(causal)(queries, keys, values)
+        return _weighed(queries, keys, values, causal=causal, present=present)[0]
+    return attend_apart(causal)(queries, keys, values, present)
 
 
 MANY_PAIRS = 2**18
@@ -188,10 +205,10 @@ measured: below, all examples at once are faster (`benchmarks/transformer.py`)."
 
 
 def _weighed(
-    queries: Queries, keys: Memory, values: Memory, *, causal: bool
+    queries: Queries, keys: Memory, values: Memory, *, causal: bool, present: Present
 ) -> tuple[Queries, Array, Array]:
     """Returns what attention gathers, and per head and query highest score and sum."""
-    scores = similarities(queries, keys, causal=causal)
+    scores = similarities(queries, keys, causal=causal, present=present)
     highest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     weights = jnp.exp(scores - highest)
     totals = jnp.sum(weights, axis=-1)
@@ -200,7 +217,9 @@ def _weighed(
 
 
 @functools.cache
-def attend_apart(causal: bool) -> Callable[[Queries, Memory, Memory], Queries]:
+def attend_apart(
+    causal: bool,
+) -> Callable[[Queries, Memory, Memory, Present], Queries]:
     """Returns attention that a batch does example by example, each within the caches.
 
     The gradient forms the weights again from the scores' maxima and sums (Dao et al.
@@ -208,12 +227,13 @@ def attend_apart(causal: bool) -> Callable[[Queries, Memory, Memory], Queries]:
     """
 
     @jax.custom_batching.sequential_vmap
-    def forward(queries, keys, values):
-        return _weighed(queries, keys, values, causal=causal)
+    def forward(queries, keys, values, present):
+        return _weighed(queries, keys, values, causal=causal, present=present)
 
     @jax.custom_batching.sequential_vmap
-    def backward(queries, keys, values, gathered, highest, totals, cotangent):
-        weights = jnp.exp(similarities(queries, keys, causal=causal) - highest)
+    def backward(queries, keys, values, present, gathered, highest, totals, cotangent):
+        scores = similarities(queries, keys, causal=causal, present=present)
+        weights = jnp.exp(scores - highest)
         shared = cotangent / totals.T[..., None]
         along = jnp.sum(shared * gathered, axis=-1).T[..., None]
         moved = weights * (jnp.einsum("qhd,khd->hqk", shared, values) - along)
@@ -225,14 +245,17 @@ def attend_apart(causal: bool) -> Callable[[Queries, Memory, Memory], Queries]:
         )
 
     @jax.custom_vjp
-    def attention(queries, keys, values):
-        return forward(queries, keys, values)[0]
+    def attention(queries, keys, values, present=None):
+        return forward(queries, keys, values, present)[0]
 
-    def keep(queries, keys, values):
-        gathered, *sums = forward(queries, keys, values)
-        return gathered, (queries, keys, values, gathered, *sums)
+    def keep(queries, keys, values, present):
+        gathered, *sums = forward(queries, keys, values, present)
+        return gathered, (queries, keys, values, present, gathered, *sums)
 
-    attention.defvjp(keep, lambda kept, cotangent: backward(*kept, cotangent))
+    def give(kept, cotangent):
+        return *backward(*kept, cotangent), None  # what is there has no gradient
+
+    attention.defvjp(keep, give)
     return attention
 
 

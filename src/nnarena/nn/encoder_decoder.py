@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.roles import role
-from ..core.types import Inputs, Key, Signature, Times, Tokens
-from .attention import AbstractAttention, glorot_linear
+from ..core.types import Inputs, Key, Sequence, Signature, Times, Tokens
+from .attention import AbstractAttention, Present, glorot_linear
 from .linear import affine, embedded
 from .positions import PositionCode, Positions
 
@@ -18,7 +18,7 @@ from .positions import PositionCode, Positions
 EPSILON = 1e-6
 """What keeps a layer norm from dividing by zero, as in the thesis."""
 
-Sequence = Float[Array, "time width"]
+Vectors = Float[Array, "time width"]
 
 
 AttentionMaker = Callable[..., AbstractAttention]
@@ -36,7 +36,7 @@ class FeedForward(eqx.Module):
         self.widen = glorot_linear(width, expansion * width, key=widen_key)
         self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
 
-    def __call__(self, xs: Sequence) -> Sequence:
+    def __call__(self, xs: Vectors) -> Vectors:
         return affine(self.narrow, jax.nn.relu(affine(self.widen, xs)))
 
 
@@ -56,8 +56,9 @@ class EncoderLayer(eqx.Module):
         self.feed = FeedForward(width, expansion, key=key)
         self.feed_norm = eqx.nn.LayerNorm(width, eps=EPSILON)
 
-    def __call__(self, xs: Sequence, ts: Times) -> Sequence:
-        xs = jax.vmap(self.attention_norm)(xs + self.attention(xs, xs, ts, ts))
+    def __call__(self, xs: Vectors, ts: Times, present: Present = None) -> Vectors:
+        mixed = self.attention(xs, xs, ts, ts, present)
+        xs = jax.vmap(self.attention_norm)(xs + mixed)
         return jax.vmap(self.feed_norm)(xs + self.feed(xs))
 
 
@@ -90,12 +91,16 @@ class DecoderLayer(eqx.Module):
         self,
         ys: Float[Array, "queries width"],
         ys_ts: Float[Array, " queries"],
-        encoded: Sequence,
+        encoded: Vectors,
         ts: Times,
+        present: Present = None,
+        asking: Present = None,
     ) -> Float[Array, "queries width"]:
-        asked = self.attention(ys, ys, ys_ts, ys_ts)
+        """Returns the vectors of the queries, of which those `asking` are there."""
+        asked = self.attention(ys, ys, ys_ts, ys_ts, asking)
         ys = jax.vmap(self.attention_norm)(ys + asked)
-        ys = jax.vmap(self.cross_norm)(ys + self.cross(ys, encoded, ys_ts, ts))
+        gathered = self.cross(ys, encoded, ys_ts, ts, present)
+        ys = jax.vmap(self.cross_norm)(ys + gathered)
         return jax.vmap(self.feed_norm)(ys + self.feed(ys))
 
 
@@ -169,33 +174,51 @@ class EncoderDecoder(eqx.Module):
         self.signature = signature
 
     def __call__(
-        self, xs: Inputs, dts: Times
+        self, sequence: Sequence
     ) -> Float[Array, " outputs"] | Float[Array, "time outputs"]:
         """Returns one answer, or one per step, as the signature asks."""
-        ts = self.position.places(dts)
-        encoded = self.encode(xs, ts)
-        if self.signature.answers == "once":
-            return self.decode(jnp.zeros_like(ts[:1]), encoded, ts)[-1]
-        return self.decode(ts, encoded, ts)
+        return self.answer(self.embedded(sequence.xs), sequence)
 
-    def encode(self, xs: Inputs, ts: Times) -> Sequence:
-        """Returns what the encoder makes of inputs at their places."""
-        hs = self._scaled(embedded(self.embed, xs), ts)
+    def embedded(self, xs: Inputs) -> Vectors:
+        """Returns the vectors of the inputs, before their size and places are set."""
+        return embedded(self.embed, xs)
+
+    def answer(
+        self, vectors: Vectors, sequence: Sequence
+    ) -> Float[Array, " outputs"] | Float[Array, "time outputs"]:
+        """Returns the answer to inputs that are embedded already."""
+        ts, present = self.position.places(sequence.dts), sequence.present
+        encoded = self.encode(vectors, ts, present)
+        if self.signature.answers == "once":
+            return self.decode(jnp.zeros_like(ts[:1]), encoded, ts, present)[-1]
+        return self.decode(ts, encoded, ts, present, present)
+
+    def encode(self, vectors: Vectors, ts: Times, present: Present = None) -> Vectors:
+        """Returns what the encoder makes of embedded inputs at their places."""
+        hs = self._scaled(vectors, ts)
         for layer in self.encoder:
-            hs = layer(hs, ts)
+            hs = layer(hs, ts, present)
         return hs
 
     def decode(
-        self, places: Float[Array, " queries"], encoded: Sequence, ts: Times
+        self,
+        places: Float[Array, " queries"],
+        encoded: Vectors,
+        ts: Times,
+        present: Present = None,
+        asking: Present = None,
     ) -> Float[Array, "queries outputs"]:
-        """Returns the answers asked for by start tokens at some places."""
+        """Returns the answers asked for by start tokens at some places.
+
+        `present` says what is there of the encoded, `asking` of the tokens.
+        """
         token = self.start(jnp.ones(self.start.in_features, encoded.dtype))
         ys = self._scaled(jnp.tile(token, (places.shape[0], 1)), places)
         for layer in self.decoder:
-            ys = layer(ys, places, encoded, ts)
+            ys = layer(ys, places, encoded, ts, present, asking)
         return affine(self.head, ys)
 
-    def _scaled(self, vectors: Sequence, ts: Times) -> Sequence:
+    def _scaled(self, vectors: Vectors, ts: Times) -> Vectors:
         return self.position(math.sqrt(vectors.shape[1]) * vectors, ts)
 
 

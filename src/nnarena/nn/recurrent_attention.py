@@ -1,14 +1,15 @@
 """What attention by recurrence shares: a cell that reads a memory for every query."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .parametrization import resolve
-from .scan import Checkpoint, checkpointed
+from .unroll import Checkpoint, checkpointed
 
 
 def read(
@@ -28,7 +29,7 @@ def read(
     arrays, one unit of time after the last. With `jax.vmap` over queries whatever is
     kept of every step is an array of the square of the length: so inputs are formed
     inside the loop, and a gradient computes each step again from its state, or with
-    `checkpoint="none"` from its products and functions too (see `nnarena.nn.scan`).
+    `checkpoint="none"` from its products and functions too (see `nnarena.nn.unroll`).
     """
     ready = resolve(cell)
 
@@ -46,6 +47,17 @@ def read(
     earlier = jax.tree.map(lambda array: array[:-1], memory)
     state, _ = jax.lax.scan(checkpointed(step, checkpoint), ready.init_state(), earlier)
     return take(state, jax.tree.map(lambda array: array[-1], memory))[1]
+
+
+def last_place(present: Bool[Array, " memory"] | None) -> Int[Array, ""] | None:
+    """Returns the last place of a memory that is there, None where all are."""
+    return None if present is None else jnp.sum(present, dtype=int) - 1
+
+
+def sooner(*places: Int[Array, ""] | None) -> Int[Array, ""] | None:
+    """Returns the first of several places at which to stop; None stops nowhere."""
+    given = [place for place in places if place is not None]
+    return functools.reduce(jnp.minimum, given) if given else None
 
 
 def _read_upto(

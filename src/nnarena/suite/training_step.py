@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ..core.compiling import AS_THE_PROCESS, jit
 from ..core.scoring import Scoring, mean_squared_error
-from ..core.types import Example, Features, Signature, Values
+from ..core.types import Example, Features, Sequence, Signature, Values
 from ..models.contender import Contender, count_parameters
 from ..tasks.base import AbstractTask, SyntheticSplits
 from ..training.base import program_bytes
@@ -65,12 +65,9 @@ class Noise(AbstractTask):
 
     def example(self, row):
         first, second, third = jax.random.split(row, 3)
-        return Example(
-            xs=jax.random.normal(first, (self.length, FEATURES)),
-            dts=jax.random.uniform(second, (self.length,), minval=0.5, maxval=1.5),
-            targets=jax.random.normal(third, (FEATURES,)),
-            mask=jnp.array(True),
-        )
+        xs = jax.random.normal(first, (self.length, FEATURES))
+        dts = jax.random.uniform(second, (self.length,), minval=0.5, maxval=1.5)
+        return Example(Sequence(xs, dts), jax.random.normal(third, (FEATURES,)))
 
 
 class TrainingStep:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Features, Signature
+from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
 from .base import AbstractTask, Splits, enough_rows, shuffled_splits, with_unit_gaps
 from .files import DataFolder, DataProblem, LocalFolder
@@ -293,8 +293,9 @@ class Activity(AbstractTask):
     def example(self, row):
         tags, seconds, places, label = row
         return Example(
-            xs=jnp.concatenate([jax.nn.one_hot(tags, len(TAGS)), places], axis=-1),
-            dts=seconds if self.timed else jnp.ones(self.window),
-            targets=label.astype(jnp.int32),
-            mask=jnp.array(True),
+            Sequence(
+                jnp.concatenate([jax.nn.one_hot(tags, len(TAGS)), places], axis=-1),
+                seconds if self.timed else None,
+            ),
+            label.astype(jnp.int32),
         )

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.scoring import mean_squared_error
-from ..core.types import Example, Features, Signature, Values
+from ..core.types import Example, Features, Sequence, Signature, Values
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -59,8 +59,6 @@ class Add(AbstractTask):
         steps = jnp.arange(self.length, dtype=values.dtype)
         markers = ((steps == first) | (steps == second)).astype(values.dtype)
         return Example(
-            xs=jnp.stack([values, markers], axis=-1),
-            dts=jnp.ones(self.length),
-            targets=jnp.sum(values * markers, keepdims=True),
-            mask=jnp.array(True),
+            Sequence(jnp.stack([values, markers], axis=-1)),
+            jnp.sum(values * markers, keepdims=True),
         )

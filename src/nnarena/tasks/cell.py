@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from ..core.scoring import mean_squared_error
-from ..core.types import Example, Features, Key, Signature, Values
+from ..core.types import Example, Features, Key, Sequence, Signature, Values
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -79,10 +79,9 @@ class Cell(AbstractTask):
         last = jax.lax.cummax(steps)
         held = last >= 0
         return Example(
-            xs=jnp.where(pulsed[:, None], channel, 0.0),
-            dts=jnp.ones(self.length),
-            targets=jnp.where(held[:, None], channel[last], 0.0),
-            mask=held,
+            Sequence(jnp.where(pulsed[:, None], channel, 0.0)),
+            jnp.where(held[:, None], channel[last], 0.0),
+            held,
         )
 
     def _pulses(self, row: Key) -> tuple[Bool[Array, " time"], Int[Array, " time"]]:

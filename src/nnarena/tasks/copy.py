@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Signature, Tokens
+from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -72,8 +72,7 @@ class Copy(AbstractTask):
         steps = tokens.shape[0]
         unasked = jnp.zeros(steps - self.symbols, jnp.int32)
         return Example(
-            xs=tokens,
-            dts=jnp.ones(steps),
-            targets=jnp.concatenate([unasked, kept]),
-            mask=jnp.arange(steps) >= steps - self.symbols,
+            Sequence(tokens),
+            jnp.concatenate([unasked, kept]),
+            jnp.arange(steps) >= steps - self.symbols,
         )

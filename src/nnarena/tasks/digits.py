@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Features, Signature
+from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
 from .base import AbstractTask, Splits
 
@@ -55,9 +55,4 @@ class Digits(AbstractTask):
     def example(self, row):
         image, label = row
         xs = image.astype(jnp.float32).reshape(-1, self.chunk) / 16.0
-        return Example(
-            xs=xs,
-            dts=jnp.ones(xs.shape[0]),
-            targets=label.astype(jnp.int32),
-            mask=jnp.array(True),
-        )
+        return Example(Sequence(xs), label.astype(jnp.int32))

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Features, Signature, Tokens
+from ..core.types import Classes, Example, Features, Sequence, Signature, Tokens
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
 
@@ -75,8 +75,6 @@ class Memory(AbstractTask):
         filler = jnp.full((self.fillers,), self.classes)
         tokens = jnp.concatenate([kept, filler, question[None]])
         return Example(
-            xs=tokens.astype(jnp.float32)[:, None] if self.raw else tokens,
-            dts=jnp.ones(tokens.shape[0]),
-            targets=kept[place],
-            mask=jnp.array(True),
+            Sequence(tokens.astype(jnp.float32)[:, None] if self.raw else tokens),
+            kept[place],
         )

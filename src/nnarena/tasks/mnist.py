@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.scoring import accuracy
 from ..core.seeds import key_for
-from ..core.types import Classes, Example, Features, Signature
+from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
 from .base import AbstractTask, Splits, enough_rows, shuffled_splits
 from .files import DataFolder, DataProblem, RemoteFile
@@ -150,9 +150,4 @@ class MNIST(AbstractTask):
                 order = jax.random.permutation(key_for("pixels", "mnist"), 784)
             pixels = pixels[order]
         xs = pixels.reshape(-1, self.chunk)
-        return Example(
-            xs=xs,
-            dts=jnp.ones(xs.shape[0]),
-            targets=label.astype(jnp.int32),
-            mask=jnp.array(True),
-        )
+        return Example(Sequence(xs), label.astype(jnp.int32))

@@ -1,18 +1,16 @@
 """The next state of a simulated walker."""
 
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from ..core.scoring import mean_squared_error
-from ..core.types import Example, Features, Signature, Values
+from ..core.types import Example, Features, Sequence, Signature, Values
 from . import TASKS
 from .base import AbstractForecast, Splits, enough_rows, shuffled_splits
 from .files import DataFolder, DataProblem, LocalFolder
@@ -77,7 +75,7 @@ def read_rollout(path: Path) -> Rollout:
 
 
 def split_rollouts(
-    rollouts: Sequence[Rollout],
+    rollouts: list[Rollout],
 ) -> tuple[list[Rollout], list[Rollout], list[Rollout]]:
     """Returns those to train on, to validate and to test with, as their authors did.
 
@@ -92,7 +90,7 @@ def split_rollouts(
 
 
 def cut_windows(
-    rollouts: Sequence[Rollout], window: int, stride: int
+    rollouts: list[Rollout], window: int, stride: int
 ) -> tuple[Float[np.ndarray, "rows window features"], Float[np.ndarray, "rows size"]]:
     """Returns windows, one every `stride` states, and the state after each of them."""
     starts = [np.arange(0, len(states) - window, stride) for states in rollouts]
@@ -212,7 +210,7 @@ class Walker(AbstractForecast):
             known = np.concatenate(parts[0])
             mean, scale = known.mean(axis=0), known.std(axis=0)
 
-        def windows(part: Sequence[Rollout]) -> Windows:
+        def windows(part: list[Rollout]) -> Windows:
             inputs, following = cut_windows(part, self.window, self.stride)
             scaled = (inputs - mean) / scale
             columns = scaled, following, inputs[:, -1]
@@ -247,12 +245,7 @@ class Walker(AbstractForecast):
         )
 
     def example(self, row):
-        return Example(
-            xs=row.inputs,
-            dts=jnp.ones(self.window),
-            targets=row.following,
-            mask=jnp.array(True),
-        )
+        return Example(Sequence(row.inputs), row.following)
 
     def persistence(self, row):
         return row.last

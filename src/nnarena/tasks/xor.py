@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.scoring import accuracy
-from ..core.types import Classes, Example, Signature, Tokens
+from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
 from .base import AbstractTask, Splits, SyntheticSplits
 
@@ -85,9 +85,4 @@ class XOR(AbstractTask):
         else:  # the bits of a whole number
             places = jnp.arange(self.length, dtype=jnp.uint32)
             bits = (row >> places & 1).astype(jnp.int32)
-        return Example(
-            xs=bits,
-            dts=jnp.ones(self.length),
-            targets=jnp.sum(bits) % 2,
-            mask=jnp.array(True),
-        )
+        return Example(Sequence(bits), jnp.sum(bits) % 2)

@@ -52,7 +52,7 @@ def tally(answers: Array, example: Example, signature: Signature) -> Tally:
     else:
         losses = jnp.mean(jnp.square(answers - example.targets), axis=-1)
         scores = losses
-    mask = example.mask
+    mask = example.judged(signature.answers)
     finite = jnp.all(jnp.isfinite(answers), axis=-1)
     defect = jnp.where(jnp.all(finite, where=mask), 0.0, jnp.nan).astype(losses.dtype)
     return Tally(
@@ -69,7 +69,7 @@ def tally_row(model: AbstractModel, task: AbstractTask, row: Any) -> Tally:
     at every check.
     """
     example = row if isinstance(row, Example) else task.example(row)
-    answers = model(example.xs, example.dts, key=None)
+    answers = model(example.question, key=None)
     return tally(answers, example, task.signature)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from nnarena.core.types import Features, Signature, Values
+from nnarena.core.types import Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.scan import Checkpoint, own_vectors, scan
+from nnarena.nn.unroll import Checkpoint, own_vectors, unroll
 from nnarena.runs.identity import entrant_of
 from nnarena.training.base import program_bytes
 
@@ -39,6 +39,10 @@ def data(batch, time, features):
     keys = jax.random.split(jax.random.key(1))
     xs = jax.random.normal(keys[0], (batch, time, features))
     return xs, jax.random.uniform(keys[1], (batch, time), minval=0.1, maxval=2.0)
+
+
+def outputs(cell, xs, dts, **ways):
+    return unroll(cell, Sequence(xs, dts), **ways).hs
 
 
 def plain(cell, xs, dts):
@@ -69,7 +73,7 @@ def test_every_way_is_plain_autodiff(name, time):
         made, (xs, dts) = in_double((cell(name), data(4, time, 6)))
         hs, gradient = outputs_and_gradient(plain, made, xs, dts)
         for way in WAYS:
-            loop = partial(scan, checkpoint=way)
+            loop = partial(outputs, checkpoint=way)
             found, other = outputs_and_gradient(loop, made, xs, dts)
             np.testing.assert_allclose(found, hs, atol=1e-14)
             for one, two in zip(
@@ -95,7 +99,7 @@ def program_size(loop, cell, time) -> int:
 def test_each_way_keeps_less_than_the_one_before():
     made, time = cell("lstm", 32), 900
     kept = [program_size(plain, made, time)]
-    kept += [program_size(partial(scan, checkpoint=way), made, time) for way in WAYS]
+    kept += [program_size(partial(outputs, checkpoint=way), made, time) for way in WAYS]
     # Autodiff keeps 13 vectors per step; dear ones are 7; the state and outputs fewer.
     assert kept[0] > 1.2 * kept[1]
     assert kept[1] > 1.3 * kept[2]
@@ -124,15 +128,79 @@ def test_synapses_are_shared_by_all_examples_of_a_batch():
     assert axes.out_avals[0].shape == made.circuit.recurrent.slope.shape
 
 
+@pytest.mark.parametrize("name", ["gru", "lstm", "exp_unitary"])
+def test_the_state_stays_where_steps_are_absent(name):
+    made, (xs, dts) = cell(name), data(1, 9, 6)
+    whole = unroll(made, Sequence(xs[0], dts[0]), states=True)
+    padded = unroll(
+        made, Sequence(xs[0], dts[0], jnp.arange(9) < 5), states=True, checkpoint="step"
+    )
+    np.testing.assert_allclose(padded.hs[:5], whole.hs[:5], rtol=0, atol=1e-6)
+    for one, two in zip(
+        jax.tree.leaves(padded.states), jax.tree.leaves(whole.states), strict=True
+    ):
+        np.testing.assert_allclose(one[:5], two[:5], rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(one[5:], [one[4]] * 4)
+
+
+def test_padding_that_would_explode_leaves_gradients_finite():
+    made = cell("ct_rnn")
+    xs, there = jnp.ones((40, 6)).at[3:].set(jnp.inf), jnp.arange(40) < 3
+
+    def loss(cell):
+        hs = unroll(cell, Sequence(jnp.where(there[:, None], xs, 1e30), None, there)).hs
+        return jnp.sum(hs[2])
+
+    for leaf in jax.tree.leaves(eqx.filter_grad(loss)(made)):
+        assert np.isfinite(leaf).all()
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("checkpoint", WAYS)
+@pytest.mark.parametrize("every", [1, 3, 7, 20])
+def test_truncation_cuts_the_gradient_and_no_output(every, checkpoint):
+    """Of inputs: only those since the last cut reach a step, as in a run of their own.
+
+    The state at the cut is what it was, and has no gradient.
+    """
+    made, (xs, dts) = in_double((cell("gru"), data(1, 20, 6)))
+    xs, dts = xs[0], dts[0]
+
+    def last(xs, stop_every):
+        made_of = unroll(
+            made, Sequence(xs, dts), checkpoint=checkpoint, stop_every=stop_every
+        )
+        return jnp.sum(made_of.hs[-1])
+
+    whole, truncated = (jax.value_and_grad(last)(xs, s) for s in (None, every))
+    np.testing.assert_allclose(truncated[0], whole[0], rtol=1e-14)
+    cut = 19 // every * every
+    np.testing.assert_allclose(truncated[1][cut:], whole[1][cut:], rtol=1e-9)
+    np.testing.assert_array_equal(truncated[1][:cut], 0.0)
+    assert cut == 0 or np.all(np.any(np.asarray(whole[1][:cut]) != 0.0, axis=1))
+
+
+def test_truncation_is_a_setting_of_recurrent_contenders():
+    signature = Signature(Features(3), Values(2))
+    model = Contender("gru", {"truncation": 4}).build(
+        signature, 6, key=jax.random.key(0)
+    )
+    felt = jax.grad(lambda xs: jnp.sum(model(Sequence(xs))))(jnp.ones((10, 3)))
+    np.testing.assert_array_equal(felt[:8], 0.0)
+    assert np.all(np.any(np.asarray(felt[8:]) != 0.0, axis=1))
+    with pytest.raises(ValueError, match="takes at least 1 step"):
+        outputs(cell("gru"), *(part[0] for part in data(1, 3, 6)), stop_every=0)
+
+
 def test_an_unknown_way_is_refused():
     xs, dts = data(1, 3, 6)
     with pytest.raises((ValueError, TypeCheckError), match=r"none.*step.*chunk"):
-        scan(cell("gru"), xs[0], dts[0], checkpoint="all")  # pyright: ignore
+        outputs(cell("gru"), xs[0], dts[0], checkpoint="all")
 
 
 def test_attention_has_no_steps_to_checkpoint():
     contender = Contender("transformer", {"checkpoint": "step"})
-    with pytest.raises(ValueError, match="no steps to checkpoint"):
+    with pytest.raises(ValueError, match="is no recurrence, and checkpoint"):
         contender.build(Signature(Features(3), Values(2)), 8, key=jax.random.key(0))
 
 

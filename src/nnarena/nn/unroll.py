@@ -15,15 +15,15 @@ need not know of:
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ..core.numbers import require
-from ..core.types import Times
+from ..core.types import Sequence, State
 from .parametrization import resolve
 
 
@@ -52,31 +52,86 @@ WIDE = 16_384
 an array and its factors fill a core's first cache."""
 
 
-def scan(
+class Unrolled(eqx.Module):
+    """What a cell did at every step: its outputs and, if asked for, its states.
+
+    `states` leads every array of the cell's state with time; what stands at step t is
+    what step t left behind.
+    """
+
+    hs: Float[Array, "time hidden"]
+    states: State | None = None
+
+
+class Seen(NamedTuple):
+    """What the loop meets, at one step or at all; None is what a run does without."""
+
+    x: Array
+    dt: Array
+    present: Array | None
+    nudge: State | None
+    stops: Array | None
+
+
+def unroll(
     cell: Any,
-    xs: Float[Array, "time features"],
-    dts: Times,
+    sequence: Sequence,
     *,
     checkpoint: Checkpoint = "none",
-) -> Float[Array, "time hidden"]:
-    """Returns the outputs of a cell at every step of one sequence.
+    stop_every: int | None = None,
+    nudges: State | None = None,
+    states: bool = False,
+) -> Unrolled:
+    """Returns what a cell does over one sequence of feature vectors.
 
     The cell starts in its initial state; its parametrized weights are computed once.
+    Where a step is absent the state stays, and the output means nothing.
+
+    Args:
+        cell: takes steps (`nnarena.models.base.AbstractCell`).
+        sequence: its inputs are feature vectors.
+        checkpoint: what the gradient keeps of each step.
+        stop_every: truncates backpropagation through time: no gradient crosses from
+            step k * stop_every to the step before it. The outputs are the same.
+        nudges: what is added to the state that each step finds, with the structure of
+            the state and a leading axis of time; None stands for a leaf without.
+        states: whether to return the states too.
 
     Raises:
-        ValueError: there is no such way to checkpoint.
+        ValueError: there is no such way to checkpoint, or no step to truncate at.
     """
     require(Checkpoint, checkpoint=checkpoint)
-    ready = own_vectors(resolve(cell), xs[0, 0])
+    if stop_every is not None and stop_every < 1:
+        raise ValueError(f"truncation is {stop_every}, but takes at least 1 step")
+    ready = own_vectors(resolve(cell), sequence.xs[0, 0])
 
-    def step(state, observation):
-        x, dt = observation
-        return ready(state, x, dt)
+    def step(state, seen):
+        found = _found(state, seen)
+        left, h = ready(found, seen.x, seen.dt)
+        left = _where(seen.present, left, found)
+        return left, (h, left if states else None)
 
+    places = jnp.arange(sequence.length)
+    stops = None if stop_every is None else places % stop_every == 0
+    seen = Seen(sequence.xs, sequence.dts, sequence.present, nudges, stops)
     step, start = checkpointed(step, checkpoint), ready.init_state()
     if checkpoint == "chunk":
-        return _scan_chunks(step, start, xs, dts)
-    return jax.lax.scan(step, start, (xs, dts))[1]
+        return Unrolled(*_unroll_chunks(step, start, seen))
+    return Unrolled(*jax.lax.scan(step, start, seen)[1])
+
+
+def _found(state: State, seen: Seen) -> State:
+    """Returns the state that a step finds: cut from its past, or nudged."""
+    if seen.stops is not None:
+        state = _where(seen.stops, jax.lax.stop_gradient(state), state)
+    return state if seen.nudge is None else eqx.apply_updates(state, seen.nudge)
+
+
+def _where(holds: Bool[Array, ""] | None, state: State, other: State) -> State:
+    """Returns one of two states; the first where nothing is asked."""
+    if holds is None:
+        return state
+    return jax.tree.map(lambda *pair: jnp.where(holds, *pair), state, other)
 
 
 def checkpointed(step: Any, checkpoint: Checkpoint) -> Any:
@@ -88,24 +143,28 @@ def checkpointed(step: Any, checkpoint: Checkpoint) -> Any:
     return jax.checkpoint(step, policy=keep, prevent_cse=False)
 
 
-def _scan_chunks(step: Any, start: Any, xs: Array, dts: Array) -> Array:
+def _unroll_chunks(step: Any, start: State, seen: Seen) -> tuple[Array, State | None]:
     """Returns what a scan does, in chunks whose insides the gradient computes again."""
-    time = len(dts)
+    time = len(seen.dt)
     size = math.isqrt(time)
     whole = time - time % size
 
     @jax.checkpoint
-    def chunk(state, observations):
-        return jax.lax.scan(step, state, observations)
+    def chunk(state, seen):
+        return jax.lax.scan(step, state, seen)
 
     def cut(array: Array) -> Array:
         return array[:whole].reshape(-1, size, *array.shape[1:])
 
-    state, hs = jax.lax.scan(chunk, start, (cut(xs), cut(dts)))
-    hs = hs.reshape(whole, -1)
+    def joined(array: Array) -> Array:
+        return array.reshape(whole, *array.shape[2:])
+
+    state, first = jax.lax.scan(chunk, start, jax.tree.map(cut, seen))
+    first = jax.tree.map(joined, first)
     if whole == time:
-        return hs
-    return jnp.concatenate([hs, chunk(state, (xs[whole:], dts[whole:]))[1]])
+        return first
+    rest = chunk(state, jax.tree.map(lambda array: array[whole:], seen))[1]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), first, rest)
 
 
 def own_vectors(cell: Any, example: Float[Array, ""]) -> Any:
