@@ -71,7 +71,7 @@ class Whole(AbstractModel):
     """A weighted sum of all steps, by a model of its own."""
 
     weights: Array
-    causal: bool = eqx.field(static=True, default=True)  # pyright: ignore
+    causal: bool = eqx.field(static=True, default=True)
 
     def __call__(self, sequence, *, key=None):
         return jnp.atleast_1d(self.weights @ sequence.xs.astype(jnp.float32))
@@ -241,7 +241,7 @@ def test_what_is_not_finite_has_no_horizon():
 
 
 def test_a_model_of_its_own_is_felt_through_its_inputs():
-    flow = gradient_flow(Whole(jnp.arange(1.0, TIME + 1.0)), Noise(), rows(16))
+    flow = gradient_flow(Whole(weights=jnp.arange(1.0, TIME + 1.0)), Noise(), rows(16))
     norms = np.asarray(flow.norms)
     np.testing.assert_allclose(norms / norms[0], np.arange(1.0, TIME + 1.0), rtol=1e-5)
     assert flow.state_norms is None
@@ -251,4 +251,4 @@ def test_tokens_that_are_looked_up_out_of_sight_are_refused():
     task = XOR(length=8)
     rows = task.splits(DataFolder(), key=KEY).validation[:2]
     with pytest.raises(ValueError, match="tokens out of sight: a `trace` of its own"):
-        gradient_flow(Whole(jnp.ones(8)), task, rows)
+        gradient_flow(Whole(weights=jnp.ones(8)), task, rows)
