@@ -5,7 +5,7 @@
 
 Every variant is the suite `quick` with one thing halved or doubled. FOLDER is a store:
 stopped at any moment, the same command goes on. What came out goes into
-`results/claims/quick_order.json`, and from there into `docs/claims/quick_order.md`.
+`results/claims/quick_order.json`, and from there into `docs/quick.md`.
 
 The rule, fixed before the runs: the order holds if no pair of contenders is told apart
 one way in one variant and the other way in another (`nnarena.analysis.differences`).
@@ -30,7 +30,7 @@ from nnarena.suite.session import Session, open_session
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "results/claims/quick_order.json"
-PAGE = ROOT / "docs/claims/quick_order.md"
+PAGE = ROOT / "docs/quick.md"
 START, END = "<!-- quick order -->\n", "<!-- end -->"
 
 VARIANTS = (
