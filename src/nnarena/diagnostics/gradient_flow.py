@@ -28,7 +28,7 @@ from ..models.base import AbstractCell, AbstractLayer, AbstractModel
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
 from ..tasks.base import AbstractTask, Rows
-from ..training.objective import tally_row
+from ..training.objective import row_loss
 
 
 class Flow(eqx.Module):
@@ -133,7 +133,7 @@ def _profile(model: SequenceModel, task: AbstractTask, row: Any) -> Flow:
     at_rest = jnp.zeros((length, width)), _states_at_rest(model, length)
 
     def loss(shifts: tuple[Array, PyTree]) -> Scalar:
-        return tally_row(_nudged(model, *shifts), task, row).mean_loss
+        return row_loss(_nudged(model, *shifts), task, row).value
 
     of_inputs, of_states = jax.grad(loss)(at_rest)
     states = None if of_states is None else _norms(of_states)
