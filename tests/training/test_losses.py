@@ -37,7 +37,8 @@ def _judging(scoring: Scoring, outputs: Outputs):
 
 
 def tally(scoring: Scoring, outputs: Outputs, seed: int) -> Tally:
-    return _judging(scoring, outputs)(*draw(seed, outputs))
+    judging = _judging(scoring, outputs)  # pyright: ignore[reportArgumentType]
+    return judging(*draw(seed, outputs))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -24,7 +24,7 @@ from .config import Choice, ModelChoice, Suite, SuiteProblem
 
 
 METRIC = ", scored by "
-"""Joins a task's version and that of its metric, if that is not the first: "1"."""
+"""Joins a task's version and that of its metric."""
 
 
 class Job(BaseModel):
@@ -272,10 +272,10 @@ def _model(contender: Contender) -> Entrant:
 
 
 def _task(choice: Choice, made: AbstractTask) -> Entrant:
-    """Returns what identifies a task: the metric too, if its results have changed."""
+    """Returns what identifies a task: the metric too, if another file's or changed."""
     entry, metric = TASKS[choice.name], METRICS[made.scoring.metric]
     found = _entrant(entry, entry.settings(choice.settings))
-    if (version := metric.version_of({})) == "1":
+    if (version := metric.version_of({})) in ("1", found.version):
         return found
     version = f"{found.version}{METRIC}{metric.name} {version}"
     return found.model_copy(update={"version": version})

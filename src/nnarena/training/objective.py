@@ -1,6 +1,6 @@
 """Loss and score of answers: of one example, of a batch, of a whole split."""
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -79,7 +79,7 @@ def objective_of(task: AbstractTask) -> Objective:
         ValueError: the metric or the loss cannot judge the task's answers.
     """
     scoring, outputs = task.scoring, task.signature.outputs
-    make = METRICS[scoring.metric].make
+    make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
     if not isinstance(outputs, make.judges):
         able = " and ".join(judged.__name__.lower() for judged in make.judges)
         raise ValueError(
