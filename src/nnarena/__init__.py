@@ -5,7 +5,7 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
-    nnarena.MODELS, nnarena.TASKS       the registries
+    nnarena.MODELS, TASKS, METRICS      the registries
     nnarena.AbstractCell, ...           what an entrant implements
 """
 
@@ -27,6 +27,10 @@ _HOMES = {
     "AbstractCell": "nnarena.models",
     "AbstractLayer": "nnarena.models",
     "AbstractModel": "nnarena.models",
+    "METRICS": "nnarena.metrics",
+    "AbstractMean": "nnarena.metrics",
+    "AbstractMetric": "nnarena.metrics",
+    "Mean": "nnarena.metrics",
     "TASKS": "nnarena.tasks",
     "AbstractTask": "nnarena.tasks",
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnarena.check.blind import ratio
+from nnarena.check.scored import ratio
 
 
 RNG = np.random.default_rng(2)

@@ -241,8 +241,9 @@ def test_targets_beyond_the_last_class(enter):
 
 def test_a_metric_that_does_not_fit(enter):
     enter(TASKS, task_with(scoring=mean_squared_error(chance=0.5, solved=0.1)))
-    assert broken_laws()["scoring"].startswith(
-        "expected accuracy, which is how classes"
+    assert broken_laws()["scoring"] == (
+        "expected a metric and a loss of the task's answers, but mean squared error "
+        "judges values, not classes: name another metric in the task's scoring"
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from nnarena.core import references
 from nnarena.core.references import BadReference
+from nnarena.metrics import METRICS
 from nnarena.models import MODELS
 from nnarena.tasks import TASKS
 
@@ -32,7 +33,9 @@ NAMED_IN_DOCSTRINGS = [
 ]
 
 
-@pytest.mark.parametrize("entry", [*MODELS, *TASKS], ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry", [*MODELS, *TASKS, *METRICS], ids=lambda entry: entry.name
+)
 def test_the_source_of_every_entrant_is_there(entry):
     assert references.bibtex(entry.source) is not None
 

@@ -8,6 +8,7 @@ import pytest
 import nnarena
 from nnarena.analysis.frame import runs_frame
 from nnarena.core.registry import UnknownName
+from nnarena.metrics import Mean
 from nnarena.runs.record import Result
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite import runner
@@ -229,8 +230,9 @@ def test_a_test_figure_that_is_no_number_is_a_divergence(
     test = DescentProgram.test
 
     def broken(self, state) -> Tally:
-        sums = vars(test(self, state))
-        return Tally(**{**sums, figure: sums[figure] * bad})
+        parts = vars(test(self, state))
+        mean = parts[figure]
+        return Tally(**{**parts, figure: Mean(mean.total * bad, mean.weight)})
 
     monkeypatch.setattr(DescentProgram, "test", broken)
     suite = tiny_suite.model_copy(update={"seeds": [0]})

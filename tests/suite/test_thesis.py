@@ -17,7 +17,7 @@ from nnarena.nn.wiring import Wiring, edges
 from nnarena.suite.config import load_suite
 from nnarena.suite.plan import assemble, make_jobs
 from nnarena.training.gradient_descent import GradientDescent
-from nnarena.training.objective import tally_batch
+from nnarena.training.objective import batch_loss
 
 
 def published() -> dict[tuple[str, str], dict[str, Any]]:
@@ -105,7 +105,7 @@ def test_the_memory_cell_s_first_gradients_are_as_small_as_its_deviations_say():
 
     def loss(weights):
         whole = eqx.combine(weights, rest)
-        return tally_batch(whole, parts.task, rows).mean_loss
+        return batch_loss(whole, parts.task, rows)
 
     slopes = jax.tree.leaves(jax.jit(jax.grad(loss))(weights))
     sizes = np.abs([float(slope[0]) for slope in slopes])
@@ -136,8 +136,8 @@ def test_the_memory_cell_solves_its_two_sequences_before_training():
     parts = assemble(JOBS["memory_cell", "cell"])
     rows = jax.random.split(jax.random.key(0), 8)
     model = parts.build(jax.random.key(1))
-    tallied = jax.jit(tally_batch, static_argnums=1)(model, parts.task, rows)
-    assert float(tallied.mean_loss) == pytest.approx(5.86e-7, rel=0.02)
+    loss = jax.jit(batch_loss, static_argnums=1)(model, parts.task, rows)
+    assert float(loss) == pytest.approx(5.86e-7, rel=0.02)
 
 
 def test_the_small_suite_is_the_thesis_s_but_for_its_size():

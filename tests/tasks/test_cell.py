@@ -14,7 +14,7 @@ from nnarena.tasks.cell import Cell
 from nnarena.tasks.files import DataFolder
 from nnarena.training.base import fit
 from nnarena.training.gradient_descent import GradientDescent
-from nnarena.training.objective import tally
+from nnarena.training.losses import Loss
 
 
 def draw(task: Cell, count: int):
@@ -112,7 +112,8 @@ def test_what_does_not_count_is_not_learned_from():
     assert first > 0
 
     def loss(answers):
-        return tally(answers, example, Cell().signature).mean_loss
+        loss = Loss(Cell().signature.outputs)
+        return loss.sums(answers, example.targets, example.judged("every step")).value
 
     gradient = jax.grad(loss)(jnp.full((20, 2), 0.3))
     assert np.all(np.asarray(gradient)[:first] == 0.0)

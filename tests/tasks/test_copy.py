@@ -11,7 +11,7 @@ from nnarena.core.types import Example
 from nnarena.tasks import TASKS
 from nnarena.tasks.copy import Copy
 from nnarena.tasks.files import DataFolder
-from nnarena.training.objective import tally
+from nnarena.training.losses import Loss
 
 
 def examples(task: Any, count: int = 64) -> Example:
@@ -59,10 +59,12 @@ def test_without_memory_the_loss_is_the_stated_one(delay, paper):
     """A recalled symbol costs ln 8; the paper averages over all steps."""
     task = Copy(delay=delay)
     example = task.example(jax.random.key(3))
-    blind = tally(jnp.zeros((delay + 20, 8)), example, task.signature)
-    assert blind.count == 10
-    assert float(blind.mean_loss) == pytest.approx(np.log(8), rel=1e-6)
-    assert float(blind.loss) / (delay + 20) == pytest.approx(paper, abs=5e-5)
+    blind = Loss(task.signature.outputs).sums(
+        jnp.zeros((delay + 20, 8)), example.targets, example.judged("every step")
+    )
+    assert blind.weight == 10
+    assert float(blind.value) == pytest.approx(np.log(8), rel=1e-6)
+    assert float(blind.total) / (delay + 20) == pytest.approx(paper, abs=5e-5)
     assert task.scoring.chance == 1 / 8
 
 

@@ -57,6 +57,7 @@ def test_contenders_of_every_kind_learn_it(table, tmp_path):
     nnarena.run(models, ["visits"], **sizes, results=tmp_path / "results")
     scores = {
         (record.identity.model.name, record.identity.seed): record.result.test_score
+        or 0
         for record in open_store(tmp_path / "results")
     }
     assert len(scores) == 2 * len(models)

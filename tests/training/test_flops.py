@@ -8,7 +8,7 @@ import pytest
 from nnarena.models.contender import Contender
 from nnarena.tasks.add import Add
 from nnarena.training.flops import matmul_flops, work
-from nnarena.training.objective import tally_batch
+from nnarena.training.objective import batch_loss
 
 
 B, N, K, M = 4, 3, 5, 7
@@ -138,7 +138,7 @@ def test_a_training_step_of_an_lstm():
     rows = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), batch))
 
     def loss(model, rows):
-        return tally_batch(model, task, rows).mean_loss
+        return batch_loss(model, task, rows)
 
     gates = 3 * 2 * length * batch * (width + width) * 4 * width
     embedding = 2 * 2 * length * batch * 2 * width

@@ -11,10 +11,12 @@ from jaxtyping import Array, Float
 
 from nnarena.core.scoring import accuracy, mean_squared_error
 from nnarena.core.types import Classes, Example, Features, Sequence, Signature, Values
+from nnarena.metrics import METRICS
 from nnarena.models import AbstractModel
 from nnarena.tasks import AbstractTask, Splits
 from nnarena.tasks.files import DataFolder
-from nnarena.training.objective import Tally, evaluate, tally, tally_batch
+from nnarena.training.losses import Loss
+from nnarena.training.objective import Objective, Tally, batch_loss, evaluate
 
 
 CLASSES, TIME = 5, 4
@@ -31,8 +33,22 @@ def example(targets, mask: Any = True) -> Example:
     )
 
 
+def objective(signature: Signature) -> Objective:
+    """Returns the loss and the metric that these answers have by default."""
+    outputs = signature.outputs
+    name = "accuracy" if isinstance(outputs, Classes) else "mean squared error"
+    return Objective(Loss(outputs), METRICS[name].make(outputs))
+
+
+def tally(answers, example: Example, signature: Signature) -> Tally:
+    """Returns the loss and the score of a single example."""
+    own = objective(signature)
+    return own.tally(jax.tree.map(lambda leaf: leaf[None], own.judge(answers, example)))
+
+
 def numbers(found: Tally) -> tuple[float, float, float]:
-    return float(found.loss), float(found.score), float(found.count)
+    assert found.loss.weight == found.score.weight
+    return float(found.loss.total), float(found.score.total), float(found.loss.weight)
 
 
 def test_uniform_logits_cost_the_logarithm_of_the_classes():
@@ -74,7 +90,8 @@ def test_what_stands_behind_a_mask_does_not_matter_even_if_it_is_not_finite():
     assert numbers(found) == (2.0, 2.0, 2.0)
 
     def loss(answers):
-        return tally(answers, example(jnp.zeros((TIME, 2)), mask), VALUES_ALWAYS).loss
+        asked = example(jnp.zeros((TIME, 2)), mask)
+        return tally(answers, asked, VALUES_ALWAYS).loss.total
 
     padded = jax.grad(loss)(jnp.ones((TIME, 2)))
     np.testing.assert_array_equal(padded[2:], 0.0)
@@ -100,15 +117,15 @@ def test_an_answer_that_is_not_finite_leaves_no_sum_if_it_counts(signature, bad)
             found = tally(answers, example(targets, mask), signature)
             assert bool(found.finite) == whole
             assert np.isfinite(numbers(found)[:2]).all() == whole
-            assert float(found.count) == 1.0
+            assert float(found.loss.weight) == 1.0
 
 
 def test_no_answer_at_all_is_no_score():
     """Issue: four times NaN scored 0.5, as often as the target was class 0."""
-    found = jax.vmap(lambda answer, target: tally(answer, example(target), ONCE))(
-        jnp.full((4, CLASSES), jnp.nan), jnp.array([0, 0, 1, 2])
-    )
-    together = jax.tree.map(jnp.sum, found)
+    found = jax.vmap(
+        lambda answer, target: objective(ONCE).judge(answer, example(target))
+    )(jnp.full((4, CLASSES), jnp.nan), jnp.array([0, 0, 1, 2]))
+    together = objective(ONCE).tally(found)
     assert np.isnan(together.mean_score)
     assert np.isnan(together.mean_loss)
     assert not bool(together.finite)
@@ -116,9 +133,10 @@ def test_no_answer_at_all_is_no_score():
 
 def test_one_answer_in_ten_thousand_is_enough():
     answers = jnp.zeros((10_000, CLASSES)).at[77, 2].set(jnp.nan)
-    found = jax.vmap(lambda answer: tally(answer, example(0), ONCE))(answers)
-    assert not bool(jax.tree.map(jnp.sum, found).finite)
-    rest = jax.tree.map(lambda sums: jnp.sum(jnp.delete(sums, 77)), found)
+    own = objective(ONCE)
+    found = jax.vmap(lambda answer: own.judge(answer, example(0)))(answers)
+    assert not bool(own.tally(found).finite)
+    rest = own.tally(jax.tree.map(lambda sums: jnp.delete(sums, 77), found))
     assert numbers(rest) == pytest.approx((9_999 * np.log(CLASSES), 9_999, 9_999))
 
 
@@ -188,8 +206,8 @@ def test_a_split_is_the_plain_mean_over_answers_whatever_the_batch(classes):
         losses = scores = ((answers - targets) ** 2).mean(-1)
     assert len(set(mask.sum(axis=1).tolist())) > 1, "all sequences are equally long"
     expected = (losses[mask].sum(), scores[mask].sum(), mask.sum())
-    found = eqx.filter_jit(tally_batch)(model, task, rows)
-    assert numbers(found) == pytest.approx(expected, rel=1e-5)
+    found = eqx.filter_jit(batch_loss)(model, task, rows)
+    assert float(found) == pytest.approx(losses[mask].mean(), rel=1e-5)
     for batch in (3, 64):
         found = eqx.filter_jit(evaluate)(model, task, rows, batch=batch)
         assert numbers(found) == pytest.approx(expected, rel=1e-5)

@@ -51,7 +51,7 @@ NUMBERS = (
     *("compile_seconds", "run_seconds", "seconds_per_step"),
     *("peak_bytes", "program_bytes", "matmul_flops_per_step", "state_size"),
 )
-FLAGS = ("solved", "higher_is_better")
+FLAGS = ("solved", "higher_is_better", "share")
 COLUMNS = (*TEXT, *SERIES, *SETUP, *WHOLE, *NUMBERS, *FLAGS)
 
 
@@ -75,6 +75,7 @@ def runs_frame(
         counted_score     the score on the task's own scale, without a floor; a diverged
                           run has chance
         bar, solved       the score that solves the task, and whether it was reached
+        share             whether the score is a share of right answers
         solve_step        the step of the first check whose validation score reaches
                           the bar; inf where none does or the run diverged, NaN where
                           it failed or no history is kept
@@ -159,6 +160,7 @@ def _scores(record: Record) -> dict[str, object]:
         "solved": not math.isnan(score) and scoring.is_solved(score),
         "metric": scoring.metric,
         "higher_is_better": scoring.higher_is_better,
+        "share": scoring.share,
         "chance": scoring.chance,
         "best": scoring.best,
         "bar": scoring.solved,

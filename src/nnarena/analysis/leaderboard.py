@@ -63,7 +63,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
 
 def task_cards(rows: Sequence[Row]) -> list[TaskCard]:
     """Returns the tasks of a table of runs in natural order."""
-    fields = ("metric", "higher_is_better", "chance", "best", "bar")
+    fields = ("metric", "higher_is_better", "share", "chance", "best", "bar")
     groups, split = _grouped(rows, "task"), all_or_none_tasks(rows)
     return [
         TaskCard(

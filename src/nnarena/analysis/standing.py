@@ -16,6 +16,9 @@ from .refused import Refused
 class TaskCard:
     """How to read the scores of one task.
 
+    `share` says that a score is a mean over examples of shares of right answers, so
+    that the number of examples tells how far off it may be.
+
     On an `all_or_none` task runs solve it or not, with a gap between (`scores.py`): how
     many did is then the figure of a cell, and a mean is of two kinds of runs.
     """
@@ -26,6 +29,7 @@ class TaskCard:
     chance: float
     best: float
     bar: float
+    share: bool = False
     all_or_none: bool = False
 
 
@@ -47,7 +51,10 @@ class Cell:
 
     `test_rows` is on how many test examples each run was judged, None where records do
     not hold it; `test_interval` how far the mean could lie from that of all examples
-    for that reason, where the metric is an accuracy.
+    for that reason (Wilson). None where the score is no share of right answers: the
+    error of a mean of losses, or of a ranking such as AUROC, needs every answer, which
+    records do not hold. Where an example has several answers it is too wide rather than
+    too narrow, as they may depend on each other.
 
     `passed` counts the runs whose validation score reached the bar at some check, of
     those whose history was read; None where none was. `solve_steps` and

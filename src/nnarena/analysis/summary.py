@@ -74,7 +74,7 @@ def _test_error(
         return {"test_rows": None, "test_interval": None}
     count = int(min(counts))
     right = float(np.clip(scores.mean(), 0, 1)) * count
-    known = card.metric == "accuracy" and count > 0
+    known = card.share and count > 0
     interval = wilson(right, count) if known else None
     return {"test_rows": count, "test_interval": interval}
 

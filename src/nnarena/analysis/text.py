@@ -21,10 +21,7 @@ def figure(value: float) -> str:
 
 def board_fields(board: Leaderboard) -> list[tuple[Lines, ...]]:
     """Returns a header and one row per contender, each field two lines of text."""
-    tasks = [
-        (card.task, "accuracy" if card.higher_is_better else "mean squared error")
-        for card in board.tasks
-    ]
+    tasks = [(card.task, card.metric) for card in board.tasks]
     header = (("#", ""), ("contender", ""), ("overall", ""), *tasks, ("cost", ""))
     return [header, *(_row(standing, board) for standing in board.standings)]
 
@@ -142,6 +139,10 @@ def test_rows_note(board: Leaderboard) -> list[str]:
     if not known:
         return [f"{start}, whose size these records do not hold."]
     lacking = f"; not recorded for {listed(unknown)}" if unknown else ""
+    others = {card.metric for card in board.tasks if rows.get(card.task)}
+    others -= {card.metric for card in board.tasks if card.share}
+    if others:
+        lacking += f"; it is not known of {listed(sorted(others))}, no share of answers"
     return [f"{start}, of so many examples: {', '.join(known)}{lacking}."]
 
 

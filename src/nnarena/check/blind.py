@@ -5,79 +5,113 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core.types import Classes, Example, Sequence, Signature
-from ..training.objective import Tally, tally
+from ..core.types import (
+    Classes,
+    Example,
+    Labels,
+    Outputs,
+    Sequence,
+    Signature,
+    Values,
+)
+from ..metrics import AbstractMean
+from ..training.objective import Judged, Objective, objective_of
 from .quick import quick_jit
-from .task_case import Answers
+from .scored import Scored, scored
+from .task_case import Answers, TaskCase
 
 
-Scores = Float[np.ndarray, " rows"]
+STANDARD_ERRORS = 4.0
+"""How far a score may lie from what it should be: a false alarm in 16,000 checks."""
 
-BLOCKS = 20
-"""Into how many blocks of neighbors rows are cut to see whether they depend."""
+LUCK = 2.0
+"""By how many standard errors a lot has to be better than an answer that is fixed."""
+
+SURE = 1e4
+"""The logit of an answer without doubt."""
+
+Steps = Float[np.ndarray, "time outputs"]
 
 
-def blind_scores(
-    seen: Answers, truth: Answers, signature: Signature
-) -> list[tuple[Scores, Scores]]:
-    """Returns the scores, and counts, of every way to answer without looking.
+def blind_score(case: TaskCase) -> Scored:
+    """Returns the score of the best way to answer without looking.
 
-    The answers are chosen by those `seen` and held against the truth of other rows:
-    one answer for all steps and, where there are steps, one for each of them.
+    The answers are chosen by those seen in training and held against the truth of the
+    test: one answer for all steps and, where there are steps, one for each of them; of
+    a forecast that nothing changes.
+
+    Classes may also be drawn by lot, in their shares: by a metric of a whole split,
+    such as macro F1, the best answers without looking may differ from row to row. A lot
+    counts where it is better by more than luck.
     """
-    return [
-        _scores(_tally_alike(answer, *_arrays(truth), signature))
-        for answer in _blind_answers(seen, signature)
+    task, truth = case.task, case.test_answers
+    objective, signature = objective_of(task), task.signature
+    shares = _shares(case.training_answers, signature)
+    fixed = [
+        scored(objective, _judge_alike(answer, *_arrays(truth), objective))
+        for answer in _fixed_answers(shares, case.training_answers, signature)
     ]
+    if case.persistence is not None:
+        fixed.append(_own_score(case.persistence, truth, objective))
+    sign = 1.0 if task.scoring.higher_is_better else -1.0
+    best = max(fixed, key=lambda way: sign * way.score)
+    fair = isinstance(objective.metric, AbstractMean)
+    if fair or not isinstance(signature.outputs, Classes):
+        return best
+    lots = [_own_score(_drawn(own, truth), truth, objective) for own in shares]
+    lucky = max(lots, key=lambda way: sign * way.score)
+    ahead = sign * (lucky.score - best.score) > LUCK * lucky.error
+    return lucky if ahead else best
 
 
-def perfect_scores(truth: Answers, signature: Signature) -> tuple[Scores, Scores]:
-    """Returns the scores, and counts, of the targets themselves taken as answers."""
-    return _scores(_tally_perfect(*_arrays(truth), signature))
+def perfect_score(truth: Answers, objective: Objective) -> Scored:
+    """Returns the score of the targets themselves taken as answers."""
+    return scored(objective, _judge_perfect(*_arrays(truth), objective))
 
 
-def own_scores(
-    answers: Float[np.ndarray, "rows ..."], truth: Answers, signature: Signature
-) -> tuple[Scores, Scores]:
-    """Returns the scores, and counts, of rows that each have an answer of their own."""
+def _own_score(
+    answers: Float[np.ndarray, "rows ..."], truth: Answers, objective: Objective
+) -> Scored:
+    """Returns the score of rows that each have an answer of their own."""
     given = jnp.asarray(answers)
-    return _scores(_tally_each(given, *_arrays(truth), signature))
+    return scored(objective, _judge_each(given, *_arrays(truth), objective))
 
 
-def ratio(scores: Scores, counts: Scores) -> tuple[float, float]:
-    """Returns the score per answer and its standard error.
+def _shares(seen: Answers, signature: Signature) -> list[Steps]:
+    """Returns the shares of classes or labels, or the mean values: of all, by step.
 
-    Answers of one row may depend on each other, so that rows, not answers, are what
-    is drawn: the error is that of a ratio of two sums over rows. Rows of one recording
-    depend on each other too, and follow each other: where sums over blocks of
-    neighbors vary more than independent rows would, theirs is the error.
+    None is 0 or 1: what was not seen may still come.
     """
-    mean = scores.sum() / counts.sum()
-    residuals = scores - mean * counts
-    blocks = [part.sum() for part in np.array_split(residuals, BLOCKS)]
-    error = max(_error_of_sum(residuals), _error_of_sum(np.array(blocks)))
-    return float(mean), float(error / counts.sum())
-
-
-def _error_of_sum(parts: Float[np.ndarray, " parts"]) -> float:
-    """Returns the standard error of the sum of parts whose mean is 0."""
-    return float(np.sqrt((parts**2).sum() * len(parts) / max(1, len(parts) - 1)))
-
-
-def _blind_answers(seen: Answers, signature: Signature) -> list[Array]:
-    """Returns the shares of the classes (the largest is the answer) or mean values."""
     totals, counted = _totals(seen, signature)
-    overall = totals.sum(axis=0, keepdims=True) / counted.sum()
+    extra = {Classes: (1, signature.outputs.size), Labels: (1, 2), Values: (0, 0)}
+    more, others = extra[type(signature.outputs)]
+    overall = (totals.sum(axis=0, keepdims=True) + more) / (counted.sum() + others)
     if signature.answers == "once":
-        return [jnp.asarray(overall[0], jnp.float32)]
-    per_step = np.where(counted > 0, totals / np.maximum(counted, 1), overall)
-    constant = np.broadcast_to(overall, per_step.shape)
-    return [jnp.asarray(answer, jnp.float32) for answer in (constant, per_step)]
+        return [overall]
+    there = np.maximum(counted + others, 1)
+    per_step = np.where(counted > 0, (totals + more) / there, overall)
+    return [np.broadcast_to(overall, per_step.shape), per_step]
+
+
+def _fixed_answers(
+    shares: list[Steps], seen: Answers, signature: Signature
+) -> list[Array]:
+    """Returns the logits of shares, or means and medians of values."""
+    outputs = signature.outputs
+    if isinstance(outputs, Classes):
+        found = [np.log(own) for own in shares]
+    elif isinstance(outputs, Labels):
+        found = [np.log(own / (1 - own)) for own in shares]
+        found.append(np.full_like(shares[0], SURE))  # all of them: F1's best guess
+    else:
+        found = shares + _medians(seen, signature)
+    once = signature.answers == "once"
+    return [jnp.asarray(own[0] if once else own, jnp.float32) for own in found]
 
 
 def _totals(
     seen: Answers, signature: Signature
-) -> tuple[Float[np.ndarray, "time outputs"], Float[np.ndarray, "time 1"]]:
+) -> tuple[Steps, Float[np.ndarray, "time 1"]]:
     """Returns the sums of answers, and how many count, at every step (or the one)."""
     rows = len(seen.counts)
     counts = seen.counts.reshape(rows, -1).astype(float)
@@ -92,49 +126,78 @@ def _totals(
     return totals, counts.sum(axis=0)[:, None]
 
 
+def _medians(seen: Answers, signature: Signature) -> list[Steps]:
+    """Returns the medians of values: of all, and by step where there are steps."""
+    rows = len(seen.counts)
+    counts = seen.counts.reshape(rows, -1)
+    values = seen.targets.reshape(*counts.shape, signature.outputs.size)
+    overall = np.median(values[counts], axis=0)
+    constant = np.broadcast_to(overall, values.shape[1:])
+    if signature.answers == "once":
+        return [constant]
+    steps = [
+        np.median(values[own, step], axis=0) if own.any() else overall
+        for step, own in enumerate(counts.T)
+    ]
+    return [constant, np.stack(steps)]
+
+
+def _drawn(shares: Steps, truth: Answers) -> Float[np.ndarray, "rows ..."]:
+    """Returns answers of each row that are drawn by lot from the shares of classes."""
+    size = shares.shape[1]
+    chances = np.random.default_rng(0).random((*truth.counts.shape, 1))
+    ends = shares.cumsum(axis=1)
+    bounds = ends if truth.counts.ndim > 1 else ends[0]
+    drawn = np.minimum((chances > bounds).sum(axis=-1), size - 1)
+    return np.float32(SURE) * np.eye(size, dtype=np.float32)[drawn]
+
+
 def _arrays(answers: Answers) -> tuple[Array, Array]:
     return jnp.asarray(answers.targets), jnp.asarray(answers.counts)
 
 
-def _scores(tallies: Tally) -> tuple[Scores, Scores]:
-    return np.asarray(tallies.score, float), np.asarray(tallies.count, float)
-
-
 @quick_jit
-def _tally_alike(
-    answer: Array, targets: Array, counts: Array, signature: Signature
-) -> Tally:
-    """Returns the tally of every row, all of them answered alike."""
+def _judge_alike(
+    answer: Array, targets: Array, counts: Array, objective: Objective
+) -> Judged:
+    """Returns what is kept of every row, all of them answered alike."""
 
-    def one(row: tuple[Array, Array]) -> Tally:
-        return tally(answer, _example(*row), signature)
+    def one(row: tuple[Array, Array]) -> Judged:
+        return objective.judge(answer, _example(*row))
 
     return jax.lax.map(one, (targets, counts), batch_size=64)
 
 
 @quick_jit
-def _tally_each(
-    answers: Array, targets: Array, counts: Array, signature: Signature
-) -> Tally:
-    """Returns the tally of every row by its own answer."""
+def _judge_each(
+    answers: Array, targets: Array, counts: Array, objective: Objective
+) -> Judged:
+    """Returns what is kept of every row by its own answer."""
 
-    def one(row: tuple[Array, Array, Array]) -> Tally:
+    def one(row: tuple[Array, Array, Array]) -> Judged:
         answer, *truth = row
-        return tally(answer, _example(*truth), signature)
+        return objective.judge(answer, _example(*truth))
 
     return jax.lax.map(one, (answers, targets, counts), batch_size=64)
 
 
 @quick_jit
-def _tally_perfect(targets: Array, counts: Array, signature: Signature) -> Tally:
-    """Returns the tally of every row, each answered by its target."""
-    classes = isinstance(signature.outputs, Classes)
+def _judge_perfect(targets: Array, counts: Array, objective: Objective) -> Judged:
+    """Returns what is kept of every row, each answered by its target."""
 
-    def one(row: tuple[Array, Array]) -> Tally:
-        sure = 1e4 * jax.nn.one_hot(row[0], signature.outputs.size) if classes else None
-        return tally(row[0] if sure is None else sure, _example(*row), signature)
+    def one(row: tuple[Array, Array]) -> Judged:
+        answer = _perfect(row[0], objective.loss.outputs)
+        return objective.judge(answer, _example(*row))
 
     return jax.lax.map(one, (targets, counts), batch_size=64)
+
+
+def _perfect(targets: Array, outputs: Outputs) -> Array:
+    if isinstance(outputs, Classes):
+        return SURE * jax.nn.one_hot(targets, outputs.size)
+    if isinstance(outputs, Labels):
+        return SURE * (2.0 * targets.astype(jnp.float32) - 1.0)
+    return targets
 
 
 def _example(targets: Array, counts: Array) -> Example:

@@ -8,8 +8,9 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from ..core.types import Example, Scalar, Sequence, Signature, Values
+from ..metrics import Mean
 from ..models.base import AbstractModel
-from ..training.objective import Tally, tally
+from ..training.losses import Loss
 from .model_case import draw_inputs
 from .quick import quick_jit
 
@@ -85,12 +86,13 @@ def _examples(*parts: np.ndarray) -> Example:
 def _loss(
     params: PyTree, static: PyTree, batch: Example, signature: Signature
 ) -> Scalar:
-    model = eqx.combine(params, static)
+    model, loss = eqx.combine(params, static), Loss(signature.outputs)
 
-    def one(example: Example) -> Tally:
-        return tally(model(example.question), example, signature)
+    def one(example: Example) -> Mean:
+        counts = example.judged(signature.answers)
+        return loss.sums(model(example.question), example.targets, counts)
 
-    return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).mean_loss
+    return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).value
 
 
 def train_seeds(

@@ -102,6 +102,11 @@ class TaskCase:
         return self._answers(spread(self.splits.test, MANY))
 
     @cached_property
+    def validation_answers(self) -> Answers:
+        """The answers of the validation split."""
+        return self._answers(spread(self.splits.validation, MANY))
+
+    @cached_property
     def training_answers(self) -> Answers:
         """Answers met in training, of recorded rows or of rows drawn like them."""
         train = self.splits.train

@@ -7,21 +7,16 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ..core.types import Classes, Example, Features
-from .blind import blind_scores, own_scores, perfect_scores, ratio
+from ..core.registry import UnknownName
+from ..core.types import Classes, Example, Features, Labels
+from ..metrics import AbstractMean
+from ..training.objective import objective_of
+from .blind import STANDARD_ERRORS, blind_score, perfect_score
 from .documents import require_account
-from .laws import Law, NotJudged, require
+from .laws import Law, LawBroken, NotJudged, require
 from .leaks import leaking_shift
 from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
 from .time_scale import TIME_SCALE
-
-
-STANDARD_ERRORS = 4.0
-"""How far a blind answer's score may lie from the stated chance: a false alarm in
-16,000 checks."""
-
-METRICS = {True: "accuracy", False: "mean squared error"}
-"""The metric of a task whose answers are classes, or are not."""
 
 
 def _check_documented(case: TaskCase) -> None:
@@ -115,7 +110,10 @@ def _check_targets(case: TaskCase) -> None:
         f"expected targets of shape {wanted}, as the signature says, but got "
         f"{targets.shape[1:]}",
     )
-    _require_kind(targets, "targets", np.integer if classes else np.floating)
+    if isinstance(outputs, Labels):
+        _require_labels(targets)
+    else:
+        _require_kind(targets, "targets", np.integer if classes else np.floating)
     if classes:
         _require_range(targets, "targets", outputs.size)
     require(
@@ -137,6 +135,19 @@ def _require_kind(values: np.ndarray, what: str, kind: type) -> None:
         f"expected {what} of kind {kind.__name__}, but got {values.dtype}",
     )
     require(np.isfinite(values).all(), f"expected finite {what}, but some are not")
+
+
+def _require_labels(targets: np.ndarray) -> None:
+    require(
+        targets.dtype == bool or np.issubdtype(targets.dtype, np.floating),
+        f"expected labels that are truth values or numbers, but got {targets.dtype}",
+    )
+    wrong = targets[(targets != 0) & (targets != 1)]
+    require(
+        wrong.size == 0,
+        f"expected labels that are 0 or 1, but {wrong.size} are not"
+        + (f", as {wrong[0]:.4g}" if wrong.size else ""),
+    )
 
 
 def _require_range(values: np.ndarray, what: str, size: int) -> None:
@@ -195,13 +206,13 @@ def _splits_of(splits: PyTree) -> dict[str, list[bytes]]:
 
 
 def _check_scoring(case: TaskCase) -> None:
-    scoring, outputs = case.task.scoring, case.task.signature.outputs
-    metric = METRICS[isinstance(outputs, Classes)]
-    require(
-        scoring.metric == metric,
-        f"expected {metric}, which is how {type(outputs).__name__.lower()} are scored, "
-        f"but the task says {scoring.metric}",
-    )
+    scoring = case.task.scoring
+    try:
+        objective_of(case.task)
+    except (UnknownName, ValueError) as error:
+        raise LawBroken(
+            f"expected a metric and a loss of the task's answers, but {error}"
+        ) from error
     require(
         scoring.chance != scoring.best
         and scoring.higher_is_better == (scoring.best > scoring.chance),
@@ -216,12 +227,12 @@ def _check_scoring(case: TaskCase) -> None:
 
 
 def _check_chance(case: TaskCase) -> None:
-    scoring, signature = case.task.scoring, case.task.signature
-    ways = blind_scores(case.training_answers, case.test_answers, signature)
-    if case.persistence is not None:
-        ways.append(own_scores(case.persistence, case.test_answers, signature))
-    best = max if scoring.higher_is_better else min
-    score, error = best(ratio(*way) for way in ways)
+    scoring = case.task.scoring
+    score, error = blind_score(case)
+    if scoring.share:
+        # Of rare right answers a split may have none at all, and then no spread.
+        variance = scoring.chance * (1 - scoring.chance) / len(case.test_answers.counts)
+        error = max(error, max(variance, 0.0) ** 0.5)
     # The 1e-6 is for rounding where every blind answer scores the same.
     tolerance = STANDARD_ERRORS * error + 1e-6
     require(
@@ -246,13 +257,17 @@ def _check_causal(case: TaskCase) -> None:
 
 
 def _check_perfect(case: TaskCase) -> None:
-    best = case.task.scoring.best
-    score, _ = ratio(*perfect_scores(case.test_answers, case.task.signature))
-    require(
-        abs(score - best) <= 1e-6,
-        f"expected a perfect answer to score {best:.4g}, the best score, but it scores "
-        f"{score:.4g}",
-    )
+    best, objective = case.task.scoring.best, objective_of(case.task)
+    splits = [case.test_answers]
+    if not isinstance(objective.metric, AbstractMean):
+        splits.append(case.validation_answers)  # where a class may be missing
+    for truth in splits:
+        score, _ = perfect_score(truth, objective)
+        require(
+            abs(score - best) <= 1e-6,
+            f"expected a perfect answer to score {best:.4g}, the best score, but it "
+            f"scores {score:.4g}",
+        )
 
 
 TASK_LAWS = (

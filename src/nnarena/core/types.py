@@ -44,13 +44,13 @@ class Tokens(eqx.Module):
 
 
 class Values(eqx.Module):
-    """Answers that are `size` real numbers, scored by the mean squared error."""
+    """Answers that are `size` real numbers."""
 
     size: int = eqx.field(static=True)
 
 
 class Classes(eqx.Module):
-    """Answers that are one of `size` classes, given as logits, scored by accuracy."""
+    """Answers that are one of `size` classes, given as logits."""
 
     size: int = eqx.field(static=True)
 
@@ -59,6 +59,10 @@ class Labels(eqx.Module):
     """Answers that are any of `size` labels at once, given as logits."""
 
     size: int = eqx.field(static=True)
+
+
+Outputs = Values | Classes | Labels
+"""What an answer is made of."""
 
 
 When = Literal["once", "every step"]
@@ -74,7 +78,7 @@ class Signature(eqx.Module):
     """
 
     inputs: Features | Tokens
-    outputs: Values | Classes | Labels
+    outputs: Outputs
     answers: When = eqx.field(static=True, default="once")
     causal: bool = eqx.field(static=True, default=False)
 
@@ -137,10 +141,10 @@ class Example(eqx.Module):
     targets: (
         Float[Array, " outputs"]
         | Float[Array, "time outputs"]
-        | Int[Array, ""]
-        | Int[Array, " time"]
         | Bool[Array, " outputs"]
         | Bool[Array, "time outputs"]
+        | Int[Array, ""]
+        | Int[Array, " time"]
     )
     counts: Bool[Array, ""] | Bool[Array, " time"] | None = None
 

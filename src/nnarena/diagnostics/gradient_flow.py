@@ -26,7 +26,7 @@ from ..core.compiling import filter_jit
 from ..core.types import Scalar
 from ..models.base import AbstractModel, Nudges, Trace
 from ..tasks.base import AbstractTask, Rows
-from ..training.objective import tally
+from ..training.losses import Loss
 
 
 class Flow(eqx.Module):
@@ -85,9 +85,12 @@ def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Flow:
             "its own has to say what they become"
         )
 
+    of_answers = Loss(task.signature.outputs, task.scoring)
+
     def loss(nudges: Nudges) -> Scalar:
         answers = model.trace(example.question, nudges=nudges).answers
-        return tally(answers, example, task.signature).mean_loss
+        counts = example.judged(task.signature.answers)
+        return of_answers.sums(answers, example.targets, counts).value
 
     felt = jax.grad(loss)(nudges)
     states = None if felt.states is None else _norms(felt.states)

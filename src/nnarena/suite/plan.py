@@ -11,6 +11,7 @@ from ..core.problems import CannotPlay, first_problem
 from ..core.registry import Entry, Registry, Shared, import_file
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
+from ..metrics import METRICS
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..runs.plans import Cell, Plan, Refusal, make_plan
@@ -18,7 +19,12 @@ from ..runs.record import Entrant, Identity, entrant_of
 from ..tasks import TASKS, AbstractTask
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
+from ..training.objective import objective_of
 from .config import Choice, ModelChoice, Suite, SuiteProblem
+
+
+METRIC = ", scored by "
+"""Joins a task's version and that of its metric."""
 
 
 class Job(BaseModel):
@@ -65,11 +71,17 @@ def make_task(choice: Choice) -> AbstractTask:
     """Returns the task of a name and its settings.
 
     Raises:
-        UnknownName: no task carries the name.
-        ValueError: it has no such setting, or not that value.
+        UnknownName: no task carries the name, or no metric the one that scores it.
+        ValueError: it has no such setting, or not that value, or its metric or loss
+            cannot judge its answers.
     """
     entry = TASKS[choice.name]
-    return entry.make(**entry.settings(choice.settings))
+    task = entry.make(**entry.settings(choice.settings))
+    try:
+        objective_of(task)
+    except ValueError as error:
+        raise ValueError(f"task {choice.name}: {error}") from error
+    return task
 
 
 def make_trainer(name: str, settings: Mapping[str, Any]) -> AbstractTrainer:
@@ -98,9 +110,13 @@ def assemble(job: Job) -> Assembled:
         import_file(plugin)
     identity = job.identity
     model, task, trainer = identity.model, identity.task, identity.trainer
+    choice = Choice(name=task.name, settings=_settings(task, TASKS))
+    made = make_task(choice)
+    if task.version != (today := _task(choice, made).version):
+        raise ValueError(_outdated("task", task, today))
     return Assembled(
         contender=Contender(model.name, _settings(model, MODELS)),
-        task=make_task(Choice(name=task.name, settings=_settings(task, TASKS))),
+        task=made,
         trainer=make_trainer(trainer.name, _settings(trainer, TRAINERS)),
         width=identity.width,
     )
@@ -115,12 +131,16 @@ def _settings(entrant: Entrant, registry: Registry) -> dict[str, Any]:
     entry = registry[entrant.name]
     settings = {**entry.former, **entrant.all_settings}
     today = entry.version_of(settings)
-    if entrant.version != today:
-        raise ValueError(
-            f"{registry.kind} {entrant.name!r} was version {entrant.version} when its "
-            f"run was planned and is version {today} now"
-        )
+    if entrant.version.partition(METRIC)[0] != today:
+        raise ValueError(_outdated(registry.kind, entrant, today))
     return settings
+
+
+def _outdated(kind: str, entrant: Entrant, today: str) -> str:
+    return (
+        f"{kind} {entrant.name!r} was version {entrant.version} when its run was "
+        f"planned and is version {today} now"
+    )
 
 
 def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
@@ -221,13 +241,13 @@ def _cell_jobs(
     made = make_task(task)
     contender = Contender(model.name, model.settings).for_signature(made.signature)
     width = choose_width(suite, model, made.signature)
-    shapes = contender.shapes(made.signature, width)
+    shapes, played = contender.shapes(made.signature, width), _task(task, made)
     return [
         Job(
             identity=Identity(
                 model=_model(contender),
                 width=width,
-                task=_task(task),
+                task=played,
                 trainer=recipe,
                 seed=seed,
             ),
@@ -244,16 +264,21 @@ def _cell_jobs(
 def _refusal(model: ModelChoice, task: Choice, reason: str) -> Refusal:
     """Returns what is kept of a pair that cannot be run."""
     asked = _model(Contender(model.name, model.settings))
-    return Refusal(model=asked, task=_task(task), reason=reason)
+    return Refusal(model=asked, task=_task(task, make_task(task)), reason=reason)
 
 
 def _model(contender: Contender) -> Entrant:
     return _entrant(contender.entry, contender.settings, contender.frame)
 
 
-def _task(choice: Choice) -> Entrant:
-    entry = TASKS[choice.name]
-    return _entrant(entry, entry.settings(choice.settings))
+def _task(choice: Choice, made: AbstractTask) -> Entrant:
+    """Returns what identifies a task: the metric too, if another file's or changed."""
+    entry, metric = TASKS[choice.name], METRICS[made.scoring.metric]
+    found = _entrant(entry, entry.settings(choice.settings))
+    if (version := metric.version_of({})) in ("1", found.version):
+        return found
+    version = f"{found.version}{METRIC}{metric.name} {version}"
+    return found.model_copy(update={"version": version})
 
 
 def _recipe(name: str, given: Mapping[str, Any]) -> Entrant:

@@ -17,7 +17,7 @@ from ..tasks.base import AbstractTask, Rows
 from .base import Build, Metrics, with_weights
 from .batches import Order
 from .flops import Work, work
-from .objective import Tally, evaluate, tally_batch
+from .objective import Tally, batch_loss, evaluate
 
 
 class Progress(eqx.Module):
@@ -108,7 +108,7 @@ class Descent:
         )
 
     def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
-        return tally_batch(self.model(params, constants), self.task, rows).mean_loss
+        return batch_loss(self.model(params, constants), self.task, rows)
 
     def update(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
         """One update: loss and gradient of a batch, clipped, through AdamW."""

@@ -1,35 +1,36 @@
 """Loss and score of answers: of one example, of a batch, of a whole split."""
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Classes, Example, Signature
+from ..core.types import Example, When
+from ..metrics import METRICS, AbstractMetric, Mean
+from ..metrics.base import merged
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask
+from .losses import Loss
 
 
 class Tally(eqx.Module):
-    """Sums over answers that count: of losses, of scores, and how many there are.
+    """The loss and the score of a split, each as a sum and what it is divided by.
 
     Scalars, or one per seed.
     """
 
-    loss: Float[Array, "*seeds"]
-    score: Float[Array, "*seeds"]
-    count: Float[Array, "*seeds"]
+    loss: Mean
+    score: Mean
 
     @property
     def mean_loss(self) -> Float[Array, "*seeds"]:
-        return self.loss / self.count
+        return self.loss.value
 
     @property
     def mean_score(self) -> Float[Array, "*seeds"]:
-        return self.score / self.count
+        return self.score.value
 
     @property
     def finite(self) -> Bool[Array, "*seeds"]:
@@ -37,61 +38,100 @@ class Tally(eqx.Module):
         return jnp.isfinite(self.mean_loss) & jnp.isfinite(self.mean_score)
 
 
-def tally(answers: Array, example: Example, signature: Signature) -> Tally:
-    """Returns the sums for one example.
+class Judged(eqx.Module):
+    """What loss and metric keep of one example, or of many with a leading axis."""
 
-    Classes: cross-entropy of the logits, and right answers. Values: the squared error,
-    mean over outputs, as both. An answer that is not finite makes both sums NaN if it
-    counts: the largest of NaNs would be class 0, and infinite logits may be right.
+    loss: Mean
+    statistics: PyTree[Array]
+
+
+class Objective(eqx.Module):
+    """What answers are judged by: the loss that training lowers, and the metric."""
+
+    loss: Loss
+    metric: AbstractMetric
+    answers: When = eqx.field(static=True, default="once")
+
+    def judge(self, answers: Array, example: Example) -> Judged:
+        """Returns what is kept of the answers to one example."""
+        judged = answers, example.targets, example.judged(self.answers)
+        return Judged(self.loss.sums(*judged), self.metric.statistics(*judged))
+
+    def tally(self, judged: Judged) -> Tally:
+        """Returns the loss and the score of examples.
+
+        An answer that is not finite leaves no score: the largest of NaNs would be
+        class 0.
+
+        Args:
+            judged: with a leading axis of examples.
+        """
+        loss = jax.tree.map(jnp.sum, judged.loss)
+        score = self.metric.score(merged(self.metric, judged.statistics))
+        total = jnp.where(jnp.isnan(loss.total), jnp.nan, score.total)
+        return Tally(loss, Mean(total.astype(score.total.dtype), score.weight))
+
+
+def objective_of(task: AbstractTask) -> Objective:
+    """Returns the loss and the metric of a task, by its scoring.
+
+    Raises:
+        UnknownName: no metric carries the name that the task gives.
+        ValueError: the metric or the loss cannot judge the task's answers.
     """
-    if isinstance(signature.outputs, Classes):
-        losses = optax.softmax_cross_entropy_with_integer_labels(
-            answers, example.targets
+    scoring, outputs = task.scoring, task.signature.outputs
+    make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
+    if not isinstance(outputs, make.judges):
+        able = " and ".join(judged.__name__.lower() for judged in make.judges)
+        raise ValueError(
+            f"{scoring.metric} judges {able}, not {type(outputs).__name__.lower()}: "
+            "name another metric in the task's scoring"
         )
-        scores = (jnp.argmax(answers, axis=-1) == example.targets).astype(losses.dtype)
-    else:
-        losses = jnp.mean(jnp.square(answers - example.targets), axis=-1)
-        scores = losses
-    mask = example.judged(signature.answers)
-    finite = jnp.all(jnp.isfinite(answers), axis=-1)
-    defect = jnp.where(jnp.all(finite, where=mask), 0.0, jnp.nan).astype(losses.dtype)
-    return Tally(
-        loss=jnp.sum(losses, where=mask) + defect,
-        score=jnp.sum(scores, where=mask) + defect,
-        count=jnp.sum(mask, dtype=losses.dtype),
-    )
+    return Objective(Loss(outputs, scoring), make(outputs), task.signature.answers)
 
 
-def tally_row(model: AbstractModel, task: AbstractTask, row: Any) -> Tally:
-    """Returns the sums of a model's answers to the example of one row.
+def answer_row(
+    model: AbstractModel, task: AbstractTask, row: Any
+) -> tuple[Array, Example]:
+    """Returns a model's answers to the example of one row, and the example.
 
     Held-out rows of a synthetic task are examples already: they are drawn once, not
     at every check.
     """
     example = row if isinstance(row, Example) else task.example(row)
-    answers = model(example.question, key=None)
-    return tally(answers, example, task.signature)
+    return model(example.question, key=None), example
 
 
-def tally_batch(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Tally:
-    """Returns the sums over a batch of rows."""
-    tallies = jax.vmap(lambda row: tally_row(model, task, row))(rows)
-    return jax.tree.map(jnp.sum, tallies)
+def row_loss(model: AbstractModel, task: AbstractTask, row: Any) -> Mean:
+    """Returns the sums of the loss of one row."""
+    answers, example = answer_row(model, task, row)
+    loss = Loss(task.signature.outputs, task.scoring)
+    counts = example.judged(task.signature.answers)
+    return loss.sums(answers, example.targets, counts)
+
+
+def batch_loss(
+    model: AbstractModel, task: AbstractTask, rows: PyTree
+) -> Float[Array, ""]:
+    """Returns the loss of a batch of rows, which training lowers."""
+    losses = jax.vmap(lambda row: row_loss(model, task, row))(rows)
+    return jax.tree.map(jnp.sum, losses).value
 
 
 def evaluate(
     model: AbstractModel, task: AbstractTask, rows: PyTree, *, batch: int
 ) -> Tally:
-    """Returns the sums over a whole split, about `batch` rows at a time.
+    """Returns the loss and the score of a whole split, about `batch` rows at a time.
 
     A number of rows that divides the split is taken where there is one, since a
     remainder would be compiled as a second copy of the model.
     """
+    objective = objective_of(task)
     count = jax.tree.leaves(rows)[0].shape[0]
     divisors = [size for size in range(batch // 2, 2 * batch + 1) if count % size == 0]
-    tallies = jax.lax.map(
-        lambda row: tally_row(model, task, row),
+    judged = jax.lax.map(
+        lambda row: objective.judge(*answer_row(model, task, row)),
         rows,
         batch_size=divisors[-1] if divisors else batch,
     )
-    return jax.tree.map(jnp.sum, tallies)
+    return objective.tally(judged)
