@@ -50,10 +50,24 @@ def check_task(
     return _judged(TASK_LAWS, case, watchdog)
 
 
+RUNS = Law(
+    "runs",
+    "Can be made, and gives what its kind has to give.",
+    lambda case: case.require_sound(),
+)
+"""What stands before all laws: where it is broken, they would tell the same again."""
+
+
 def _judged(
     laws: Iterable[Law], case: Any, watchdog: Watchdog | None
 ) -> Iterator[Verdict]:
-    for law in laws:
+    for law in (RUNS, *laws):
         with watchdog.over(law) if watchdog else nullcontext():
             verdict = judge(law, case)
-        yield verdict
+        if law is not RUNS:
+            yield verdict
+        elif verdict.passed is False:
+            yield verdict
+            reason = "it cannot be run yet"
+            yield from (Verdict(x.name, x.statement, None, reason, 0.0) for x in laws)
+            return
