@@ -143,9 +143,9 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     if kind == "tasks":
         show_controls(entry)
     out.print("\n[bold]Source[/]")
-    out.print(
-        f"  {citation(entry.source) or entry.source}", markup=False, soft_wrap=True
-    )
+    known = bibtex(entry.source) is not None
+    source = citation(entry.source) if known else entry.source
+    out.print(f"  {source}", markup=False, soft_wrap=True)
 
 
 def _frame(kind: str, entry: Entry) -> Mapping[str, Shared]:
