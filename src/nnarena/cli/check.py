@@ -38,9 +38,10 @@ class _Report:
 
     def add(self, verdict: Verdict) -> None:
         """Adds a verdict on the last of the entrants."""
+        before = self.verdicts[-1][1].detail if self.verdicts else ""
         self.verdicts.append((self.entrants[-1], verdict))
         if not self.as_json:
-            _print(verdict)
+            _print(verdict, said=before == verdict.detail)
 
     def conclude(self) -> int:
         """Prints the whole and returns how many laws are broken."""
@@ -79,12 +80,13 @@ def _verdicts(
         raise SuiteProblem(str(error)) from error
 
 
-def _print(verdict: Verdict) -> None:
+def _print(verdict: Verdict, *, said: bool) -> None:
+    """Prints a verdict, with its detail if that was not just said."""
     sign = {
         True: "[green]holds[/]",
         False: "[red]broken[/]",
         None: "[yellow]skipped[/]",
     }
     out.print(f"{sign[verdict.passed]:<7} {verdict.statement}")
-    if verdict.detail:
+    if verdict.detail and not said:
         news.print(f"        {verdict.detail}", markup=False, soft_wrap=True)
