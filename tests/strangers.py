@@ -239,13 +239,13 @@ TASK_FLAWS: dict[str, tuple[tuple[str, str], str]] = {
             "        rows = {'a': np.ones(3), 'b': np.ones(4)}\n"
             "        return nnarena.Splits(train=None, validation=rows, test=rows)\n",
         ),
-        "line 24: First.splits gave validation rows whose arrays have 3 and 4 rows, but "
-        "expected are equally many, and one at least",
+        "line 24: First.splits gave validation rows whose arrays have 3 and 4 rows, "
+        "but expected are equally many, and one at least",
     ),
     "lost_file": (
         (SPLITS, "        return open('/no/such/file')\n"),
-        "line 25: First.splits, asked for its rows, raised FileNotFoundError: [Errno 2] "
-        "No such file or directory: '/no/such/file'",
+        "line 25: First.splits, asked for its rows, raised FileNotFoundError: "
+        "[Errno 2] No such file or directory: '/no/such/file'",
     ),
     "no_example": (
         (EXAMPLE, "        return xs\n"),

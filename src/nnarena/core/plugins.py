@@ -21,11 +21,14 @@ from types import ModuleType
 from typing import Any
 
 from .problems import UserProblem
-from .source_files import is_neighbor, sources, text_digest
+from .source_files import (
+    PREFIX,
+    is_neighbor,
+    module_digest,
+    sources,
+    text_digest,
+)
 
-
-PREFIX = "nnarena_plugin_"
-"""How the modules of every plug-in's folder begin."""
 
 _digests: dict[str, str] = {}
 """Of the modules that were executed and whose entrants are still the ones registered:
@@ -140,11 +143,16 @@ def _package_of(folder: Path) -> str:
 def _forget_changed(package: str) -> None:
     """Drops the modules of a folder that are not as they were executed."""
     for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
-        file = getattr(sys.modules[name], "__file__", None)
-        path = Path(file or "")
-        if not path.is_file() or _digests.get(name) != text_digest(path):
-            del sys.modules[name]
-            _digests.pop(name, None)
+        if module_digest(name) is None or _digests.get(name) != module_digest(name):
+            _drop(name)
+
+
+def _drop(name: str) -> None:
+    module = sys.modules.pop(name)
+    _digests.pop(name, None)
+    parent, _, last = name.rpartition(".")
+    if getattr(sys.modules.get(parent), last, None) is module:
+        delattr(sys.modules[parent], last)
 
 
 class _PluginFinder:
@@ -175,10 +183,10 @@ class _PluginLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Executes the text of a module."""
-        own = {**vars(builtins), "__import__": _importer(module.__name__)}
-        module.__dict__["__builtins__"] = own
         name = module.__name__
-        _digests[name] = text_digest(Path(self.path))
+        own = {**vars(builtins), "__import__": _importer(name)}
+        module.__dict__["__builtins__"] = own
+        _digests[name] = module_digest(name) or ""
         _displaced.pop(name, None)
         with _entering(name):
             SourceFileLoader.exec_module(self, module)

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
+PREFIX = "nnarena_plugin_"
+"""How the packages begin that plug-ins' folders are in `sys.modules`."""
+
 INSTALLED = {
     Path(sysconfig.get_path(kind)).resolve()
     for kind in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -24,20 +27,22 @@ def is_neighbor(folder: Path, name: str) -> bool:
     return (folder / f"{name}.py").is_file() or inside.is_file()
 
 
-def sources(file: Path, package: str | None = None) -> dict[str, Path]:
-    """Returns a file and what it imports from its own folder, directly or not.
+def sources(
+    file: Path, folder: Path | None = None, only: str | None = None
+) -> dict[str, Path]:
+    """Returns a file and what it imports from its folder, directly or not.
 
-    The imports are read, not done: those within functions count too. With `package`,
-    the full name of an installed module, only what lies in its own package counts.
+    The imports are read, not done: those within functions count too.
+
+    Args:
+        file: the file.
+        folder: where its neighbors lie: beside it, if not given.
+        only: the package that alone counts, for a file of an installed one.
 
     Returns:
         Paths by their names within the folder; the file itself comes first.
     """
-    folder, only = file.parent, None
-    if package is not None:
-        parents = package.split(".")[: None if file.stem == "__init__" else -1]
-        only = package.partition(".")[0]
-        folder = file.parents[len(parents)] if parents else file.parent
+    folder = folder or file.parent
     found: dict[str, Path] = {}
     waiting = [file]
     while waiting:
@@ -49,9 +54,9 @@ def sources(file: Path, package: str | None = None) -> dict[str, Path]:
     return found
 
 
-def text_digest(file: Path, package: str | None = None) -> str:
+def text_digest(file: Path, folder: Path | None = None, only: str | None = None) -> str:
     """Returns a digest of `sources`; that of a file without neighbors is its text's."""
-    first, *others = sources(file, package).items()
+    first, *others = sources(file, folder, only).items()
     digest = hashlib.sha256(_text(first[1]).encode())
     for name, path in sorted(others):
         digest.update(f"\0{name}\0{_text(path)}".encode())
@@ -60,24 +65,34 @@ def text_digest(file: Path, package: str | None = None) -> str:
 
 def module_sources(module: str) -> dict[str, Path]:
     """Returns the sources of a module by its name; none if it has no file."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None or not Path(file).is_file():
-        return {}
-    return sources(Path(file), _package(module))
+    file = _file_of(module)
+    return {} if file is None else sources(file, *_reach(module, file))
 
 
 def module_digest(module: str) -> str | None:
     """Returns the digest of a module's sources; None if it has no file."""
+    file = _file_of(module)
+    return None if file is None else text_digest(file, *_reach(module, file))
+
+
+def _file_of(module: str) -> Path | None:
     file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None or not Path(file).is_file():
-        return None
-    return text_digest(Path(file), _package(module))
+    return Path(file) if file is not None and Path(file).is_file() else None
 
 
-def _package(module: str) -> str | None:
-    """Returns the name of an installed module; a script and a plug-in have none."""
-    alone = module == "__main__" or module.startswith("nnarena_plugin_")
-    return None if alone else module
+def _reach(module: str, file: Path) -> tuple[Path, str | None]:
+    """Returns the folder of a module's neighbors and the package that alone counts.
+
+    What counts for a script or a plug-in is its folder, for an installed module the
+    package that it is in.
+    """
+    package, *inside = module.split(".")
+    if package.startswith(PREFIX):
+        return Path(sys.modules[package].__path__[0]), None
+    if module == "__main__":
+        return file.parent, None
+    depth = len(inside) + (file.stem == "__init__")
+    return file.parents[depth], package
 
 
 def _text(path: Path) -> str:
