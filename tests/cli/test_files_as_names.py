@@ -225,10 +225,10 @@ def test_a_file_that_is_gone_is_told_and_may_be_given(moved, folder):
     measured, said = diagnosis(moved / "out")
     assert measured == {"elman": 2}
     digest = records_of(moved / "out", "leaky")[0].identity.model.version[5:]
-    assert said.startswith(
+    assert said == (
         f"left out leaky on first, seeds 0, 1: needs {moved}/leaky.py with the text of "
         f"digest {digest}, but that file is gone; give one with that text by --plugin "
-        "FILE.py ("
+        "FILE.py\n"
     )
     given = diagnosis(moved / "out", "--plugin", f"{folder}/leaky.py")
     assert given == ({"elman": 2, "leaky": 2}, "")

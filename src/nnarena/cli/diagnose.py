@@ -38,15 +38,16 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
         raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
     labels = zip(contender_labels(records), task_labels(records), strict=True)
-    left_out: dict[tuple[str, str], list[str]] = {}
+    left_out: dict[tuple[str, str], list[int]] = {}
     for record, cell in zip(records, labels, strict=True):
         try:
             cells.setdefault(cell, []).append(_measure(record, store))
         except SKIPS as error:
             seeds = left_out.setdefault((" on ".join(cell), str(error)), [])
-            seeds.append(str(record.identity.seed))
+            seeds.append(record.identity.seed)
     for (cell, reason), seeds in left_out.items():
-        which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+        listed = ", ".join(map(str, sorted(seeds)))
+        which = f"seed{'s' if len(seeds) > 1 else ''} {listed}"
         text = f"left out {cell}, {which}: {reason}"
         news.print(text, markup=False, soft_wrap=True)
     rows = list(_rows(cells))

@@ -65,7 +65,7 @@ def reassemble(record: Record) -> Assembled:
     except (UnknownName, ValueError) as error:
         if not missing:
             raise
-        raise MissingPlugin(f"{'; '.join(missing)} ({error})") from error
+        raise MissingPlugin(f"{'; '.join(missing)}{_if_other(error)}") from error
 
 
 def _outside(record: Record) -> list[str]:
@@ -77,8 +77,13 @@ def _outside(record: Record) -> list[str]:
 def _not_remembered(record: Record, error: Exception) -> MissingPlugin:
     return MissingPlugin(
         f"needs the file that registered {' and '.join(_outside(record))}, which its "
-        f"record does not name; give it by --plugin FILE.py ({error})"
+        f"record does not name; give it by --plugin FILE.py{_if_other(error)}"
     )
+
+
+def _if_other(error: Exception) -> str:
+    """Returns what is here in the place of an entrant, in parentheses, if any is."""
+    return "" if isinstance(error, UnknownName) else f" ({error})"
 
 
 def _job(record: Record) -> Job:
