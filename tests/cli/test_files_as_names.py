@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import nnarena
 from nnarena.cli import app
+from nnarena.models.sequence import Recurrent, SequenceModel
 from nnarena.runs.record import Record, to_json
 from nnarena.runs.store import DirectoryStore
 from nnarena.suite.restore import restore
@@ -192,7 +193,10 @@ def test_a_model_is_restored_without_a_word_about_its_file(results):
     forget_entrants()
     (record, _) = records_of(results, "leaky")
     model, task = restore(record, DirectoryStore(results))
-    assert type(model.layers[0].cell).__name__ == "Leaky"
+    assert isinstance(model, SequenceModel)
+    (layer,) = model.layers
+    assert isinstance(layer, Recurrent)
+    assert type(layer.cell).__name__ == "Leaky"
     assert type(task).__name__ == "First"
 
 
