@@ -6,6 +6,7 @@ and reading it must run nothing but what its reader has chosen to run.
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def find_again(plugin: Plugin) -> str | None:
     path, shown = Path(plugin.path), printable(plugin.path)
     needs = f"needs {shown} with the text of digest {plugin.digest}"
     give = "give one with that text by --plugin FILE.py"
-    if "\0" in plugin.path or not path.is_file():
+    if not os.path.isfile(path):  # false for what is no path at all, too
         return f"{needs}, but that file is gone; {give}"
     if not path.is_absolute() or not _mark(path).exists():
         return (
