@@ -51,7 +51,7 @@ def run(tasks: Sequence[str], results: str, workers: int) -> list[Record]:
         "trainer": TRAINER,
     }
     session = open_session(parse_suite(content, "controls"), results)
-    session.require_data()
+    session.require_ready()
     for event in session.run(workers):
         if event.kind in ENDS:
             print(event.kind, event.key, event.text, flush=True)

@@ -5,13 +5,71 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
-    nnarena.MODELS, TASKS, METRICS      the registries
-    nnarena.AbstractCell, ...           what an entrant implements
+    nnarena.MODELS, TASKS, ...          the registries: TRAINERS and METRICS too
+    nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
 
 import os
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:  # the same names once more, for editors; a test compares the two
+    from .core.problems import CannotPlay as CannotPlay
+    from .core.roles import role as role
+    from .core.scoring import (
+        Scoring as Scoring,
+        accuracy as accuracy,
+        mean_squared_error as mean_squared_error,
+    )
+    from .core.types import (
+        Classes as Classes,
+        Example as Example,
+        Features as Features,
+        Labels as Labels,
+        Sequence as Sequence,
+        Signature as Signature,
+        Tokens as Tokens,
+        Values as Values,
+    )
+    from .metrics import (
+        METRICS as METRICS,
+        AbstractMean as AbstractMean,
+        AbstractMetric as AbstractMetric,
+        Mean as Mean,
+    )
+    from .models import (
+        MODELS as MODELS,
+        AbstractCell as AbstractCell,
+        AbstractFold as AbstractFold,
+        AbstractLayer as AbstractLayer,
+        AbstractModel as AbstractModel,
+    )
+    from .models.base import Nudges as Nudges, Trace as Trace
+    from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .suite.session import leaderboard as leaderboard, run as run
+    from .tasks import (
+        TASKS as TASKS,
+        AbstractForecast as AbstractForecast,
+        AbstractTask as AbstractTask,
+        Splits as Splits,
+        SyntheticSplits as SyntheticSplits,
+    )
+    from .tasks.base import (
+        shuffled_splits as shuffled_splits,
+        with_unit_gaps as with_unit_gaps,
+    )
+    from .tasks.files import (
+        DataFolder as DataFolder,
+        DataProblem as DataProblem,
+        LocalFolder as LocalFolder,
+        RemoteFile as RemoteFile,
+    )
+    from .training import TRAINERS as TRAINERS
+    from .training.base import (
+        AbstractProgram as AbstractProgram,
+        AbstractTrainer as AbstractTrainer,
+    )
 
 
 # The threads of JAX's programs on a CPU. With several, two batched calls of LAPACK that
@@ -20,20 +78,30 @@ from typing import Any
 # this when it first computes; a number that is already set stays.
 os.environ.setdefault("NPROC", "1")
 
-_HOMES = {
-    "run": "nnarena.suite.session",
-    "leaderboard": "nnarena.suite.session",
-    "MODELS": "nnarena.models",
-    "AbstractCell": "nnarena.models",
-    "AbstractLayer": "nnarena.models",
-    "AbstractModel": "nnarena.models",
-    "METRICS": "nnarena.metrics",
-    "AbstractMean": "nnarena.metrics",
-    "AbstractMetric": "nnarena.metrics",
-    "Mean": "nnarena.metrics",
-    "TASKS": "nnarena.tasks",
-    "AbstractTask": "nnarena.tasks",
+_NAMES = {
+    "core.problems": ["CannotPlay"],
+    "core.roles": ["role"],
+    "core.scoring": ["Scoring", "accuracy", "mean_squared_error"],
+    "core.types": [
+        *("Classes", "Example", "Features", "Labels", "Sequence", "Signature"),
+        *("Tokens", "Values"),
+    ],
+    "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
+    "models": [
+        *("MODELS", "AbstractCell", "AbstractFold", "AbstractLayer", "AbstractModel"),
+    ],
+    "models.base": ["Nudges", "Trace"],
+    "nn.parametrization": ["AbstractParametrization"],
+    "suite.session": ["leaderboard", "run"],
+    "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
+    "tasks.base": ["shuffled_splits", "with_unit_gaps"],
+    "tasks.files": ["DataFolder", "DataProblem", "LocalFolder", "RemoteFile"],
+    "training": ["TRAINERS"],
+    "training.base": ["AbstractProgram", "AbstractTrainer"],
 }
+"""What each module gives to `import nnarena`."""
+
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
@@ -41,7 +109,9 @@ __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'nnarena' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    found = getattr(import_module(f"nnarena.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

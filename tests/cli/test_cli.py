@@ -224,20 +224,25 @@ def test_what_python_calls_false_is_false(results, no):
 def test_a_failing_model_ends_in_exit_code_1(tmp_path):
     plugin = tmp_path / "sad.py"
     plugin.write_text(
+        "import jax\n"
         "from nnarena import MODELS, AbstractCell\n"
+        "@jax.custom_jvp\n"
+        "def sad(x): return x\n"
+        "@sad.defjvp\n"
+        "def slope(x, dx): raise RuntimeError('no slope')\n"
         '@MODELS.register("sad", family="test", source="nowhere")\n'
         "class Sad(AbstractCell):\n"
         "    hidden_size: int\n"
         "    def __init__(self, features, hidden, *, key): self.hidden_size = hidden\n"
-        "    def init_state(self): raise RuntimeError('no state')\n"
-        "    def __call__(self, state, x, dt): return state, x\n"
+        "    def init_state(self): return jax.numpy.zeros(())\n"
+        "    def __call__(self, state, x, dt): return state, sad(x)\n"
     )
     suite = tmp_path / "mine.toml"
     suite.write_text(SUITE)
     words = ["run", str(suite), "-m", str(plugin), "-m", "elman", "-s", "1", "-w", "0"]
     answer = run(app, [*words, "-r", str(tmp_path / "out")])
     assert answer.exit_code == 1, answer.output
-    assert "no state" in answer.output
+    assert "no slope" in answer.output
     assert "1 failed" in answer.output
 
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from nnarena.core.registry import BrokenFile, Registry, Shared, UnknownName, import_file
+from nnarena.core.plugins import BrokenFile, import_file
+from nnarena.core.registry import Registry, Shared, UnknownName
 from nnarena.models import MODELS
 
 
@@ -157,7 +158,7 @@ def test_a_file_that_breaks_leaves_nothing_behind(models, tmp_path):
     for _ in range(2):
         with pytest.raises(BrokenFile, match=r"bad\.py, line 2: RuntimeError: no"):
             import_file(file)
-    assert not [name for name in sys.modules if name.startswith("nnarena_plugin_bad")]
+    assert not [name for name in sys.modules if name.endswith(".bad")]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def session_of(suite: Suite, folder: Path, *plugins: str, **changes) -> Session:
     import nnarena
 
     assert nnarena.MODELS
-    from nnarena.core.registry import import_file
+    from nnarena.core.plugins import import_file
     from nnarena.suite.config import parse_suite
 
     for file in plugins:

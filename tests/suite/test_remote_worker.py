@@ -16,8 +16,14 @@ from nnarena.runs.store import DirectoryStore
 from nnarena.suite import remote_worker, runner
 from nnarena.suite.plan import Job
 from nnarena.suite.programs import Programs
-from nnarena.suite.remote_worker import News, Outbox, RemoteWorker, write_plugins
-from nnarena.suite.session import Session, open_session, registered_by
+from nnarena.suite.remote_worker import (
+    News,
+    Outbox,
+    RemoteWorker,
+    texts_of,
+    write_plugins,
+)
+from nnarena.suite.session import Session, open_session
 
 
 @pytest.fixture
@@ -91,36 +97,38 @@ class Layer(AbstractLayer):
 
 
 def plugin_modules() -> set[str]:
-    return {name for name in sys.modules if name.startswith("nnarena_plugin_mine_")}
+    return {name for name in sys.modules if name.endswith(".mine")}
 
 
 def test_a_plugin_travels_as_its_text(tiny_suite, tmp_path):
-    """On the worker's machine there is no such file."""
-    plugin = tmp_path / "mine.py"
-    plugin.write_text(PLUGIN.format(body="return jnp.tanh(xs @ self.weight)"))
+    """With what it imports: on the worker's machine there are no such files."""
+    plugin, neighbor = tmp_path / "mine.py", tmp_path / "bounds.py"
+    body = "return bounds.bound(xs @ self.weight)"
+    plugin.write_text("import bounds\n" + PLUGIN.format(body=body))
+    neighbor.write_text("from jax.numpy import tanh as bound\n")
     loaded = plugin_modules()
-    registered_by(str(plugin))
     model = tiny_suite.models[0].model_copy(update={"name": "far_layer"})
     suite = tiny_suite.model_copy(update={"models": [model], "seeds": [0]})
     session = open_session(suite, tmp_path / "results", plugins=[str(plugin)])
-    text = plugin.read_text()
+    texts = texts_of(str(plugin))
     plugin.unlink()
+    neighbor.unlink()
     (job,) = session.jobs
-    news_of(RemoteWorker("far", "test", {str(plugin): text}), job, session.store)
+    news_of(RemoteWorker("far", "test", {str(plugin): texts}), job, session.store)
     (record,) = session.store
     assert record.result.outcome == "finished"
     assert record.identity == job.identity
+    assert [found.path for found in record.provenance.plugins] == [str(plugin)]
     assert len(plugin_modules() - loaded) == 2  # the driver's, and that of the text
 
 
 def test_plugins_of_one_name_stay_apart():
-    places = write_plugins({"/a/model.py": "A = 1\n", "/b/model.py": "B = 1\n"})
+    one, other = {"model.py": "A = 1\n"}, {"model.py": "B = 1\n"}
+    places = write_plugins({"/a/model.py": one, "/b/model.py": other})
     assert {Path(place).name for place in places.values()} == {"model.py"}
     assert Path(places["/a/model.py"]).read_text() == "A = 1\n"
     assert Path(places["/b/model.py"]).read_text() == "B = 1\n"
-    assert write_plugins({"/c/model.py": "A = 1\n"}) == {
-        "/c/model.py": places["/a/model.py"]
-    }
+    assert write_plugins({"/c/model.py": one}) == {"/c/model.py": places["/a/model.py"]}
 
 
 def test_a_broken_run_sends_its_reason_and_its_log(session, tmp_path, monkeypatch):

@@ -158,7 +158,7 @@ def plugin_session(tiny_suite, folder: Path, name: str, body: str) -> Session:
     path = folder / f"{name}.py"
     path.write_text(PLUGIN.format(name=name, body=body))
     nnarena.MODELS  # noqa: B018 - the registry must exist before the file is imported
-    from nnarena.core.registry import import_file
+    from nnarena.core.plugins import import_file
 
     import_file(path)
     suite = tiny_suite.model_copy(
@@ -206,7 +206,8 @@ def test_a_suite_s_own_plugins_are_imported(tiny_suite, tmp_path, monkeypatch):
     model = tiny_suite.models[0].model_copy(update={"name": "own_layer"})
     changes = {"models": [model], "plugins": ["own_layer.py"]}
     session = open_session(tiny_suite.model_copy(update=changes), "results")
-    assert {job.plugins for job in session.jobs} == {(str(path.resolve()),)}
+    paths = {tuple(plugin.path for plugin in job.plugins) for job in session.jobs}
+    assert paths == {(str(path.resolve()),)}
     assert {job.identity.model.name for job in session.jobs} == {"own_layer"}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.faults import EntrantProblem
 from ..tasks.files import DataProblem
 
 
@@ -65,7 +66,7 @@ def judge(law: Law, case: Any) -> Verdict:
 def _outcome(law: Law, case: Any) -> tuple[bool | None, str]:
     try:
         law.test(case)
-    except LawBroken as broken:
+    except (LawBroken, EntrantProblem) as broken:
         return False, str(broken)
     except (DataProblem, NotJudged) as reason:
         return None, str(reason)

@@ -21,6 +21,7 @@ from ..core.types import (
 )
 from ..models.base import AbstractModel
 from ..models.contender import Contender
+from ..models.inspection import require_answers
 from .quick import quick_jit
 
 
@@ -102,6 +103,15 @@ class ModelCase:
     @property
     def entry(self) -> Entry:
         return self.contender.entry
+
+    def require_sound(self) -> None:
+        """Returns if the model can be made and asked, as traced.
+
+        Raises:
+            EntrantProblem: it cannot; with file and line.
+        """
+        for signature in SIGNATURES:
+            require_answers(self.contender, signature, WIDTH, LENGTH)
 
     def build(self, signature: Signature, key: Key) -> AbstractModel:
         """Returns the small model with the weights of a key, as it plays such a task.

@@ -1,6 +1,6 @@
 """Holding one entrant to all the laws of its kind, and telling as it goes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,7 +27,7 @@ def check_model(
         ValueError: the model has no setting of that name.
     """
     case = ModelCase(name, settings)
-    return _judged(MODEL_LAWS, case, watchdog)
+    return _judged((RUNS, *MODEL_LAWS), case, watchdog)
 
 
 def check_task(
@@ -47,13 +47,32 @@ def check_task(
         ValueError: the task has no setting of that name.
     """
     case = TaskCase(name, settings, data)
-    return _judged(TASK_LAWS, case, watchdog)
+    return _judged((RUNS, *TASK_LAWS), case, watchdog)
+
+
+RUNS = Law(
+    "runs",
+    "Can be made, and gives what its kind has to give.",
+    lambda case: case.require_sound(),
+)
+"""What stands before all laws: where it is broken, they would tell the same again."""
 
 
 def _judged(
-    laws: Iterable[Law], case: Any, watchdog: Watchdog | None
+    laws: Sequence[Law], case: Any, watchdog: Watchdog | None
 ) -> Iterator[Verdict]:
+    """Yields the verdicts; only one of substance where `RUNS`, before all, is broken.
+
+    Where it holds, or cannot be judged for lack of data, the laws after it say so.
+    """
     for law in laws:
         with watchdog.over(law) if watchdog else nullcontext():
             verdict = judge(law, case)
-        yield verdict
+        if law is not RUNS:
+            yield verdict
+        elif verdict.passed is False:
+            yield verdict
+            for other in laws[1:]:
+                reason = "it cannot be run yet"
+                yield Verdict(other.name, other.statement, None, reason, 0.0)
+            return

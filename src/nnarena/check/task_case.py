@@ -16,6 +16,7 @@ from ..core.types import Example
 from ..tasks import TASKS
 from ..tasks.base import AbstractForecast, AbstractTask, Rows, Splits
 from ..tasks.files import DataFolder
+from ..tasks.inspection import make_sound_task, sound_splits
 from .laws import require
 from .quick import quick_jit
 
@@ -75,6 +76,15 @@ class TaskCase:
         self.entry: Entry = TASKS[name]
         self.settings = self.entry.settings(settings or {})
         self.data = data or DataFolder()
+
+    def require_sound(self) -> None:
+        """Returns if the task can be made and its rows become examples, as traced.
+
+        Raises:
+            DataProblem: a file is missing or wrong.
+            EntrantProblem: it cannot; with file and line.
+        """
+        sound_splits(make_sound_task(self.entry, self.settings), self.name, self.data)
 
     # What follows is made when a law first asks: what it raises is then a verdict.
 

@@ -14,6 +14,7 @@ from .options import (
     Models,
     On,
     Parameters,
+    Plugins,
     Results,
     Seeds,
     ShardOption,
@@ -23,6 +24,7 @@ from .options import (
     TimeLimit,
     Version,
     Workers,
+    folder_of,
 )
 
 
@@ -57,7 +59,8 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = "results",
+    results: Results = None,
+    plugin: Plugins = None,
     workers: Workers = None,
     shard: ShardOption = None,
     time_limit: TimeLimit = None,
@@ -76,9 +79,9 @@ def run(
     from .request import Request
     from .run import run_suite
 
-    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard, plugin)
     placement = Placement(workers, time_limit, memory_limit, on, cores, gpus)
-    run_suite(request, results, placement)
+    run_suite(request, folder_of(results), placement)
 
 
 @app.command(short_help="Show what a suite would run, and how long it takes.")
@@ -89,7 +92,8 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
-    results: Results = "results",
+    results: Results = None,
+    plugin: Plugins = None,
     workers: Workers = None,
     shard: ShardOption = None,
     json: AsJson = False,
@@ -98,8 +102,8 @@ def plan(
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps, shard)
-    show_plan(request, results, workers, as_json=json)
+    request = Request(suite, models, tasks, seeds, parameters, steps, shard, plugin)
+    show_plan(request, folder_of(results), workers, as_json=json)
 
 
 @app.command("list")
@@ -115,7 +119,9 @@ def list_(
 
 @app.command(short_help="Show an entrant's equations or data, settings and source.")
 def show(
-    name: Annotated[str, typer.Argument(help="A model, task or suite.")],
+    name: Annotated[
+        str, typer.Argument(help="A model, task or suite, or FILE.py[:NAME].")
+    ],
     json: AsJson = False,
 ) -> None:
     """Show an entrant's equations or data, its settings and its source."""
@@ -127,7 +133,11 @@ def show(
 @app.command()
 def check(
     name: Annotated[
-        str, typer.Argument(help="A model or task, or FILE.py with models.")
+        str,
+        typer.Argument(
+            help="A model or task, NAME(setting=value), or FILE.py[:NAME] for what a "
+            "file registers."
+        ),
     ],
     json: AsJson = False,
     law_timeout: Annotated[

@@ -9,22 +9,20 @@ from dataclasses import asdict, dataclass, field
 import typer
 
 from ..check import Verdict, Watchdog, check_model, check_task
-from ..core.registry import UnknownName, import_file
-from ..models import MODELS
-from ..suite.config import SuiteProblem
+from ..core.problems import SuiteProblem
 from ..suite.provenance import data_folder
-from ..tasks import TASKS
+from ..suite.words import Chosen, find_entrants
 from .console import guarded, news, out, print_json
 
 
 @guarded
-def check_entrant(name: str, *, as_json: bool, law_timeout: float) -> None:
+def check_entrant(word: str, *, as_json: bool, law_timeout: float) -> None:
     """Holds a model or task to the laws; exits 1 if one is broken or hangs."""
-    names = _registered_by(name) if name.endswith(".py") else [name]
     report = _Report(as_json)
-    for each in names:
-        report.entrants.append(each)
-        for verdict in _verdicts(each, Watchdog(law_timeout, report.end)):
+    for kind, name, settings in find_entrants(word):
+        report.entrants.append(name)
+        watchdog = Watchdog(law_timeout, report.end)
+        for verdict in _verdicts(kind, name, settings, watchdog):
             report.add(verdict)
     if report.conclude():
         raise typer.Exit(1)
@@ -40,9 +38,10 @@ class _Report:
 
     def add(self, verdict: Verdict) -> None:
         """Adds a verdict on the last of the entrants."""
+        before = self.verdicts[-1][1].detail if self.verdicts else ""
         self.verdicts.append((self.entrants[-1], verdict))
         if not self.as_json:
-            _print(verdict)
+            _print(verdict, said=before == verdict.detail)
 
     def conclude(self) -> int:
         """Prints the whole and returns how many laws are broken."""
@@ -65,31 +64,29 @@ class _Report:
         os._exit(1)
 
 
-def _registered_by(file: str) -> list[str]:
-    module = import_file(file)
-    names = [
-        name for registry in (MODELS, TASKS) for name in registry.names_from(module)
-    ]
-    if not names:
-        raise SuiteProblem(f"{file} registers no model and no task")
-    return names
+def _verdicts(
+    kind: str, name: str, settings: Chosen, watchdog: Watchdog
+) -> Iterator[Verdict]:
+    """Returns the verdicts on an entrant.
+
+    Raises:
+        SuiteProblem: it has no such setting, or not that value.
+    """
+    try:
+        if kind == "models":
+            return check_model(name, settings, watchdog=watchdog)
+        return check_task(name, settings, data=data_folder(), watchdog=watchdog)
+    except ValueError as error:
+        raise SuiteProblem(str(error)) from error
 
 
-def _verdicts(name: str, watchdog: Watchdog) -> Iterator[Verdict]:
-    if name in MODELS:
-        return check_model(name, watchdog=watchdog)
-    if name in TASKS:
-        return check_task(name, data=data_folder(), watchdog=watchdog)
-    known = sorted([entry.name for registry in (MODELS, TASKS) for entry in registry])
-    raise UnknownName("model or task", name, known)
-
-
-def _print(verdict: Verdict) -> None:
+def _print(verdict: Verdict, *, said: bool) -> None:
+    """Prints a verdict, with its detail if that was not just said."""
     sign = {
         True: "[green]holds[/]",
         False: "[red]broken[/]",
         None: "[yellow]skipped[/]",
     }
     out.print(f"{sign[verdict.passed]:<7} {verdict.statement}")
-    if verdict.detail:
+    if verdict.detail and not said:
         news.print(f"        {verdict.detail}", markup=False, soft_wrap=True)

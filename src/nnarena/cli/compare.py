@@ -23,6 +23,7 @@ from ..analysis.text import figure
 from ..analysis.versus import Versus, versus
 from ..core.registry import UnknownName
 from .console import guarded, out, print_json, refuse
+from .options import folder_of
 from .results import read_records, show_leaderboard
 
 
@@ -42,9 +43,7 @@ def show_comparison(
         raise refuse("--study says which published figures: add --against published")
     if len(names) > 2 or (len(names) == 2 and against):
         raise refuse("compare takes a folder, or two contenders A B of --results")
-    if len(names) == 1 and results is not None:
-        raise refuse(f"give two contenders, or one folder: {names[0]} or {results}")
-    folder = names[0] if len(names) == 1 else results or "results"
+    folder = folder_of(results, names[0] if len(names) == 1 else None)
     if against:
         show_published(folder, study, as_json=as_json)
     elif len(names) == 2:

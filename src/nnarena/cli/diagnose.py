@@ -1,6 +1,6 @@
 """`arena diagnose`: how far back trained models still feel their inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from ..core.registry import UnknownName
 from ..diagnostics.gradient_flow import gradient_flow, horizon
 from ..runs.record import Record
 from ..runs.store import AbstractStore, open_store
+from ..suite.plugins import bring
 from ..suite.restore import restore, restore_splits
 from ..tasks.files import DataProblem
 from .console import guarded, news, out, print_json, refuse
@@ -27,23 +28,27 @@ that the task rules out today."""
 
 
 @guarded
-def show_diagnosis(results: str, *, as_json: bool) -> None:
+def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> None:
     """Prints the memory of every contender on every task, the median over seeds."""
+    bring(plugins)
     store = open_store(results)
     records = [record for record in store if record.result.outcome == "finished"]
     if not records:
         raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
     labels = zip(contender_labels(records), task_labels(records), strict=True)
+    left_out: dict[tuple[str, str], list[int]] = {}
     for record, cell in zip(records, labels, strict=True):
         try:
             cells.setdefault(cell, []).append(_measure(record, store))
         except SKIPS as error:
-            news.print(
-                f"left out {' on '.join(cell)}, seed {record.identity.seed}: {error}",
-                markup=False,
-                soft_wrap=True,
-            )
+            seeds = left_out.setdefault((" on ".join(cell), str(error)), [])
+            seeds.append(record.identity.seed)
+    for (cell, reason), seeds in left_out.items():
+        listed = ", ".join(map(str, sorted(seeds)))
+        which = f"seed{'s' if len(seeds) > 1 else ''} {listed}"
+        text = f"left out {cell}, {which}: {reason}"
+        news.print(text, markup=False, soft_wrap=True)
     rows = list(_rows(cells))
     if as_json:
         print_json(rows)

@@ -67,9 +67,13 @@ def _suite_rows() -> list[dict[str, str]]:
 
 @guarded
 def show_entrant(name: str, *, as_json: bool) -> None:
-    """Prints a model, a task or a suite."""
+    """Prints a model, a task or a suite, or what a file registers."""
     from ..suite.config import load_suite, suite_names
+    from ..suite.words import find_entrants, names_file
 
+    if names_file(name):
+        _show_file(find_entrants(name), as_json=as_json)
+        return
     found = {kind: _entries(kind).get(name) for kind in ("models", "tasks")}
     for kind, entry in found.items():
         if entry is not None:
@@ -86,27 +90,44 @@ def show_entrant(name: str, *, as_json: bool) -> None:
     raise UnknownName("model, task or suite", name, known)
 
 
+def _show_file(found: list[tuple[str, str, dict[str, Any]]], *, as_json: bool) -> None:
+    """Prints the entrants of a file; as JSON a list where there are several."""
+    entries = [(kind, _entries(kind)[name]) for kind, name, _ in found]
+    if as_json:
+        told = [_entry_json(kind, entry) for kind, entry in entries]
+        print_json(told if len(told) > 1 else told[0])
+        return
+    for kind, entry in entries:
+        _show_entry(kind, entry, as_json=False)
+
+
+def _entry_json(kind: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "kind": kind[:-1],
+        "name": entry.name,
+        "family": entry.family,
+        "version": entry.version,
+        "docstring": entry.docstring,
+        "settings": _settings(kind, entry),
+        "source": entry.source,
+        "bibtex": bibtex(entry.source),
+        **({"controls": controls_json(entry)} if kind == "tasks" else {}),
+    }
+
+
+def _settings(kind: str, entry: Entry) -> dict[str, Any]:
+    shared = {name: one.default for name, one in _frame(kind, entry).items()}
+    return shared | entry.defaults
+
+
 def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     from ..analysis.labels import value_text
 
-    shared = _frame(kind, entry)
-    settings = {name: one.default for name, one in shared.items()} | entry.defaults
-    kinds = {name: one.kind for name, one in shared.items()} | entry.kinds
     if as_json:
-        print_json(
-            {
-                "kind": kind[:-1],
-                "name": entry.name,
-                "family": entry.family,
-                "version": entry.version,
-                "docstring": entry.docstring,
-                "settings": settings,
-                "source": entry.source,
-                "bibtex": bibtex(entry.source),
-                **({"controls": controls_json(entry)} if kind == "tasks" else {}),
-            }
-        )
+        print_json(_entry_json(kind, entry))
         return
+    settings, shared = _settings(kind, entry), _frame(kind, entry)
+    kinds = {name: one.kind for name, one in shared.items()} | entry.kinds
     out.print(
         f"[bold]{entry.name}[/] ({kind[:-1]}, {entry.family}), "
         f"version {entry.version}\n"
@@ -122,9 +143,9 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     if kind == "tasks":
         show_controls(entry)
     out.print("\n[bold]Source[/]")
-    out.print(
-        f"  {citation(entry.source) or entry.source}", markup=False, soft_wrap=True
-    )
+    known = bibtex(entry.source) is not None
+    source = citation(entry.source) if known else entry.source
+    out.print(f"  {source}", markup=False, soft_wrap=True)
 
 
 def _frame(kind: str, entry: Entry) -> Mapping[str, Shared]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, ResultsArgument
+from .options import AsJson, Plugins, Results, ResultsArgument, folder_of
 
 
 on_results = typer.Typer()
@@ -13,7 +13,8 @@ on_results = typer.Typer()
 
 @on_results.command(short_help="Show what is done, running, failed and left.")
 def status(
-    results: ResultsArgument = "results",
+    folder: ResultsArgument = None,
+    results: Results = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Stay and show how the runs go on.")
     ] = False,
@@ -22,12 +23,13 @@ def status(
     """Show what is done, running, failed and left in a folder of results."""
     from .status import show_status
 
-    show_status(results, as_json=json, live=follow)
+    show_status(folder_of(results, folder), as_json=json, live=follow)
 
 
 @on_results.command(short_help="Rewrite results of an older version of the arena.")
 def upgrade(
-    results: ResultsArgument = "results",
+    folder: ResultsArgument = None,
+    results: Results = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
     ] = False,
@@ -40,7 +42,7 @@ def upgrade(
     """
     from .upgrade import upgrade_store
 
-    upgrade_store(results, dry=dry_run, as_json=json)
+    upgrade_store(folder_of(results, folder), dry=dry_run, as_json=json)
 
 
 @on_results.command(short_help="Merge stores; prove that what overlaps agrees.")
@@ -52,6 +54,10 @@ def merge(
             help="Folders of results (or s3://BUCKET/PREFIX); the last takes the rest.",
         ),
     ],
+    results: Annotated[
+        str | None,
+        typer.Option("--results", "-r", help="INTO: all FROM... go into this folder."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be; write nothing.")
     ] = False,
@@ -65,7 +71,8 @@ def merge(
     """
     from .merge import merge_stores
 
-    merge_stores(stores, dry=dry_run, as_json=json)
+    into = [] if results is None else [results]
+    merge_stores([*stores, *into], dry=dry_run, as_json=json)
 
 
 @on_results.command(short_help="Print the leaderboard, or whether A beats B.")
@@ -78,10 +85,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    results: Annotated[
-        str | None,
-        typer.Option("--results", "-r", help="Folder of results [results]."),
-    ] = None,
+    results: Results = None,
     against: Annotated[
         str | None,
         typer.Option(help="published: runs beside the figures of the literature."),
@@ -105,16 +109,19 @@ def compare(
 
 
 @on_results.command(short_help="Print BibTeX of what a folder of results used.")
-def cite(results: ResultsArgument = "results", json: AsJson = False) -> None:
+def cite(
+    folder: ResultsArgument = None, results: Results = None, json: AsJson = False
+) -> None:
     """Print BibTeX of the contenders and tasks that a folder of results used."""
     from .cite import show_citations
 
-    show_citations(results, as_json=json)
+    show_citations(folder_of(results, folder), as_json=json)
 
 
 @on_results.command()
 def report(
-    results: ResultsArgument = "results",
+    folder: ResultsArgument = None,
+    results: Results = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[RESULTS/report.html]")
     ] = None,
@@ -122,12 +129,13 @@ def report(
     """Write the results as one self-contained HTML page."""
     from .results import write_page
 
-    write_page(results, output)
+    write_page(folder_of(results, folder), output)
 
 
 @on_results.command(short_help="Write tables, figures and BibTeX for a paper.")
 def export(
-    results: ResultsArgument = "results",
+    folder: ResultsArgument = None,
+    results: Results = None,
     to: Annotated[
         Path, typer.Option("--to", "-o", help="Folder to write to; it is made.")
     ] = Path("export"),
@@ -144,11 +152,16 @@ def export(
     """Write tables (LaTeX, Markdown, CSV), figures and BibTeX for a paper."""
     from .results import export_results
 
-    export_results(results, to, formats or ["pdf", "png", "svg"])
+    export_results(folder_of(results, folder), to, formats or ["pdf", "png", "svg"])
 
 
 @on_results.command(short_help="Measure how far back trained models feel their input.")
-def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None:
+def diagnose(
+    folder: ResultsArgument = None,
+    results: Results = None,
+    plugin: Plugins = None,
+    json: AsJson = False,
+) -> None:
     """Measure how far back trained models feel their input, by the gradient.
 
     For every contender and task, the median over seeds of the memory horizon in steps
@@ -156,4 +169,4 @@ def diagnose(results: ResultsArgument = "results", json: AsJson = False) -> None
     """
     from .diagnose import show_diagnosis
 
-    show_diagnosis(results, as_json=json)
+    show_diagnosis(folder_of(results, folder), plugin or [], as_json=json)

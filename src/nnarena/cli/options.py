@@ -30,8 +30,9 @@ Models = Annotated[
         "--models",
         "-m",
         help="Models instead of the suite's: NAME, with the settings that the suite "
-        "gives it, NAME(setting=value), over its defaults, or FILE.py that registers "
-        "some; several by commas or by repeating.",
+        "gives it, NAME(setting=value), over its defaults, FILE.py for all that a file "
+        "registers, or FILE.py:NAME(setting=value) for one of them; several by commas "
+        "or by repeating.",
     ),
 ]
 Tasks = Annotated[
@@ -39,8 +40,8 @@ Tasks = Annotated[
     typer.Option(
         "--tasks",
         "-t",
-        help="Tasks instead of the suite's: NAME or NAME(setting=value), as with "
-        "--models; several by commas or by repeating.",
+        help="Tasks instead of the suite's: NAME, NAME(setting=value), FILE.py or "
+        "FILE.py:NAME(setting=value), as with --models.",
     ),
 ]
 Seeds = Annotated[
@@ -53,16 +54,23 @@ Parameters = Annotated[
     ),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Training steps of every run.")]
-Results = Annotated[
-    str,
+Plugins = Annotated[
+    list[str] | None,
     typer.Option(
-        "--results",
-        "-r",
-        help="Folder that keeps the records of runs, or s3://BUCKET/PREFIX.",
+        "--plugin",
+        metavar="FILE.py",
+        help="File that registers what is named elsewhere, to be repeated.",
     ),
 ]
+RESULTS = "Folder that keeps the records of runs, or s3://BUCKET/PREFIX [results]."
+Results = Annotated[
+    str | None, typer.Option("--results", "-r", help=RESULTS, show_default=False)
+]
 ResultsArgument = Annotated[
-    str, typer.Argument(help="Folder of results, or s3://BUCKET/PREFIX.")
+    str | None,
+    typer.Argument(
+        metavar="RESULTS", help="The same as --results.", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Workers = Annotated[
@@ -105,3 +113,16 @@ Gpus = Annotated[
     float | None,
     typer.Option(min=0, help="With --on: GPUs per run, or a share of one [0]."),
 ]
+
+
+def folder_of(results: str | None, argument: str | None = None) -> str:
+    """Returns the folder of results that a command is about.
+
+    Raises:
+        typer.BadParameter: it was given twice, and not alike.
+    """
+    if results is not None and argument is not None and results != argument:
+        raise typer.BadParameter(
+            f"give one folder of results: {argument} or --results {results}"
+        )
+    return results or argument or "results"

@@ -1,22 +1,16 @@
 """What the command line asks for: a suite and changes to it."""
 
-import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.problems import SuiteProblem
 from ..models.contender import Contender
-from ..suite.config import Choice, Suite, SuiteProblem, load_suite
-from ..suite.session import Session, open_session, registered_by
+from ..suite.config import Choice, Suite, load_suite
+from ..suite.session import Session, open_session
 from ..suite.shard import parse_shard
-
-
-CALL = re.compile(r"^([\w.-]+)\((.*)\)$", re.DOTALL)
-
-PYTHONS = {"True": True, "False": False, "None": None, "null": None}
-"""Values as Python and labels of tables write them; TOML has no word for none."""
+from ..suite.words import Chosen, chosen, resolve_files, split_words
 
 
 @dataclass(frozen=True)
@@ -30,6 +24,7 @@ class Request:
     parameters: int | None = None
     steps: int | None = None
     shard: str | None = None
+    plugins: list[str] | None = None
 
 
 def resolve(request: Request, results: str) -> Session:
@@ -39,15 +34,16 @@ def resolve(request: Request, results: str) -> Session:
     """
     shard = parse_shard(request.shard) if request.shard is not None else None
     suite = load_suite(request.suite)
-    words = split_words(request.models)
-    plugins = [word for word in words if word.endswith(".py")]
+    plugins = list(request.plugins or [])
     changes: dict[str, Any] = {}
-    if words:
-        names = [n for word in words for n in _expand(word)]
-        changes["models"] = [c for n in names for c in _choices(n, suite.models)]
-    if request.tasks:
-        tasks = split_words(request.tasks)
-        changes["tasks"] = [c for word in tasks for c in _choices(word, suite.tasks)]
+    for kind, given, known in (
+        ("models", request.models, suite.models),
+        ("tasks", request.tasks, suite.tasks),
+    ):
+        if given:
+            words, files = resolve_files(split_words(given), kind)
+            changes[kind] = [c for word in words for c in _choices(word, known)]
+            plugins += files
     if request.seeds is not None:
         changes["seeds"] = request.seeds
     if request.parameters is not None:
@@ -69,63 +65,17 @@ def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]
         UnknownName: no model carries a name.
         SuiteProblem: a contender has no such setting, or a file registers none.
     """
-    split = split_words(list(words))
+    names, files = resolve_files(split_words(words), "models")
     contenders = []
-    for name in [name for word in split for name in _expand(word)]:
-        settings = _choice(name)
+    for settings in map(dict, map(chosen, names)):
         try:
             contenders.append(Contender(settings.pop("name"), settings))
         except ValueError as error:
             raise SuiteProblem(str(error)) from error
-    return contenders, [str(Path(w).resolve()) for w in split if w.endswith(".py")]
+    return contenders, [str(Path(file).resolve()) for file in files]
 
 
-def split_words(options: list[str] | None) -> list[str]:
-    """Returns the words between commas that stand outside of parentheses."""
-    words: list[str] = []
-    for option in options or []:
-        words += re.findall(r"[^,(]+(?:\([^)]*\))?", option)
-    return [word.strip() for word in words if word.strip()]
-
-
-def _expand(word: str) -> list[str]:
-    if not word.endswith(".py"):
-        return [word]
-    names = registered_by(word)
-    if not names:
-        raise SuiteProblem(
-            f"{word} registers no model; decorate one with "
-            '@MODELS.register("name", family="...", source="...")'
-        )
-    return names
-
-
-def _choices(word: str, known: Sequence[Choice]) -> list[dict[str, Any]]:
+def _choices(word: str | Chosen, known: Sequence[Choice]) -> list[Chosen]:
     """Returns what a word chooses: all known ones of its name, or one by itself."""
     same = [choice.model_dump() for choice in known if choice.name == word]
-    return same or [_choice(word)]
-
-
-def _choice(word: str) -> dict[str, Any]:
-    """Returns what NAME or NAME(setting=value, ...) chooses."""
-    call = CALL.match(word)
-    if call is None:
-        return {"name": word}
-    name, arguments = call.groups()
-    settings: dict[str, Any] = {"name": name}
-    for argument in filter(None, (part.strip() for part in arguments.split(","))):
-        setting, _, value = argument.partition("=")
-        settings[setting.strip()] = _value(value.strip(), argument)
-    return settings
-
-
-def _value(text: str, argument: str) -> Any:
-    """Returns a TOML value, or what Python calls it; another bare word is text."""
-    if not text:
-        raise SuiteProblem(f"{argument!r} should read setting=value")
-    if text in PYTHONS:
-        return PYTHONS[text]
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    return same or [chosen(word)]

@@ -35,7 +35,7 @@ def run_suite(request: Request, results: str, placement: Placement) -> None:
     news.print(f"{len(session.jobs)} runs{kept}", markup=False, soft_wrap=True)
     if "://" in results:
         news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
-    session.require_data()
+    session.require_ready()
     watch = _watch(session, executor)
     took = duration(time.monotonic() - watch.begun)
     if pending:

@@ -7,6 +7,10 @@ class UserProblem(Exception):
     """Its text says what is wrong, where, and what to do next."""
 
 
+class SuiteProblem(UserProblem, ValueError):
+    """A suite that cannot be run, in one sentence that names file, key and remedy."""
+
+
 class CannotPlay(UserProblem):
     """A contender that a task rules out; the message is the reason.
 

@@ -11,20 +11,18 @@ module imports nothing heavy.
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import pkgutil
-import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from .numbers import fitting
+from .plugins import displace, executing, file_of
 from .problems import UserProblem
+from .source_files import module_digest
 
 
 T = TypeVar("T", bound=type)
@@ -41,19 +39,6 @@ class UnknownName(UserProblem, KeyError):
 
     def __str__(self) -> str:
         return self.args[0]
-
-
-class BrokenFile(UserProblem, ImportError):
-    """Somebody's file that cannot be imported; the message says where and why."""
-
-    def __init__(self, path: Path, error: Exception):
-        frames = traceback.extract_tb(error.__traceback__)
-        places = [(frame.filename, frame.lineno) for frame in frames]
-        if isinstance(error, SyntaxError):
-            places.append((error.filename or "", error.lineno))
-        own = [line for file, line in places if file == str(path)]
-        where = f"{path}, line {own[-1]}" if own else str(path)
-        super().__init__(f"{where}: {type(error).__name__}: {error}")
 
 
 class Shared(NamedTuple):
@@ -73,7 +58,8 @@ class Entry:
 
     `source` is a key of `references.bib` or free text. `version` is that of the first
     results, or a digest of the source text for entrants from outside the package,
-    whose authors are still editing it. `revisions` are the later versions, each with
+    whose authors are still editing it; `home` the module that registered it.
+    `revisions` are the later versions, each with
     the settings whose results it changed. `former` holds what a setting meant in runs
     that did not name it, where that is not today's default: the old default, or, for a
     setting that is newer than those runs, the value that is what they did.
@@ -84,8 +70,14 @@ class Entry:
     family: str
     source: str
     version: str
+    home: str
     revisions: Mapping[int, Condition] = field(default_factory=dict)
     former: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outside(self) -> bool:
+        """Whether it comes from outside of this package."""
+        return not self.home.startswith("nnarena.")
 
     @property
     def docstring(self) -> str:
@@ -184,24 +176,39 @@ class Registry:
         """
 
         def enter(make: T) -> T:
-            old = self._entries.get(name)
-            if old is not None and old.make.__qualname__ != make.__qualname__:
-                raise ValueError(
-                    f"{self.kind} {name!r} is registered twice: by "
-                    f"{old.make.__module__} and by {make.__module__}"
-                )
-            stamp = str(version) if version is not None else self._version_of(make)
+            home = executing() or make.__module__
+            self._require_free(name, make, home)
+            stamp = str(version) if version is not None else self._stamp(make, home)
             self._entries[name] = Entry(
-                name, make, family, source, stamp, revisions or {}, former or {}
+                name, make, family, source, stamp, home, revisions or {}, former or {}
             )
             return make
 
         return enter
 
-    def _version_of(self, make: type) -> str:
-        if make.__module__.startswith(self.package + "."):
-            return "1"
-        return "text-" + hashlib.sha256(_source_text(make).encode()).hexdigest()[:12]
+    def _require_free(self, name: str, make: type, home: str) -> None:
+        """Returns if a class may carry a name: nobody has it, or the class itself.
+
+        A class of the same name in another file is the same, edited, unless it would
+        stand for one of the package.
+        """
+        old = self._entries.get(name)
+        if old is None:
+            return
+        same = old.make.__qualname__ == make.__qualname__
+        if not same or (old.home != home and not old.outside):
+            raise ValueError(
+                f"{self.kind} {name!r} is registered twice: by {file_of(old.home)} and "
+                f"by {file_of(home)}"
+            )
+        if old.home != home:
+            displace(old.home, f"{self.kind} {name!r}", by=home)
+
+    def _owns(self, module: str) -> bool:
+        return module.startswith(self.package + ".")
+
+    def _stamp(self, make: type, home: str) -> str:
+        return "1" if self._owns(home) else f"text-{_digest(make, home)}"
 
     def discover(self) -> None:
         """Imports every module of the package and every entry point, once."""
@@ -233,10 +240,8 @@ class Registry:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def names_from(self, module_name: str) -> list[str]:
-        """The names whose classes live in one module: what a plugin file entered."""
-        return [
-            e.name for e in self._entries.values() if e.make.__module__ == module_name
-        ]
+        """The names that one module registered, as a plug-in's file did."""
+        return [e.name for e in self._entries.values() if e.home == module_name]
 
 
 def _kind_of(default: Any) -> Any:
@@ -246,42 +251,13 @@ def _kind_of(default: Any) -> Any:
     return int | float if isinstance(default, int) else Any
 
 
-def _source_text(make: type) -> str:
-    """The whole file of a class, since its helpers decide its results too."""
-    file = getattr(sys.modules.get(make.__module__), "__file__", None)
-    if file is not None and Path(file).is_file():
-        return Path(file).read_text(encoding="utf-8")
+def _digest(make: type, home: str) -> str:
+    """Returns a digest of the code of a class: of all that decides its results."""
+    found = module_digest(home)
+    if found is not None:
+        return found
     try:
-        return inspect.getsource(make)
+        text = inspect.getsource(make)
     except (OSError, TypeError):  # typed at a prompt: there is no text
-        return repr(sorted(vars(make)))
-
-
-def import_file(path: str | Path) -> str:
-    """Imports a Python file that registers entrants; returns its module's name.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        BrokenFile: its text is no Python, or raises an error.
-    """
-    if "\0" in str(path):  # what a system call would refuse by a ValueError
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
-    path = Path(path).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    name = f"nnarena_plugin_{path.stem}_{digest}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException as error:
-            del sys.modules[name]
-            if isinstance(error, Exception):
-                raise BrokenFile(path, error) from error
-            raise
-    return name
+        text = repr(sorted(vars(make)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

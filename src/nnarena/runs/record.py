@@ -32,6 +32,7 @@ __all__ = [
     "Identity",
     "NewerRecord",
     "Part",
+    "Plugin",
     "Provenance",
     "Record",
     "Result",
@@ -91,8 +92,20 @@ class Cost(Part):
     state_size: Count | None = None
 
 
+class Plugin(Part):
+    """A file that was imported for a run, and the digest of what it said.
+
+    The digest covers what the file imports from its own folder.
+    """
+
+    path: Annotated[str, Field(max_length=4096)]
+    digest: Word
+
+
 class Provenance(Part):
     """Where and when a run happened, with what, and what was asked for.
+
+    `plugins` are the files from outside the package that were imported for it.
 
     `asked_parameters` is the budget that the width was solved for; missing where a
     width was given instead, and in records from before it was kept. It is no part of
@@ -107,6 +120,7 @@ class Provenance(Part):
     executor: str
     interruptions: int = 0
     asked_parameters: Count | None = None
+    plugins: tuple[Plugin, ...] = ()
 
 
 class Record(Part):

@@ -149,7 +149,7 @@ def main(order: Order) -> None:
         from .worker import pin_to_core
 
         pin_to_core(0)
-    from ..core.registry import import_file
+    from ..core.plugins import import_file
     from ..models.contender import Contender
     from .training_step import Size, TrainingStep, product_gflops
 

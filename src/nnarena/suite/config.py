@@ -8,6 +8,9 @@ parameters = 5_000          # width is solved to meet it; or: width = 64
 deviations = ["..."]        # from the study that the suite follows, or the usual
 plugins = ["my_model.py"]   # files that register entrants, beside this one
 
+Models and tasks may be words too, as on the command line (`words`): "add(length=50)",
+"my_model.py", "my_model.py:leaky(rate=0.2)".
+
 [trainer]
 steps = 1_000
 """
@@ -20,12 +23,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..core.numbers import Count
-from ..core.problems import UserProblem, first_problem
+from ..core.problems import SuiteProblem, first_problem
 from ..core.registry import UnknownName
-
-
-class SuiteProblem(UserProblem, ValueError):
-    """A suite that cannot be run, in one sentence that names file, key and remedy."""
+from .words import in_words
 
 
 MOST_SEEDS = 10_000
@@ -135,6 +135,7 @@ def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suit
         raise SuiteProblem(f"{where} is no valid TOML: {error}") from error
     if path is not None and isinstance(content.get("plugins"), list):
         content["plugins"] = [str(path.parent / str(p)) for p in content["plugins"]]
+    content = in_words(content, None if path is None else path.parent)
     merged = {"name": Path(name_or_path).stem, **content, **(changes or {})}
     if isinstance(content.get("trainer"), dict) and changes and "trainer" in changes:
         merged["trainer"] = {**content["trainer"], **changes["trainer"]}

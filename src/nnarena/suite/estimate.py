@@ -22,7 +22,7 @@ from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
 from . import provenance
 from .plan import Job, assemble
-from .programs import task_splits
+from .programs import require_answers_of, task_splits
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,11 @@ def job_work(job: Job, data: DataFolder) -> Work:
 
     Raises:
         DataProblem: the task's data cannot be read.
+        EntrantProblem: somebody's entrant is not what it has to be.
     """
     parts = assemble(job)
     splits = task_splits(parts, job.identity.task.name, data)
+    require_answers_of(parts, splits)
     return parts.trainer.work(parts.build, parts.task, splits)
 
 

@@ -207,5 +207,6 @@ class Ledger:
                 executor=self.executor,
                 interruptions=self.interruptions,
                 asked_parameters=self.job.asked_parameters,
+                plugins=self.job.plugins,
             ),
         )

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..runs.base import AbstractStore
@@ -32,7 +31,7 @@ from .ledger import Ledger
 from .limits import NO_LIMITS, Limits
 from .plan import Job
 from .pool import Schedule, log_tail
-from .remote_worker import News, RemoteWorker
+from .remote_worker import News, RemoteWorker, texts_of
 
 
 LOSSES = 3
@@ -121,8 +120,8 @@ class Crew:
 
     def _actors(self, jobs: Sequence[Job]) -> Callable[[], Any]:
         """Returns what makes an actor."""
-        plugins = {path for job in jobs for path in job.plugins}
-        texts = {path: Path(path).read_text(encoding="utf-8") for path in plugins}
+        plugins = {plugin.path for job in jobs for plugin in job.plugins}
+        texts = {path: texts_of(path) for path in plugins}
         kind = self.ray.remote(RemoteWorker).options(
             num_cpus=self.cluster.cores,
             num_gpus=self.cluster.gpus,

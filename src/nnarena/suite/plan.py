@@ -1,5 +1,6 @@
 """From a suite to its jobs: every run with its identity, before anything starts."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
@@ -7,16 +8,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..core.problems import CannotPlay, first_problem
-from ..core.registry import Entry, Registry, Shared, import_file
+from ..core.faults import blaming
+from ..core.plugins import import_file
+from ..core.problems import CannotPlay, UserProblem, first_problem
+from ..core.registry import Entry, Registry, Shared
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..metrics import METRICS
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
+from ..models.inspection import require_contender
 from ..runs.plans import Cell, Plan, Refusal, make_plan
-from ..runs.record import Entrant, Identity, entrant_of
+from ..runs.record import Entrant, Identity, Plugin, entrant_of
 from ..tasks import TASKS, AbstractTask
+from ..tasks.inspection import make_sound_task
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
 from ..training.objective import objective_of
@@ -31,7 +36,8 @@ class Job(BaseModel):
     """One run to be done, in a form that travels to a worker as JSON.
 
     `asked_parameters` is the budget that its width was solved for, None where the width
-    was given. `plugins` are files that register entrants from outside the package.
+    was given. `plugins` are files that register entrants from outside the package, and
+    `copies` where they lie on this machine, by their paths, if not at those.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +47,8 @@ class Job(BaseModel):
     parameters: int
     asked_parameters: int | None = None
     scoring: Scoring
-    plugins: tuple[str, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+    copies: dict[str, str] = {}
 
     @property
     def key(self) -> str:
@@ -72,11 +79,13 @@ def make_task(choice: Choice) -> AbstractTask:
 
     Raises:
         UnknownName: no task carries the name, or no metric the one that scores it.
+        EntrantProblem: somebody's class is no task that can be made.
         ValueError: it has no such setting, or not that value, or its metric or loss
             cannot judge its answers.
     """
     entry = TASKS[choice.name]
-    task = entry.make(**entry.settings(choice.settings))
+    settings = entry.settings(choice.settings)
+    task = make_sound_task(entry, settings) if entry.outside else entry.make(**settings)
     try:
         objective_of(task)
     except ValueError as error:
@@ -107,7 +116,7 @@ def assemble(job: Job) -> Assembled:
             plugin file long after the job was named, and it may have been edited.
     """
     for plugin in job.plugins:
-        import_file(plugin)
+        import_file(job.copies.get(plugin.path, plugin.path))
     identity = job.identity
     model, task, trainer = identity.model, identity.task, identity.trainer
     choice = Choice(name=task.name, settings=_settings(task, TASKS))
@@ -143,13 +152,13 @@ def _outdated(kind: str, entrant: Entrant, today: str) -> str:
     )
 
 
-def make_jobs(suite: Suite, plugins: Sequence[str] = ()) -> list[Job]:
+def make_jobs(suite: Suite, plugins: Sequence[Plugin] = ()) -> list[Job]:
     """Returns the jobs of a suite, as `plan_suite` does."""
     return plan_suite(suite, plugins)[0]
 
 
 def plan_suite(
-    suite: Suite, plugins: Sequence[str] = ()
+    suite: Suite, plugins: Sequence[Plugin] = ()
 ) -> tuple[list[Job], list[Refusal]]:
     """Returns the jobs of a suite, and the pairs of which there can be none.
 
@@ -160,6 +169,7 @@ def plan_suite(
         UnknownName: a model or task is not registered.
         SuiteProblem: settings that an entrant does not have, or a budget that a
             contender cannot meet.
+        EntrantProblem: somebody's entrant cannot be made.
     """
     try:
         recipe = _recipe("gradient_descent", suite.trainer)
@@ -176,9 +186,9 @@ def plan_suite(
     except ValidationError as error:
         place, what = first_problem(error)
         raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
+    except UserProblem:
+        raise
     except (ValueError, TypeError, ArithmeticError, ImportError) as error:
-        if isinstance(error, SuiteProblem):
-            raise
         what = str(error).partition("\n")[0]
         raise SuiteProblem(f"suite {suite.name}: {what}") from error
 
@@ -231,7 +241,7 @@ def _cell_jobs(
     model: ModelChoice,
     task: Choice,
     recipe: Entrant,
-    plugins: tuple[str, ...],
+    plugins: tuple[Plugin, ...],
 ) -> list[Job]:
     """Returns the jobs of one model on one task, one per seed.
 
@@ -240,8 +250,10 @@ def _cell_jobs(
     """
     made = make_task(task)
     contender = Contender(model.name, model.settings).for_signature(made.signature)
-    width = choose_width(suite, model, made.signature)
-    shapes, played = contender.shapes(made.signature, width), _task(task, made)
+    with _blaming(contender):
+        width = choose_width(suite, model, made.signature)
+        shapes = contender.shapes(made.signature, width)
+    played = _task(task, made)
     return [
         Job(
             identity=Identity(
@@ -259,6 +271,14 @@ def _cell_jobs(
         )
         for seed in suite.seeds
     ]
+
+
+def _blaming(contender: Contender) -> contextlib.AbstractContextManager[None]:
+    """Returns what tells the errors of somebody's contender by file and line."""
+    if not contender.entry.outside:
+        return contextlib.nullcontext()
+    require_contender(contender)
+    return blaming(contender.entry.make, "__init__", "asked for its sizes")
 
 
 def _refusal(model: ModelChoice, task: Choice, reason: str) -> Refusal:

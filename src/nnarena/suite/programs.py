@@ -14,8 +14,11 @@ import numpy as np
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
 from ..models.contender import count_state
+from ..models.inspection import require_answers
+from ..tasks import TASKS
 from ..tasks.base import Splits
 from ..tasks.files import DataFolder
+from ..tasks.inspection import example_shapes, sound_splits
 from ..training.base import AbstractProgram
 from . import provenance
 from .plan import Assembled, Job, assemble
@@ -67,8 +70,23 @@ def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
 
     Raises:
         DataProblem: a file is missing or wrong.
+        EntrantProblem: somebody's task gives no rows, or no examples of its signature.
     """
+    if TASKS[name].outside:
+        return sound_splits(assembled.task, name, data)
     return assembled.task.splits(data, key=key_for("data", name))
+
+
+def require_answers_of(assembled: Assembled, splits: Splits) -> None:
+    """Returns if somebody's contender answers the task as it asks, traced.
+
+    Raises:
+        EntrantProblem: it does not; with its file and line.
+    """
+    if assembled.contender.entry.outside:
+        steps = example_shapes(assembled.task, splits).dts.shape[0]
+        signature, width = assembled.task.signature, assembled.width
+        require_answers(assembled.contender, signature, width, steps)
 
 
 class Programs:
@@ -109,6 +127,7 @@ class Programs:
     def _compile(self, jobs: Sequence[Job], trials_at_once: bool) -> Compiled:
         assembled = assemble(jobs[0])
         splits = task_splits(assembled, jobs[0].identity.task.name, self.data)
+        require_answers_of(assembled, splits)
         program = assembled.trainer.compile(
             assembled.build,
             assembled.task,

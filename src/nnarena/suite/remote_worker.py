@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jax
 
+from ..core.source_files import sources
 from ..runs.base import AbstractStore
 from ..runs.claims import Claim
 from . import provenance
@@ -25,6 +26,9 @@ from .plan import Job
 from .programs import use_compilation_cache
 from .runner import Runner
 
+
+Texts = Mapping[str, str]
+"""What the files of a plug-in say, by their names within its folder."""
 
 NEWS_SECONDS = 1.0
 """A worker answers at the first check after so long: calls are rare, and views live."""
@@ -113,8 +117,8 @@ class RemoteWorker:
     Args:
         address: of the driver's store, for messages.
         executor: the name that records give to this way of running.
-        plugins: the texts of the files that register entrants, by their path on the
-            driver's machine; they need not be on this one.
+        plugins: the files that register entrants, by their path on the driver's
+            machine; they need not be on this one.
         data: where real data lies if this machine's NNARENA_DATA does not say.
         limits: the seconds that a run may take; memory is not watched.
     """
@@ -123,7 +127,7 @@ class RemoteWorker:
         self,
         address: str,
         executor: str,
-        plugins: Mapping[str, str],
+        plugins: Mapping[str, Texts],
         data: str | None = None,
         limits: Limits = NO_LIMITS,
     ):
@@ -145,9 +149,9 @@ class RemoteWorker:
 
         `files` are what the driver's store has of an earlier try, by name.
         """
-        local = tuple(self._plugins[path] for path in job.plugins)
         self._outbox.lay_out(files)
-        self._events = self._runner.run([job.model_copy(update={"plugins": local})])
+        here = job.model_copy(update={"copies": self._plugins})
+        self._events = self._runner.run([here])
         return self.go_on()
 
     def go_on(self, *, stop: bool = False) -> News:
@@ -166,18 +170,28 @@ class RemoteWorker:
         return News(events, self._outbox.take_changes())
 
 
-def write_plugins(texts: Mapping[str, str]) -> dict[str, str]:
+def texts_of(plugin: str) -> Texts:
+    """Returns the texts of a plug-in and of what it imports from its own folder."""
+    return {
+        name: path.read_text(encoding="utf-8")
+        for name, path in sources(Path(plugin)).items()
+    }
+
+
+def write_plugins(plugins: Mapping[str, Texts]) -> dict[str, str]:
     """Writes plugin files into the cache; returns where each of them lies here.
 
-    A folder is named by what the file in it says, so that workers share it.
+    A folder is named by what the files in it say, so that workers share it.
     """
     places = {}
-    for path, text in texts.items():
-        digest = hashlib.sha256(text.encode()).hexdigest()[:20]
-        place = provenance.cache_folder() / "plugins" / digest / Path(path).name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{uuid.uuid4().hex}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(place)
-        places[path] = str(place)
+    for path, texts in plugins.items():
+        digest = hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:20]
+        folder = provenance.cache_folder() / "plugins" / digest
+        for name, text in texts.items():
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part = place.with_name(f".{uuid.uuid4().hex}.part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(place)
+        places[path] = str(folder / Path(path).name)
     return places

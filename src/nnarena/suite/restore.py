@@ -1,28 +1,31 @@
 """From a record back to its model: the weights that were best, ready to be asked."""
 
+from ..core.registry import UnknownName
 from ..models import AbstractModel
 from ..runs.record import Record
 from ..runs.store import AbstractStore
 from ..tasks import AbstractTask, Splits
 from ..training.base import tree_from_paths, weight_shapes, with_weights
 from . import provenance
-from .plan import Job, assemble
+from .plan import Assembled, Job, assemble
+from .plugins import MissingPlugin, find_again
 from .programs import task_splits
 
 
 def restore(record: Record, store: AbstractStore) -> tuple[AbstractModel, AbstractTask]:
     """Returns the model of a finished run, with its best weights, and its task.
 
-    Entrants from plugin files must have been imported before: a record names them,
-    but does not say where they are.
+    Entrants from plug-ins are found where the record says that they were, unless files
+    that register them have been imported already.
 
     Raises:
         UnknownName: the model or the task is not registered here.
+        MissingPlugin: a plug-in of the record is gone, or its text has changed.
         ValueError: an entrant is of another version than the record's, so that its
             equations may be others, or the weights do not fit it.
         FileNotFoundError: the store has no weights of the run.
     """
-    assembled = assemble(_job(record))
+    assembled = reassemble(record)
     weights = store.weights(record.key)
     shapes = weight_shapes(assembled.build)
     model = with_weights(assembled.build, tree_from_paths(shapes, weights))
@@ -33,11 +36,54 @@ def restore_splits(record: Record) -> Splits:
     """Returns the rows that the run of a record trained, chose and was tested on.
 
     Raises:
-        UnknownName, ValueError: as `restore` does.
+        UnknownName, MissingPlugin, ValueError: as `restore` does.
         DataProblem: a file of real data is missing or wrong.
     """
+    task = record.identity.task.name
+    return task_splits(reassemble(record), task, provenance.data_folder())
+
+
+def reassemble(record: Record) -> Assembled:
+    """Returns the objects that a record's names stand for, as they were in its run.
+
+    Raises:
+        UnknownName, MissingPlugin, ValueError: as `restore` does.
+    """
     job = _job(record)
-    return task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
+    try:
+        return assemble(job)
+    except (UnknownName, ValueError) as error:
+        plugins = record.provenance.plugins
+        if not plugins:
+            if not _outside(record):
+                raise
+            raise _not_remembered(record, error) from error
+        found = [find_again(plugin) for plugin in plugins]
+        missing = [reason for reason in found if reason is not None]
+    try:
+        return assemble(job)
+    except (UnknownName, ValueError) as error:
+        if not missing:
+            raise
+        raise MissingPlugin(f"{'; '.join(missing)}{_if_other(error)}") from error
+
+
+def _outside(record: Record) -> list[str]:
+    """Returns the entrants that a file registered, as far as their versions tell."""
+    entrants = (record.identity.model, record.identity.task)
+    return [f"{e.name} ({e.version})" for e in entrants if e.version[:5] == "text-"]
+
+
+def _not_remembered(record: Record, error: Exception) -> MissingPlugin:
+    return MissingPlugin(
+        f"needs the file that registered {' and '.join(_outside(record))}, which its "
+        f"record does not name; give it by --plugin FILE.py{_if_other(error)}"
+    )
+
+
+def _if_other(error: Exception) -> str:
+    """Returns what is here in the place of an entrant, in parentheses, if any is."""
+    return "" if isinstance(error, UnknownName) else f" ({error})"
 
 
 def _job(record: Record) -> Job:

@@ -1,7 +1,7 @@
 """Running a suite from Python or from the command line: the same few steps.
 
 session = open_session(load_suite("quick"), results="results")
-session.require_data()
+session.require_ready()
 for event in session.run(): ...
 leaderboard("results")
 """
@@ -22,7 +22,6 @@ from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.words import plural
 from ..core.problems import CannotPlay
-from ..core.registry import import_file
 from ..models import MODELS
 from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
@@ -33,9 +32,11 @@ from .executors import AbstractExecutor, InProcess
 from .keeping import set_aside, writing
 from .ledger import now
 from .limits import NO_LIMITS, Limits
-from .plan import Job, assemble, plan_of, plan_suite
+from .plan import Job, assemble, by_program, plan_of, plan_suite
+from .plugins import bring
 from .pool import WorkerPool
-from .programs import task_splits, use_compilation_cache
+from .programs import require_answers_of, task_splits, use_compilation_cache
+from .words import in_words
 
 
 POLL_SECONDS = 1.0
@@ -64,15 +65,25 @@ class Session:
         done = self.store.finished(job.key for job in self.jobs)
         return [job for job in self.jobs if job.key not in done]
 
-    def require_data(self) -> None:
-        """Reads the data of every pending task once, before any work starts.
+    def require_ready(self) -> None:
+        """Reads the data of every pending task, and tries what comes from outside.
+
+        Once, before any work starts: each contender of somebody else's is traced on
+        each of its tasks.
 
         Raises:
             DataProblem: a file is missing or wrong.
+            EntrantProblem: somebody's entrant is not what it has to be.
         """
-        tasks = {job.identity.task.model_dump_json(): job for job in self.pending}
-        for job in tasks.values():
-            task_splits(assemble(job), job.identity.task.name, provenance.data_folder())
+        tasks: dict[str, list[Job]] = {}
+        for job, *_ in by_program(self.pending):
+            tasks.setdefault(job.identity.task.model_dump_json(), []).append(job)
+        for jobs in tasks.values():
+            first, name = assemble(jobs[0]), jobs[0].identity.task.name
+            splits = task_splits(first, name, provenance.data_folder())
+            for job in jobs:
+                if MODELS[job.identity.model.name].outside:
+                    require_answers_of(assemble(job), splits)
 
     def run(
         self, workers: int | None = None, *, executor: AbstractExecutor | None = None
@@ -176,11 +187,7 @@ def open_session(
         UnknownName, SuiteProblem: the suite asks for what does not exist.
         FileNotFoundError: there is no such plugin.
     """
-    files = [*suite.plugins, *plugins]
-    for file in files:
-        import_file(file)
-    places = [str(Path(file).resolve()) for file in files]
-    jobs, refusals = plan_suite(suite, places)
+    jobs, refusals = plan_suite(suite, bring([*suite.plugins, *plugins]))
     return Session(jobs, results, suite.name, refusals)
 
 
@@ -197,15 +204,18 @@ def run(
 ) -> Leaderboard:
     """Runs every model on every task over several seeds; returns the leaderboard.
 
-    Models and tasks are names, or dictionaries of a name and its settings. Other
-    keywords are settings of the trainer (`steps`, `learning_rate`, ...). Runs that the
-    folder already holds are not repeated. Models registered in a script or notebook
-    run in this process; `workers` processes know only those of installed packages.
+    Models and tasks are words, as on the command line, or dictionaries of a name and
+    its settings. Other keywords are settings of the trainer (`steps`, `learning_rate`,
+    ...). Runs that the folder already holds are not repeated. What a script or notebook
+    registers runs in this process alone; what a file registers, in `workers` too.
 
-        nnarena.run(["lstm", "gru"], [{"name": "add", "length": 50}], seeds=3)
+        nnarena.run(["lstm", "gru"], ["add(length=50)"], seeds=3)
+        nnarena.run(["mine.py:leaky(rate=0.2)", "gru"], ["mine.py"], workers=2)
 
     Raises:
         UnknownName, SuiteProblem: something asked for does not exist.
+        FileNotFoundError, BrokenFile: a file is not there, or breaks.
+        EntrantProblem: somebody's entrant is not what it has to be, and where.
         CannotPlay: no model can play any of the tasks.
         DataProblem: a file of real data is missing or wrong.
         RuntimeError: a run failed; the others are kept.
@@ -219,10 +229,10 @@ def run(
         "width": width,
         "trainer": trainer,
     }
-    session = open_session(parse_suite(content, "nnarena.run"), results)
+    session = open_session(parse_suite(in_words(content), "nnarena.run"), results)
     if not session.jobs:
         raise CannotPlay("; ".join(refusal.label for refusal in session.refusals))
-    session.require_data()
+    session.require_ready()
     failures = [event for event in session.run(workers) if event.kind == "failed"]
     if failures:
         raise RuntimeError(
@@ -246,8 +256,3 @@ def leaderboard(results: str | Path, keys: set[str] | None = None) -> Leaderboar
     board = rank(runs_frame(records, histories.get))
     refused = refused_pairs(records, read_refusals(store, keys))
     return dataclasses.replace(board, refused=refused)
-
-
-def registered_by(plugin: str) -> list[str]:
-    """Returns the names of the models that a file registers, importing it."""
-    return MODELS.names_from(import_file(plugin))

@@ -1,0 +1,6 @@
+"""`python -m nnarena` is the command `arena`."""
+
+from nnarena.cli import app
+
+
+app(prog_name="python -m nnarena")

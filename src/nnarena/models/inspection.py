@@ -1,0 +1,172 @@
+"""Holding a contender to what its kind returns, before anything is compiled.
+
+Shapes are traced and nothing is computed. A contender of somebody else's that returns
+what it should not is told by its file and line here; the program that it would end in
+can only say which of its operations met which numbers.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..core.faults import (
+    EntrantProblem,
+    blaming,
+    place_of,
+    require_constructor,
+    require_sound as require,
+    told,
+)
+from ..core.types import Sequence, Signature, Tokens
+from ..nn.parametrization import resolve
+from .base import AbstractCell, AbstractLayer, AbstractModel
+from .contender import Contender
+from .sequence import Recurrent, SequenceModel
+
+
+Shape = jax.ShapeDtypeStruct
+
+
+def require_contender(contender: Contender) -> None:
+    """Returns if a contender's class can be made as the arena makes it.
+
+    Raises:
+        EntrantProblem: it is no class of a contender, or its constructor takes others.
+    """
+    make = contender.entry.make
+    kinds = (AbstractCell, AbstractLayer, AbstractModel)
+    if not (isinstance(make, type) and issubclass(make, kinds)):
+        raise EntrantProblem(
+            f"{place_of(make)}is registered as a model, but is no AbstractCell, "
+            "AbstractLayer or AbstractModel"
+        )
+    own = {n: v for n, v in contender.settings.items() if n not in contender.frame}
+    sizes = "features, hidden" if contender.framed else "signature, hidden"
+    require_constructor(make, sizes, own, key=True)
+
+
+def require_answers(
+    contender: Contender, signature: Signature, width: int, length: int
+) -> None:
+    """Returns if a contender's parts return what their kinds have to, traced.
+
+    Raises:
+        EntrantProblem: one does not; the first is told, with file and line.
+    """
+    require_contender(contender)
+    make = contender.entry.make
+    with blaming(make, "__init__", f"at width {width}"):
+        model = contender.shapes(signature, width)
+    xs, dts = _inputs(signature, length), Shape((length,), jnp.float32)
+    if isinstance(model, SequenceModel):
+        hs = eqx.filter_eval_shape(model.embedded, xs)
+        for layer in model.layers:
+            hs = _output(layer, hs, dts)
+    else:
+        require(
+            isinstance(model, AbstractModel),
+            make,
+            "__init__",
+            f"expected to make an AbstractModel, but it made {told(model)}",
+        )
+    with blaming(make, "__call__", f"asked {_inputs_told(xs)}"):
+        answers = eqx.filter_eval_shape(_answer, model, xs, dts)
+    steps = (length,) if signature.answers == "every step" else ()
+    wanted = (*steps, signature.outputs.size)
+    require(
+        isinstance(answers, Shape) and answers.shape == wanted,
+        make,
+        "__call__",
+        f"returned {told(answers)} to {length} steps, but a task that answers "
+        f"{signature.answers} expects answers of shape {wanted}",
+    )
+    require(
+        jnp.issubdtype(answers.dtype, jnp.floating),
+        make,
+        "__call__",
+        f"returned answers in {answers.dtype}, but expected are real numbers",
+    )
+
+
+def _output(layer: AbstractLayer, xs: Shape, dts: Shape) -> Shape:
+    """Returns the output of one layer, held to what it has to be."""
+    if isinstance(layer, Recurrent):
+        _require_step(layer.cell, Shape(xs.shape[1:], xs.dtype))
+        return Shape((xs.shape[0], layer.hidden_size), xs.dtype)
+    make = type(layer)
+    with blaming(make, "__call__", f"given {_inputs_told(xs)}"):
+        hs = eqx.filter_eval_shape(_answer, layer, xs, dts)
+    wanted = (xs.shape[0], layer.hidden_size)
+    require(
+        isinstance(hs, Shape) and hs.shape == wanted,
+        make,
+        "__call__",
+        f"returned {told(hs)} for {xs.shape[0]} steps, but expected is one output of "
+        f"`hidden_size` numbers for each: shape {wanted}",
+    )
+    return hs
+
+
+def _require_step(cell: AbstractCell, x: Shape) -> None:
+    """Returns if a cell keeps its state's form and gives `hidden_size` numbers."""
+    make = type(cell)
+    with blaming(make, "init_state", "before the first step"):
+        state = eqx.filter_eval_shape(_start, cell)
+    given = f"given an input of shape {x.shape} and {told(state)} as its state"
+    with blaming(make, "__call__", given):
+        answer = eqx.filter_eval_shape(_step, cell, state, x, Shape((), jnp.float32))
+    require(
+        isinstance(answer, tuple) and len(answer) == 2,
+        make,
+        "__call__",
+        f"returned {told(answer)}, but expected is a pair: the next state, the output",
+    )
+    after, h = answer
+    require(
+        _form(after) == _form(state),
+        make,
+        "__call__",
+        f"returned {told(after)} as its next state, but `init_state` began with "
+        f"{told(state)}: shapes and types stay from step to step",
+    )
+    require(
+        isinstance(h, Shape) and h.shape == (cell.hidden_size,),
+        make,
+        "__call__",
+        f"returned {told(h)} as its output, but `hidden_size` is "
+        f"{cell.hidden_size}: expected is shape ({cell.hidden_size},)",
+    )
+
+
+def _answer(part: AbstractLayer | AbstractModel, xs: Any, dts: Any) -> Any:
+    return part(Sequence(xs, dts))
+
+
+def _start(cell: AbstractCell) -> Any:
+    return jax.tree.map(jnp.asarray, resolve(cell).init_state())
+
+
+def _step(cell: AbstractCell, state: Any, x: Any, dt: Any) -> Any:
+    return resolve(cell)(state, x, dt)
+
+
+def _form(state: Any) -> Any:
+    """Returns what a loop needs to stay the same of a state."""
+    leaves, structure = jax.tree.flatten(state)
+    return structure, [_array_form(leaf) for leaf in leaves]
+
+
+def _array_form(leaf: Any) -> Any:
+    return getattr(leaf, "shape", ()), jnp.result_type(getattr(leaf, "dtype", leaf))
+
+
+def _inputs(signature: Signature, length: int) -> Shape:
+    if isinstance(signature.inputs, Tokens):
+        return Shape((length,), jnp.int32)
+    return Shape((length, signature.inputs.size), jnp.float32)
+
+
+def _inputs_told(xs: Shape) -> str:
+    return f"{xs.shape[0]} steps of {xs.dtype}, shape {xs.shape},"

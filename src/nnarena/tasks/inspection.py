@@ -1,0 +1,193 @@
+"""Holding a task to what it has to give, before anything is compiled."""
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.faults import (
+    EntrantProblem,
+    blaming,
+    place_of,
+    require_constructor,
+    require_sound as require,
+    told,
+)
+from ..core.registry import Entry
+from ..core.scoring import Scoring
+from ..core.seeds import key_for
+from ..core.types import (
+    Classes,
+    Example,
+    Features,
+    Labels,
+    Sequence,
+    Signature,
+    Values,
+)
+from .base import AbstractTask, Rows, Splits
+
+
+Shape = jax.ShapeDtypeStruct
+
+
+def make_sound_task(entry: Entry, settings: Mapping[str, Any]) -> AbstractTask:
+    """Returns the task of an entry, held to what a task has to say of itself.
+
+    Raises:
+        EntrantProblem: its class cannot be made, or says what no task can say.
+    """
+    make = entry.make
+    if not (isinstance(make, type) and issubclass(make, AbstractTask)):
+        raise EntrantProblem(
+            f"{place_of(make)}is registered as a task, but is no AbstractTask"
+        )
+    require_constructor(make, "", settings, key=False)
+    with blaming(make, "__init__", "with its settings"):
+        task = make(**settings)
+    for name, kind in (("signature", Signature), ("scoring", Scoring)):
+        with blaming(make, name, "asked for"):
+            found = getattr(task, name)
+        require(
+            isinstance(found, kind),
+            make,
+            name,
+            f"is {told(found)}, but expected is a {kind.__name__}",
+        )
+    return task
+
+
+def sound_splits(task: AbstractTask, name: str, data: Any) -> Splits:
+    """Returns a task's rows, held to what rows have to be; they depend on it alone.
+
+    Raises:
+        DataProblem: a file is missing or wrong.
+        EntrantProblem: they are no rows, or what they become is no example.
+    """
+    make = type(task)
+    with blaming(make, "splits", "asked for its rows"):
+        splits = task.splits(data, key=key_for("data", name))
+    require(
+        isinstance(splits, Splits),
+        make,
+        "splits",
+        f"returned {told(splits)}, but expected is Splits(train, validation, test)",
+    )
+    for part in ("train", "validation", "test"):
+        rows = getattr(splits, part)
+        if part != "train" or rows is not None:
+            _require_rows(make, part, rows)
+    _require_example(task, splits)
+    return splits
+
+
+def _require_rows(make: type, part: str, rows: Rows) -> None:
+    leaves = jax.tree.leaves(rows)
+    arrays = all(isinstance(leaf, np.ndarray | jax.Array) for leaf in leaves)
+    require(
+        leaves and arrays,
+        make,
+        "splits",
+        f"gave {told(rows)} as {part} rows, but expected are arrays, or random keys, "
+        "with a leading axis of rows",
+    )
+    counts = sorted({leaf.shape[0] if leaf.shape else 0 for leaf in leaves})
+    require(
+        len(counts) == 1 and counts[0] > 0,
+        make,
+        "splits",
+        f"gave {part} rows whose arrays have {' and '.join(map(str, counts))} rows, "
+        "but expected are equally many, and one at least",
+    )
+
+
+def example_shapes(task: AbstractTask, splits: Splits) -> Example:
+    """Returns the example of a row with shapes in place of its arrays, traced.
+
+    Raises:
+        EntrantProblem: the task cannot be traced.
+    """
+    row = jax.tree.map(lambda column: jnp.asarray(column[0]), splits.validation)
+    with blaming(type(task), "example", f"given a row of {told(row)}"):
+        return eqx.filter_eval_shape(task.example, row)
+
+
+def _require_example(task: AbstractTask, splits: Splits) -> None:
+    """Returns if a row becomes an example of the signature's shapes, traced.
+
+    Raises:
+        EntrantProblem: it does not; the first part that is wrong is told.
+    """
+    make, example = type(task), example_shapes(task, splits)
+    require(
+        isinstance(example, Example),
+        make,
+        "example",
+        f"returned {told(example)}, but expected is an Example",
+    )
+    require(
+        isinstance(example.question, Sequence),
+        make,
+        "example",
+        f"gave {told(example.question)} as `question`, but expected is a Sequence",
+    )
+    optional = {"question.present": example.question.present, "counts": example.counts}
+    for part, (shape, kind) in _wanted(task.signature, example).items():
+        if part in optional and optional[part] is None:
+            continue  # all steps are there, or all answers count
+        found = operator.attrgetter(part)(example)
+        fits = isinstance(found, Shape) and _fits(found, shape, kind)
+        require(
+            fits,
+            make,
+            "example",
+            f"gave {told(found)} as `{part}`, but expected, by the signature, is an "
+            f"array of shape {_shape_told(shape)} in {KINDS[kind]}",
+        )
+
+
+KINDS = {
+    np.floating: "float32",
+    np.integer: "int32",
+    np.bool_: "bool",
+    np.generic: "bool",
+}
+"""Kinds of numbers, in the words for those that are usual."""
+
+
+def _wanted(
+    signature: Signature, example: Example
+) -> dict[str, tuple[tuple[int | None, ...], type]]:
+    """Returns the shape and kind of each part; a length that is not known is None."""
+    inputs, outputs = signature.inputs, signature.outputs
+    features, classes = isinstance(inputs, Features), isinstance(outputs, Classes)
+    answered = {Classes: np.integer, Values: np.floating, Labels: np.generic}
+    shape = getattr(example.question.xs, "shape", ())
+    time = shape[0] if shape else None
+    steps = (time,) if signature.answers == "every step" else ()
+    return {
+        "question.xs": (
+            (time, inputs.size) if features else (time,),
+            np.floating if features else np.integer,
+        ),
+        "question.dts": ((time,), np.floating),
+        "question.present": ((time,), np.bool_),
+        "targets": (
+            steps if classes else (*steps, outputs.size),
+            answered[type(outputs)],
+        ),
+        "counts": (steps, np.bool_),
+    }
+
+
+def _fits(found: Shape, shape: tuple[int | None, ...], kind: type) -> bool:
+    return found.shape == shape and bool(jnp.issubdtype(found.dtype, kind))
+
+
+def _shape_told(shape: tuple[int | None, ...]) -> str:
+    inside = ", ".join("time" if size is None else str(size) for size in shape)
+    return f"({inside},)" if len(shape) == 1 else f"({inside})"
