@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import nnarena
 from nnarena.analysis.frame import runs_frame
 from nnarena.cli import app
-from nnarena.core.registry import import_file
+from nnarena.core.plugins import import_file
 from nnarena.metrics import METRICS
 from nnarena.report.page import render_report
 from nnarena.runs.record import read_record

@@ -84,7 +84,7 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
         EntrantProblem: it does not; with its file and line.
     """
     if assembled.contender.entry.outside:
-        steps = example_shapes(assembled.task, splits).dts.shape[0]
+        steps = example_shapes(assembled.task, splits).question.dts.shape[0]
         signature, width = assembled.task.signature, assembled.width
         require_answers(assembled.contender, signature, width, steps)
 
