@@ -5,7 +5,7 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
-    nnarena.MODELS, nnarena.TASKS       the registries
+    nnarena.MODELS, TASKS, TRAINERS, PENALTIES    the registries
     nnarena.AbstractCell, ...           what an entrant implements
 """
 
@@ -29,6 +29,11 @@ _HOMES = {
     "AbstractModel": "nnarena.models",
     "TASKS": "nnarena.tasks",
     "AbstractTask": "nnarena.tasks",
+    "TRAINERS": "nnarena.training",
+    "AbstractTrainer": "nnarena.training.base",
+    "PENALTIES": "nnarena.training",
+    "AbstractPenalty": "nnarena.training.penalties",
+    "Frozen": "nnarena.core.frozen",
 }
 
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -36,6 +36,7 @@ from .limits import NO_LIMITS, Limits
 from .plan import Job, assemble, plan_of, plan_suite
 from .pool import WorkerPool
 from .programs import task_splits, use_compilation_cache
+from .recipes import USUAL
 
 
 POLL_SECONDS = 1.0
@@ -193,13 +194,14 @@ def run(
     width: int | None = None,
     results: str | Path = "results",
     workers: int = 0,
-    **trainer: Any,
+    trainer: str = USUAL,
+    **settings: Any,
 ) -> Leaderboard:
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are names, or dictionaries of a name and its settings. Other
-    keywords are settings of the trainer (`steps`, `learning_rate`, ...). Runs that the
-    folder already holds are not repeated. Models registered in a script or notebook
+    keywords are settings of the `trainer` (`steps`, `learning_rate`, ...). Runs that
+    the folder already holds are not repeated. Models registered in a script or notebook
     run in this process; `workers` processes know only those of installed packages.
 
         nnarena.run(["lstm", "gru"], [{"name": "add", "length": 50}], seeds=3)
@@ -217,7 +219,7 @@ def run(
         "seeds": seeds if isinstance(seeds, int) else list(seeds),
         "parameters": None if width else parameters,
         "width": width,
-        "trainer": trainer,
+        "trainer": {"name": trainer, **settings},
     }
     session = open_session(parse_suite(content, "nnarena.run"), results)
     if not session.jobs:

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Classes, Example, Signature
+from ..core.types import Classes, Example, Key, Signature
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask
+from .batches import Draws
 
 
 class Tally(eqx.Module):
@@ -62,20 +63,37 @@ def tally(answers: Array, example: Example, signature: Signature) -> Tally:
     )
 
 
-def tally_row(model: AbstractModel, task: AbstractTask, row: Any) -> Tally:
+def example_of(task: AbstractTask, row: Any) -> Example:
+    """Returns the example of a row; a row may be one already.
+
+    Held-out rows of a synthetic task are drawn once, not at every check.
+    """
+    return row if isinstance(row, Example) else task.example(row)
+
+
+def tally_row(
+    model: AbstractModel, task: AbstractTask, row: Any, *, key: Key | None = None
+) -> Tally:
     """Returns the sums of a model's answers to the example of one row.
 
-    Held-out rows of a synthetic task are examples already: they are drawn once, not
-    at every check.
+    With a key the model answers as in training, where it may draw.
     """
-    example = row if isinstance(row, Example) else task.example(row)
-    answers = model(example.xs, example.dts, key=None)
+    example = example_of(task, row)
+    answers = model(example.xs, example.dts, key=key)
     return tally(answers, example, task.signature)
 
 
-def tally_batch(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Tally:
-    """Returns the sums over a batch of rows."""
-    tallies = jax.vmap(lambda row: tally_row(model, task, row))(rows)
+def tally_batch(
+    model: AbstractModel,
+    task: AbstractTask,
+    rows: PyTree,
+    *,
+    keys: Draws | None = None,
+) -> Tally:
+    """Returns the sums over a batch of rows; `keys` are those of training, one each."""
+    tallies = jax.vmap(lambda row, key: tally_row(model, task, row, key=key))(
+        rows, keys
+    )
     return jax.tree.map(jnp.sum, tallies)
 
 

@@ -1,0 +1,79 @@
+"""How a model whose inside is not trained reads the examples of a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ..core.types import Key
+from ..tasks.base import AbstractTask, Rows
+from .base import Build, with_weights
+from .batches import Order
+from .objective import Tally, evaluate, example_of, tally_row
+from .readout import readout, regressed, replaced, showing_hidden, with_readout
+
+
+class Read(eqx.Module):
+    """What a batch gives: what the readout reads, what it ought to say, what counts."""
+
+    hidden: Float[Array, "*batch answers inputs"]
+    targets: Float[Array, "*batch answers outputs"]
+    counts: Bool[Array, "*batch answers"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one seed's model reads examples, as pure functions."""
+
+    build: Build
+    task: AbstractTask
+    steps: int
+    steps_per_check: int
+    batch: int
+
+    def start(self, init_key: Key) -> PyTree:
+        """Returns the arrays of the model."""
+        return eqx.filter(self.build(init_key), eqx.is_array)
+
+    def rows(self, first: Int[Array, ""], train: Rows | None, data_key: Key) -> PyTree:
+        """Returns the rows of the steps of one check, which lead with their axis."""
+        span = self.steps_per_check
+        order = Order(train, first=first, span=span, batch=self.batch, key=data_key)
+        return jax.vmap(order.at)(first + jnp.arange(span))
+
+    def read(
+        self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
+    ) -> Read:
+        """Returns what one batch of several gives; `left` of its rows count."""
+        model = showing_hidden(with_weights(self.build, arrays))
+
+        def one(row: Any, counted: Bool[Array, ""]) -> Read:
+            example = example_of(self.task, row)
+            targets, counts = regressed(example, self.task.signature)
+            hidden = jnp.atleast_2d(model(example.xs, example.dts, key=None))
+            return Read(hidden, targets, counts & counted)
+
+        batch = jax.tree.map(lambda leaf: leaf[index], rows)
+        return jax.vmap(one)(batch, jnp.arange(self.batch) < left)
+
+    def tally(
+        self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
+    ) -> Tally:
+        """Returns the task's own sums over the same answers."""
+        model = with_weights(self.build, arrays)
+        batch = jax.tree.map(lambda leaf: leaf[index], rows)
+        tallies = jax.vmap(lambda row: tally_row(model, self.task, row))(batch)
+        counted = jnp.arange(self.batch) < left
+        return jax.tree.map(lambda leaf: jnp.sum(leaf, where=counted), tallies)
+
+    def evaluate(self, arrays: PyTree, rows: Rows) -> Tally:
+        """Returns the tally of weights on a split."""
+        model = with_weights(self.build, arrays)
+        return evaluate(model, self.task, rows, batch=max(self.batch, 64))
+
+    def answering(self, arrays: PyTree, weight: Array, bias: Array | None) -> PyTree:
+        """Returns the arrays with another readout."""
+        return with_readout(arrays, replaced(readout(arrays), weight, bias))
