@@ -344,6 +344,25 @@ def test_a_model_without_one_head_is_refused_with_the_reason():
         )
 
 
+class Squashed(AbstractModel):
+    """A model whose answers are not those of its head."""
+
+    head: eqx.nn.Linear
+    causal: bool = eqx.field(static=True, default=True)
+
+    def __call__(self, xs, dts, *, key=None):
+        return jnp.tanh(jax.vmap(self.head)(xs))
+
+
+def test_a_readout_that_something_follows_is_no_readout():
+    task = TASKS["values at every step"]
+    program = RECIPE.compile(
+        lambda key: Squashed(eqx.nn.Linear(2, 2, key=key)), task, split(task)
+    )
+    with pytest.raises(ValueError, match="its answers are not those of its readout"):
+        program.start(KEYS[0])
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -98,7 +98,9 @@ class Ledger:
 
     def figures(self) -> dict[str, float | None]:
         """Returns what is told of the run so far: its seconds and its last check."""
-        told = {name: finite(self.last[name]) for name in self.series if self.last}
+        told = {
+            name: finite(self.last[name]) for name in self.series if name in self.last
+        }
         return {"step": 0.0, **told, "seconds": self.run_seconds}
 
     def to_notes(self) -> dict[str, str]:

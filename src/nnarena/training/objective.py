@@ -71,6 +71,11 @@ def example_of(task: AbstractTask, row: Any) -> Example:
     return row if isinstance(row, Example) else task.example(row)
 
 
+def answer(model: AbstractModel, example: Example, *, key: Key | None = None) -> Array:
+    """Returns a model's answers to an example; with a key, as in training."""
+    return model(example.xs, example.dts, key=key)
+
+
 def tally_row(
     model: AbstractModel, task: AbstractTask, row: Any, *, key: Key | None = None
 ) -> Tally:
@@ -79,7 +84,7 @@ def tally_row(
     With a key the model answers as in training, where it may draw.
     """
     example = example_of(task, row)
-    answers = model(example.xs, example.dts, key=key)
+    answers = answer(model, example, key=key)
     return tally(answers, example, task.signature)
 
 

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.types import Key
+from ..nn.linear import affine
 from ..tasks.base import AbstractTask, Rows
 from .base import Build, with_weights
 from .batches import Order
-from .objective import Tally, evaluate, example_of, tally_row
+from .objective import Tally, answer, evaluate, example_of, tally_row
 from .readout import readout, regressed, replaced, showing_hidden, with_readout
 
 
@@ -53,11 +54,27 @@ class Reading:
         def one(row: Any, counted: Bool[Array, ""]) -> Read:
             example = example_of(self.task, row)
             targets, counts = regressed(example, self.task.signature)
-            hidden = jnp.atleast_2d(model(example.xs, example.dts, key=None))
+            hidden = jnp.atleast_2d(answer(model, example))
             return Read(hidden, targets, counts & counted)
 
         batch = jax.tree.map(lambda leaf: leaf[index], rows)
         return jax.vmap(one)(batch, jnp.arange(self.batch) < left)
+
+    def departure(self, arrays: PyTree, rows: PyTree) -> Float[Array, ""]:
+        """Returns how far a batch's answers are from the readout of what it reads.
+
+        As a share of the answers. It is large where something follows the readout.
+        """
+        model = with_weights(self.build, arrays)
+        bare, head = showing_hidden(model), readout(model)
+
+        def one(row: Any) -> tuple[Array, Array]:
+            example = example_of(self.task, row)
+            said, read = (jnp.atleast_2d(answer(way, example)) for way in (model, bare))
+            return jnp.abs(said - affine(head, read)), jnp.abs(said)
+
+        gaps, sizes = jax.vmap(one)(rows)
+        return jnp.max(gaps) / (1.0 + jnp.max(sizes))
 
     def tally(
         self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]

@@ -23,6 +23,10 @@ from .reading import Reading
 from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
 
 
+SAME = 0.01
+"""How far an answer may be from that of its readout, by rounding."""
+
+
 class Regression(eqx.Module):
     """The state of a run between two checks; arrays of numpy but for the weights.
 
@@ -82,6 +86,7 @@ class RidgeProgram(AbstractProgram):
         )
         self._held = self._cut(self.splits.validation)
         self._read_held = batched(reading.read, shared)
+        self._departure = batched(reading.departure, (0, None))
         evaluated = batched(reading.evaluate, (0, None))
         self._look = evaluated.lower(arrays, self.splits.validation).compile()
         self._test = evaluated.lower(arrays, self.splits.test).compile()
@@ -94,6 +99,13 @@ class RidgeProgram(AbstractProgram):
 
     def start(self, init_key):
         arrays = self._start(init_key)
+        first = jax.tree.map(lambda column: column[0], self._held)
+        # An overflow has no distance: it ends as diverged, at the first check.
+        if np.any(np.asarray(self._departure(arrays, first)) > SAME):
+            raise ValueError(
+                "ridge cannot train it: its answers are not those of its readout, "
+                "something follows it"
+            )
         with single_thread():
             held = self._sums(
                 self._read_held, arrays, self._held, _length(self.splits.validation)
