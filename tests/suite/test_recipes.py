@@ -9,6 +9,7 @@ from tests.suite.bits import bits_of
 
 from nnarena.analysis.frame import runs_frame
 from nnarena.core.registry import UnknownName, import_file
+from nnarena.core.seeds import key_for
 from nnarena.models import MODELS
 from nnarena.report.page import render_report
 from nnarena.runs.plans import read_plans
@@ -18,6 +19,7 @@ from nnarena.suite.config import Suite, SuiteProblem, load_suite, parse_suite
 from nnarena.suite.plan import assemble, make_jobs, plan_suite
 from nnarena.suite.restore import restore
 from nnarena.suite.session import leaderboard, open_session
+from nnarena.training.base import arrays_by_path
 
 
 RESERVOIR = Path(__file__).parent.parent / "reservoir.py"
@@ -136,21 +138,18 @@ def test_one_network_has_two_trainers_in_one_suite(ran):
     records = {record.identity.trainer.name: record for record in first}
     assert records.keys() == {"ridge", "gradient_descent"}
     assert {record.result.outcome for record in records.values()} == {"finished"}
-    models = {name: restore(one, ran.store)[0] for name, one in records.items()}
-    cells = [model.layers[0].cell for model in models.values()]
-    np.testing.assert_array_equal(*(cell.recurrent.array for cell in cells))
+    weights = {name: ran.store.weights(one.key) for name, one in records.items()}
+    frozen = [f".layers[0].cell.{part}.array" for part in ("enter", "recurrent")]
+    for place in frozen:
+        np.testing.assert_array_equal(*(one[place] for one in weights.values()))
     for name, record in records.items():
-        start = assemble_model(ran, record)
-        for part in ("enter", "recurrent"):  # saved, and as they started
-            ours, theirs = (
-                getattr(model.layers[0].cell, part).array
-                for model in (models[name], start)
-            )
-            np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
-        assert not np.array_equal(models[name].head.weight, start.head.weight)
-        assert record.result.parameters == sum(
-            leaf.size for leaf in (start.embed.weight, start.embed.bias)
-        ) + sum(leaf.size for leaf in (start.head.weight, start.head.bias))
+        model, _ = restore(record, ran.store)
+        restored, start = arrays_by_path(model), arrays_by_path(started(ran, record))
+        for place in frozen:  # saved, and as they started
+            np.testing.assert_allclose(restored[place], start[place], rtol=1e-6)
+        assert not np.array_equal(restored[".head.weight"], start[".head.weight"])
+        counted = [array.size for place, array in start.items() if place not in frozen]
+        assert record.result.parameters == sum(counted), name
     ridge, descent = (records[name] for name in ("ridge", "gradient_descent"))
     assert ridge.result.learning_rate is None
     assert ridge.result.chosen["strength"] in (1e-8, 1e-6, 1e-4, 1e-2, 1.0)
@@ -162,10 +161,8 @@ def test_one_network_has_two_trainers_in_one_suite(ran):
     assert "gradient_norm" not in curve
 
 
-def assemble_model(session, record):
+def started(session, record):
     """Returns the model of a run as it started."""
-    from nnarena.core.seeds import key_for
-
     (job,) = [job for job in session.jobs if job.key == record.key]
     identity = job.identity
     names = (identity.seed, identity.model.name, identity.task.name)

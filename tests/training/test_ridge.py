@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge as Reference
 from tests.training.test_gradient_descent import assert_same_bits
 
 from nnarena.core.scoring import accuracy, mean_squared_error
-from nnarena.core.types import Classes, Example, Features, Signature, Values
+from nnarena.core.types import Classes, Example, Features, Signature, Values, When
 from nnarena.models import AbstractModel
 from nnarena.models.contender import Contender
 from nnarena.tasks import AbstractTask, Splits, SyntheticSplits
@@ -36,7 +36,8 @@ from nnarena.training.ridge import Ridge
 KEYS = jax.vmap(jax.random.key)(jnp.arange(3))
 DATA_KEYS = jax.random.split(jax.random.key(9), 3)
 HIDDEN, TIME = 5, 4
-ONCE, EVERY = "once", "every step"
+ONCE: When = "once"
+EVERY: When = "every step"
 
 
 class Sums(AbstractTask):
@@ -45,7 +46,7 @@ class Sums(AbstractTask):
     signature: Signature
     recorded: bool
 
-    def __init__(self, outputs, answers=EVERY, *, recorded=False):
+    def __init__(self, outputs, answers: When = EVERY, *, recorded=False):
         self.signature = Signature(Features(2), outputs, answers)
         self.recorded = recorded
 
@@ -148,7 +149,7 @@ def rows_of(task: Sums, steps: int, data_key) -> jax.Array:
     """Returns the rows of the first steps, in some order."""
     if task.recorded:  # 22 rows in batches of 4: the sixth has two
         order = jax.random.permutation(jax.random.fold_in(data_key, 0), 22)
-        return split(task).train[order[: 4 * steps]]
+        return jnp.asarray(split(task).train)[order[: 4 * steps]]
     return jax.vmap(lambda p: jax.random.fold_in(data_key, p))(jnp.arange(4 * steps))
 
 
@@ -160,7 +161,7 @@ def test_every_check_is_the_regression_of_scikit_learn(name, bias):
     states, checks = run(program, KEYS[0], data)
     model = jax.jit(build_for(task, bias=bias))(KEYS[0])
     held = asked(task, model, split(task).validation)
-    least, best = np.inf, None
+    least, best = np.inf, (0, 0.0, Reference())
     for steps, check in zip((2, 4, 6), checks, strict=True):
         inputs, targets = asked(task, model, rows_of(task, steps, data))
         tried = []
@@ -327,7 +328,10 @@ class TwoHeads(AbstractModel):
 
     head: eqx.nn.Linear
     body: Network
-    causal: bool = eqx.field(static=True, default=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, head: eqx.nn.Linear, body: Network):
+        self.head, self.body, self.causal = head, body, True
 
     def __call__(self, xs, dts, *, key=None):
         return self.head(self.body(xs, dts))
@@ -348,7 +352,10 @@ class Squashed(AbstractModel):
     """A model whose answers are not those of its head."""
 
     head: eqx.nn.Linear
-    causal: bool = eqx.field(static=True, default=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, head: eqx.nn.Linear):
+        self.head, self.causal = head, True
 
     def __call__(self, xs, dts, *, key=None):
         return jnp.tanh(jax.vmap(self.head)(xs))

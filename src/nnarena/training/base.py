@@ -134,7 +134,7 @@ class Fitted(eqx.Module):
     history: Check
     test_loss: Array
     test_score: Array
-    diverged: Array
+    diverged: Figure
 
 
 def fit(

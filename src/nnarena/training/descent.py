@@ -216,7 +216,7 @@ class Descent:
         check: Check,
     ) -> tuple[Progress, Check]:
         """Keeps the best weights and decides whether the run goes on."""
-        step, loss = check.step, check.validation_loss
+        step, loss = jnp.asarray(check.step), check.validation_loss
         finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)

@@ -218,7 +218,7 @@ class RidgeProgram(AbstractProgram):
     ) -> tuple[Regression, Check]:
         """Keeps the best readout and decides whether the run goes on."""
         better = np.asarray(finite & (error < state.error))
-        step = check.step
+        step = np.asarray(check.step)
         kept = (state.weight, state.bias, state.strength, state.error, state.best_step)
         found = (solved.weight, solved.bias, solved.strength, error, step)
         weight, bias, strength, least, best_step = choose(better, found, kept)
