@@ -197,8 +197,8 @@ SPLITS = "        return nnarena.SyntheticSplits(64, 64).draw(key=key)\n"
 TASK_FLAWS: dict[str, tuple[tuple[str, str], str]] = {
     "flat_inputs": (
         ("Sequence(xs, ", "Sequence(xs[:, 0], "),
-        "line 27: First.example gave (5,) in float32 as `question.xs`, but expected, by the "
-        "signature, is an array of shape (5, 1) in float32",
+        "line 27: First.example gave (5,) in float32 as `question.xs`, but expected, "
+        "by the signature, is an array of shape (5, 1) in float32",
     ),
     "lists": (
         ("(xs, jnp.ones(self.length))", "(xs, [1.0] * self.length)"),

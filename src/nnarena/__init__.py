@@ -5,7 +5,7 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
-    nnarena.MODELS, TASKS, ...          the registries: TRAINERS and METRICS too
+    nnarena.MODELS, TASKS, ...          the registries: TRAINERS, METRICS, PENALTIES
     nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:  # the same names once more, for editors; a test compares the two
+    from .core.frozen import Frozen as Frozen
     from .core.problems import CannotPlay as CannotPlay
     from .core.roles import role as role
     from .core.scoring import (
@@ -65,11 +66,12 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         LocalFolder as LocalFolder,
         RemoteFile as RemoteFile,
     )
-    from .training import TRAINERS as TRAINERS
+    from .training import PENALTIES as PENALTIES, TRAINERS as TRAINERS
     from .training.base import (
         AbstractProgram as AbstractProgram,
         AbstractTrainer as AbstractTrainer,
     )
+    from .training.penalties import AbstractPenalty as AbstractPenalty
 
 
 # The threads of JAX's programs on a CPU. With several, two batched calls of LAPACK that
@@ -79,6 +81,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
 os.environ.setdefault("NPROC", "1")
 
 _NAMES = {
+    "core.frozen": ["Frozen"],
     "core.problems": ["CannotPlay"],
     "core.roles": ["role"],
     "core.scoring": ["Scoring", "accuracy", "mean_squared_error"],
@@ -96,8 +99,9 @@ _NAMES = {
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],
     "tasks.files": ["DataFolder", "DataProblem", "LocalFolder", "RemoteFile"],
-    "training": ["TRAINERS"],
+    "training": ["PENALTIES", "TRAINERS"],
     "training.base": ["AbstractProgram", "AbstractTrainer"],
+    "training.penalties": ["AbstractPenalty"],
 }
 """What each module gives to `import nnarena`."""
 

@@ -214,7 +214,7 @@ def training():
 def test_it_trains_as_any_contender(counted):
     keys = {"init_key": KEY, "data_key": jax.random.key(3)}
     fitted = fit(*training(), **keys)
-    losses = fitted.history["validation_loss"]
+    losses = fitted.history.validation_loss
     assert not bool(fitted.diverged)
     assert losses[-1] < 0.7 * losses[0]
     # Two calls per update of 16; 64 held-out rows at once in three checks and the test.

@@ -87,7 +87,7 @@ def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
     """Keras: rate sqrt(1 - b2) / (1 - b1) m / (sqrt(v) + epsilon)."""
     trainer = assemble(JOBS["lstm", "add"]).trainer
     assert isinstance(trainer, GradientDescent)
-    optimizer = trainer.optimizer()
+    optimizer = trainer.transformation()
     weight, slope = jax.numpy.zeros(()), jax.numpy.asarray(gradient)
     with jax.numpy_dtype_promotion("standard"):
         ours, _ = optimizer.update(slope, optimizer.init(weight), weight)

@@ -7,7 +7,7 @@ import pytest
 
 import nnarena
 from nnarena.check import TASK_LAWS, TaskCase, judge
-from nnarena.core.registry import import_file
+from nnarena.core.plugins import import_file
 from nnarena.runs.store import open_store
 from nnarena.tasks.files import DataFolder
 

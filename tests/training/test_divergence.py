@@ -102,10 +102,10 @@ def test_one_bad_answer_of_a_split_is_a_divergence(where, classes, bad):
     run = fitted(where, classes=classes, bad=bad)
     assert bool(run.diverged)
     steps = {"train": 6, "validation": 6, "test": 12}
-    assert run.history["step"][-1] == steps[where]
-    assert np.isfinite(run.history["train_loss"][-1]) == (where != "train")
+    assert run.history.step[-1] == steps[where]
+    assert np.isfinite(run.history.train_loss[-1]) == (where != "train")
     if where != "train":  # from there the weights are not finite either
-        assert np.isnan(run.history["validation_score"][-1]) == (where == "validation")
+        assert np.isnan(run.history.validation_score[-1]) == (where == "validation")
     assert np.isnan(run.test_score) == (where == "test")
 
 
@@ -150,13 +150,11 @@ def test_a_rate_at_which_answers_are_lost_is_out(trials_at_once):
         seeds=2,
         trials_at_once=trials_at_once,
     )
-    state, metrics = program.start(KEYS), {}
-    for _ in range(program.checks):
-        state, metrics = program.advance(state, KEYS)
-        if bool(jnp.all(metrics["stopped"])):
-            break
-    np.testing.assert_allclose(metrics["best_rate"], 0.01, rtol=1e-6)
-    assert not np.any(metrics["diverged"])
+    state, check = program.advance(program.start(KEYS), KEYS)
+    while not bool(jnp.all(check.stopped)):
+        state, check = program.advance(state, KEYS)
+    np.testing.assert_allclose(check.chosen["learning_rate"], 0.01, rtol=1e-6)
+    assert not np.any(check.diverged)
     assert np.all(np.asarray(program.test(state).finite))
 
 

@@ -107,6 +107,9 @@ class Compiled(AbstractTrainer):
 
     program: AbstractProgram = eqx.field(static=True)
 
+    def accepts(self, model):
+        return None
+
     def compile(self, build, task, splits, *, seeds=None, trials_at_once=False):
         return self.program
 
@@ -151,6 +154,11 @@ def fit_three() -> Fitted:
         init_keys=INIT_KEYS,
         data_keys=DATA_KEYS,
     )
+
+
+def figures_of(fitted: Fitted) -> dict[str, np.ndarray]:
+    """Returns all that was said at the checks of a run, by name."""
+    return arrays_by_path(fitted.history)
 
 
 def matrix_of(fitted: Fitted) -> np.ndarray:
@@ -221,26 +229,28 @@ def test_training_is_adamw_as_in_the_paper():
     state = program.start(INIT_KEYS[1])
     history = []
     for _ in range(program.checks):
-        state, metrics = program.advance(state, DATA_KEYS[0])
-        history.append(metrics)
+        state, check = program.advance(state, DATA_KEYS[0])
+        history.append(check)
     weights, losses, norms = descent_by_hand(TRAINER, seed=1, data=0)
     ours = np.append(state.params.matrix[:, 0], state.params.bias)
     np.testing.assert_allclose(ours, weights, rtol=1e-4)
-    ends = [int(metrics["step"]) for metrics in history]
-    for metrics, begin, end in zip(history, [0, *ends[:-1]], ends, strict=True):
+    ends = [int(check.step) for check in history]
+    for check, begin, end in zip(history, [0, *ends[:-1]], ends, strict=True):
         span = slice(begin, end)
         mean_loss, mean_norm = losses[span].mean(), norms[span].mean()
-        assert float(metrics["train_loss"]) == pytest.approx(mean_loss, rel=1e-4)
-        assert float(metrics["gradient_norm"]) == pytest.approx(mean_norm, rel=1e-4)
-        assert float(metrics["learning_rate"]) == pytest.approx(
+        assert float(check.train_loss) == pytest.approx(mean_loss, rel=1e-4)
+        assert float(check.figures["gradient_norm"]) == pytest.approx(
+            mean_norm, rel=1e-4
+        )
+        assert float(check.figures["learning_rate"]) == pytest.approx(
             rate_by_hand(TRAINER, end - 1), rel=1e-5
         )
 
 
 def test_the_budget_is_exact():
     fitted = fit_one(TRAINER)
-    assert list(fitted.history["step"]) == [3, 6, 9, 12, 15, 18, 21, 24, 25]
-    assert list(fitted.history["stopped"]) == [False] * 8 + [True]
+    assert list(fitted.history.step) == [3, 6, 9, 12, 15, 18, 21, 24, 25]
+    assert list(fitted.history.stopped) == [False] * 8 + [True]
     program = program_of(TRAINER)
     state = program.start(INIT_KEYS[1])
     for _ in range(program.checks):
@@ -270,7 +280,7 @@ def test_same_keys_give_the_same_bits():
 
 def test_another_data_key_gives_other_batches():
     one, other = fit_one(TRAINER, data=0), fit_one(TRAINER, data=1)
-    assert not np.any(one.history["train_loss"] == other.history["train_loss"])
+    assert not np.any(one.history.train_loss == other.history.train_loss)
     assert not np.array_equal(matrix_of(one), matrix_of(other))
 
 
@@ -294,26 +304,26 @@ def test_the_test_split_is_read_only_at_the_end():
 def test_the_best_weights_are_those_of_the_lowest_validation_loss():
     three = fit_three()
     for seed in range(3):
-        stop = int(np.argmax(three.history["stopped"][:, seed])) + 1
-        losses = three.history["validation_loss"][:stop, seed]
+        stop = int(np.argmax(three.history.stopped[:, seed])) + 1
+        losses = three.history.validation_loss[:stop, seed]
         model = jax.tree.map(lambda leaf, seed=seed: leaf[seed], three.model)
         again = evaluate(model, TASK, SPLITS.validation, batch=4)
         assert float(again.mean_loss) == pytest.approx(losses.min(), rel=1e-5)
-        best_step = three.history["best_step"][stop - 1, seed]
+        best_step = three.history.best_step[stop - 1, seed]
         assert best_step == 2 * (np.argmin(losses) + 1)
-    assert int(np.argmin(three.history["validation_loss"][:, 0])) < 29
+    assert int(np.argmin(three.history.validation_loss[:, 0])) < 29
 
 
 def test_a_seed_beside_others_is_the_seed_alone():
     """To 1e-4: the same arithmetic, in another order once it has an axis more."""
     three = fit_three()
-    stops = [int(stop) for stop in np.argmax(three.history["stopped"], axis=0)]
+    stops = [int(stop) for stop in np.argmax(three.history.stopped, axis=0)]
     assert stops[0] < min(stops[1:]), "no seed stopped before the others"
     for seed, stop in enumerate(stops):
         alone = fit_one(IMPATIENT, seed=seed, data=seed)
-        assert len(alone.history["step"]) == stop + 1
-        for name, series in alone.history.items():
-            beside = three.history[name][: stop + 1]
+        assert len(alone.history.step) == stop + 1
+        for name, series in figures_of(alone).items():
+            beside = figures_of(three)[name][: stop + 1]
             beside = beside if beside.ndim == 1 else beside[:, seed]
             np.testing.assert_allclose(
                 series, beside, rtol=1e-4, atol=1e-7, err_msg=name
@@ -326,12 +336,12 @@ def test_patience_counts_checks_without_a_lower_loss():
     three = fit_three()
     for seed in range(3):
         best, stale, stopped = np.inf, 0, False
-        for check, loss in enumerate(three.history["validation_loss"][:, seed]):
+        for check, loss in enumerate(three.history.validation_loss[:, seed]):
             if not stopped:
                 stale = 0 if loss < best else stale + 1
                 best = min(best, loss)
                 stopped = stale >= 2 or check == 29
-            assert bool(three.history["stopped"][check, seed]) == stopped
+            assert bool(three.history.stopped[check, seed]) == stopped
 
 
 def test_a_stopped_seed_stays_as_it_is():
@@ -353,8 +363,8 @@ def test_an_absurd_rate_ends_as_diverged():
     )
     fitted = fit_one(absurd)
     assert bool(fitted.diverged)
-    assert list(fitted.history["step"]) == [2]
-    assert int(fitted.history["best_step"][-1]) == 0
+    assert list(fitted.history.step) == [2]
+    assert int(fitted.history.best_step[-1]) == 0
     assert_same_bits(fitted.model, build(INIT_KEYS[1]))
     assert np.isfinite(fitted.test_loss)
 
@@ -365,9 +375,9 @@ def test_a_divergence_keeps_the_best_weights_and_harms_no_neighbor():
     broken = eqx.tree_at(
         lambda s: s.params.bias, state, state.params.bias.at[1].set(jnp.nan)
     )
-    after, metrics = program.advance(broken, DATA_KEYS)
+    after, check = program.advance(broken, DATA_KEYS)
     whole, _ = program.advance(state, DATA_KEYS)
-    assert list(metrics["diverged"]) == list(metrics["stopped"]) == [False, True, False]
+    assert list(check.diverged) == list(check.stopped) == [False, True, False]
     assert_same_bits(
         jax.tree.map(lambda leaf: leaf[1], program.best(after)),
         jax.tree.map(lambda leaf: leaf[1], program.best(state)),
@@ -406,7 +416,7 @@ def updated(trainer: GradientDescent, gradients, params):
 
     @jax.jit
     def update(gradients, params):
-        optimizer = trainer.optimizer()
+        optimizer = trainer.transformation()
         with jax.numpy_dtype_promotion("standard"):
             return optimizer.update(gradients, optimizer.init(params), params)
 
@@ -502,14 +512,14 @@ def test_the_rate_drops_and_the_run_stops_as_callbacks_of_keras_do(delta, seed):
         drop_factor=0.1,
     )
     fitted = fit_one(trainer, seed)
-    losses = fitted.history["validation_loss"].astype(float)
+    losses = fitted.history.validation_loss.astype(float)
     told = list(
         keras_callbacks(
             losses, rate=0.2, factor=0.1, drop=2, patience=5, delta=np.float32(delta)
         )
     )
     assert len(told) == len(losses) < 40
-    np.testing.assert_allclose(fitted.history["learning_rate"], told, rtol=1e-5)
+    np.testing.assert_allclose(fitted.history.figures["learning_rate"], told, rtol=1e-5)
     assert told[-1] < 0.2
     assert float(fitted.test_loss) < losses[0]
 

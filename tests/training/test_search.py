@@ -1,5 +1,7 @@
 """Several rates within one run: each trial is the run of that rate alone."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,16 +30,16 @@ def trainer(rates, **numbers) -> GradientDescent:
 def test_the_rate_with_the_lowest_validation_loss_is_chosen():
     searched = fit_one(trainer(RATES))
     alone = {rate: fit_one(trainer(rate)) for rate in RATES}
-    lowest = {rate: min(run.history["validation_loss"]) for rate, run in alone.items()}
+    lowest = {rate: min(run.history.validation_loss) for rate, run in alone.items()}
     best = min(RATES, key=lambda rate: lowest[rate])
-    assert searched.history["best_rate"][-1] == pytest.approx(best)
-    losses = np.concatenate([alone[rate].history["validation_loss"] for rate in RATES])
-    np.testing.assert_allclose(searched.history["validation_loss"], losses, rtol=1e-4)
+    assert searched.history.chosen["learning_rate"][-1] == pytest.approx(best)
+    losses = np.concatenate([alone[rate].history.validation_loss for rate in RATES])
+    np.testing.assert_allclose(searched.history.validation_loss, losses, rtol=1e-4)
     assert float(searched.test_loss) == pytest.approx(
         float(alone[best].test_loss), rel=1e-4
     )
-    assert searched.history["step"].tolist() == list(range(5, 61, 5))
-    step = int(searched.history["best_step"][-1])
+    assert searched.history.step.tolist() == list(range(5, 61, 5))
+    step = int(searched.history.best_step[-1])
     assert RATES.index(best) * 20 < step <= (RATES.index(best) + 1) * 20
 
 
@@ -50,7 +52,7 @@ def test_a_rate_that_diverges_is_out_and_a_run_diverges_if_all_do():
     numbers = {"schedule": "constant"}
     searched = fit_one(trainer(rates, **numbers))
     assert not bool(searched.diverged)
-    assert searched.history["best_rate"][-1] == pytest.approx(0.3)
+    assert searched.history.chosen["learning_rate"][-1] == pytest.approx(0.3)
     assert np.isfinite(searched.test_loss)
     assert bool(fit_one(trainer((1e30, 1e29), **numbers)).diverged)
 
@@ -61,9 +63,9 @@ def test_seeds_beside_each_other_choose_as_alone():
     state = program.start(INIT_KEYS)
     told = []
     for _ in range(program.checks):
-        state, metrics = program.advance(state, DATA_KEYS)
-        told.append(metrics)
-        if bool(jnp.all(metrics["stopped"])):
+        state, check = program.advance(state, DATA_KEYS)
+        told.append(check)
+        if bool(jnp.all(check.stopped)):
             break
     tested = program.test(state)
     for seed in range(3):
@@ -71,9 +73,9 @@ def test_seeds_beside_each_other_choose_as_alone():
         assert float(tested.mean_loss[seed]) == pytest.approx(
             float(alone.test_loss), rel=1e-4
         )
-        assert int(told[-1]["best_step"][seed]) == alone.history["best_step"][-1]
-        steps = sorted({int(check["step"][seed]) for check in told})
-        assert steps == alone.history["step"].tolist()
+        assert int(told[-1].best_step[seed]) == alone.history.best_step[-1]
+        steps = sorted({int(check.step[seed]) for check in told})
+        assert steps == alone.history.step.tolist()
 
 
 def test_a_search_written_down_goes_on_bit_for_bit():
@@ -94,22 +96,22 @@ def run_to_its_end(program, init, data):
     """Returns the last state and the told figures, those of waiting seeds too."""
     state, told = program.start(init), []
     for _ in range(program.checks):
-        state, metrics = program.advance(state, data)
-        told.append({name: np.asarray(value) for name, value in metrics.items()})
-        if told[-1]["stopped"].all():
+        state, check = program.advance(state, data)
+        told.append(jax.tree.map(np.asarray, check))
+        if told[-1].stopped.all():
             return state, told
     raise AssertionError("it never said that it was over")
 
 
 def curve(told, seed=None) -> dict[str, list]:
     """Returns what a run enters: figures at new steps, of one of several seeds."""
-    one = [{n: v if seed is None else v[seed] for n, v in t.items()} for t in told]
+    own = [jax.tree.map(lambda v: v if seed is None else v[seed], t) for t in told]
     new = [
-        t
-        for t, last in zip(one, [{}, *one[:-1]], strict=True)
-        if t["step"] != last.get("step")
+        {**{name: getattr(t, name) for name in SERIES}, **t.figures}
+        for t, last in zip(own, [None, *own[:-1]], strict=True)
+        if last is None or t.step != last.step
     ]
-    return {name: [figures[name] for figures in new] for name in SERIES}
+    return {name: [figures[name] for figures in new] for name in new[0]}
 
 
 @pytest.mark.parametrize(
@@ -136,10 +138,11 @@ def test_rates_at_once_say_what_rates_in_turn_say(seeds, numbers):
     for seed in range(seeds) if seeds else [None]:
         left, right = curve(said, seed), curve(repeated, seed)
         assert left["step"] == right["step"]
-        for name in SERIES:
+        for name in left:
             np.testing.assert_allclose(right[name], left[name], rtol=1e-4, atol=1e-6)
-    for name in ("best_step", "best_rate", "diverged"):
-        np.testing.assert_allclose(repeated[-1][name], said[-1][name], rtol=1e-6)
+    for name in ("best_step", "diverged", "chosen"):
+        found, expected = (getattr(run[-1], name) for run in (repeated, said))
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), found, expected)
     for program, state in ((turns, one), (together, other)):
         assert program.best(state).matrix.shape == (*([seeds] if seeds else []), 2, 1)
     np.testing.assert_allclose(
@@ -180,17 +183,17 @@ def test_rates_at_once_go_on_with_fewer_seeds_beside_them(some, after):
     for _ in range(after):
         state, _ = whole.advance(state, DATA_KEYS)
     state = jax.tree.map(lambda leaf: leaf[jnp.array(some)], state)
-    told = [{name: t[name][some] for name in t} for t in calm[:after]]
-    while not told[-1]["stopped"].all():
+    told = [jax.tree.map(lambda leaf: leaf[some], check) for check in calm[:after]]
+    while not told[-1].stopped.all():
         assert len(told) < fewer.checks, "it never says that it is over"
-        state, metrics = fewer.advance(state, DATA_KEYS[jnp.array(some)])
-        told.append({name: np.asarray(value) for name, value in metrics.items()})
+        state, check = fewer.advance(state, DATA_KEYS[jnp.array(some)])
+        told.append(jax.tree.map(np.asarray, check))
     for place, seed in enumerate(some):
         left, right = curve(calm, seed), curve(told, place)
         assert left["step"] == right["step"]
-        for name in SERIES:
+        for name in left:
             np.testing.assert_allclose(right[name], left[name], rtol=1e-4, atol=1e-6)
-    over = np.argmax([t["stopped"] for t in calm], axis=0) + 1
+    over = np.argmax([check.stopped for check in calm], axis=0) + 1
     assert over.tolist() == [8, 60, 60]
 
 

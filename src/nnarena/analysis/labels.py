@@ -113,11 +113,21 @@ def contender_labels(records: Sequence[Record]) -> list[str]:
     cells = _grouped(list(zip(models, task_labels(records), strict=True)), setups)
     names: dict[str, set[str]] = defaultdict(set)
     for (model, _), variants in cells.items():
-        names[model] |= differing(variants)
+        names[model] |= _differing_setups(variants)
     return [
         _appended(model, traits_text({**_usual_setup(record), **setup}, names[model]))
         for record, model, setup in zip(records, models, setups, strict=True)
     ]
+
+
+def _differing_setups(variants: Sequence[Traits]) -> set[str]:
+    """Returns what tells setups apart: their trainers, and what differs under one.
+
+    The settings of two trainers are not compared: their names say enough.
+    """
+    trainers = _grouped([variant["trainer"] for variant in variants], variants)
+    names = set[str]().union(*map(differing, trainers.values()))
+    return names | ({"trainer"} if len(trainers) > 1 else set())
 
 
 def _setup_traits(record: Record) -> Traits:

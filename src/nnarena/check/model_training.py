@@ -7,6 +7,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
+from ..core.frozen import trainable
 from ..core.types import Example, Scalar, Sequence, Signature, Values
 from ..metrics import Mean
 from ..models.base import AbstractModel
@@ -42,7 +43,7 @@ def train(
 
     One program serves any number of steps up to `STEPS`; losses beyond it are cut.
     """
-    params, static = eqx.partition(model, eqx.is_inexact_array)
+    params, static = eqx.partition(model, trainable(model))
     batches = (
         _one_batch(signature) if summed is None else _fresh_batches(signature, summed)
     )
@@ -99,27 +100,30 @@ def train_seeds(
     models: list[AbstractModel], signature: Signature, *, steps: int
 ) -> Float[Array, "seeds steps"]:
     """Returns the losses of models that differ in their weights, trained as an axis."""
-    params, static = eqx.partition(models[0], eqx.is_inexact_array)
-    weights = [jax.tree.leaves(eqx.filter(m, eqx.is_inexact_array)) for m in models]
+    arrays, rest = eqx.partition(models[0], eqx.is_array)
+    each = [jax.tree.leaves(eqx.filter(model, eqx.is_array)) for model in models]
     stacked = jax.tree.unflatten(
-        jax.tree.structure(params), map(jnp.stack, zip(*weights, strict=True))
+        jax.tree.structure(arrays), map(jnp.stack, zip(*each, strict=True))
     )
     batches = _one_batch(signature)
-    lessons = _train_axis(stacked, static, batches, signature, jnp.asarray(steps))
+    lessons = _train_axis(stacked, rest, batches, signature, jnp.asarray(steps))
     return lessons.losses[:, :steps]
 
 
 @quick_jit
 def _train_axis(
-    params: PyTree,
-    static: PyTree,
+    arrays: PyTree,
+    rest: PyTree,
     batches: Example,
     signature: Signature,
     steps: Int[Array, ""],
 ) -> Lesson:
-    return jax.vmap(lambda own: _descend(own, static, batches, signature, steps))(
-        params
-    )
+    def one(own: PyTree) -> Lesson:
+        params, fixed = eqx.partition(own, trainable(own))
+        static = eqx.combine(fixed, rest)
+        return _descend(params, static, batches, signature, steps)
+
+    return jax.vmap(one)(arrays)
 
 
 def _descend(

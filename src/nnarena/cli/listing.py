@@ -12,7 +12,7 @@ from .console import guarded, out, print_json, refuse
 from .controls import controls_json, show_controls
 
 
-KINDS = ("models", "tasks", "suites")
+KINDS = ("models", "tasks", "trainers", "suites")
 
 
 @guarded
@@ -35,8 +35,10 @@ def show_list(kind: str, *, as_json: bool) -> None:
 def _entries(kind: str) -> dict[str, Entry]:
     from ..models import MODELS
     from ..tasks import TASKS
+    from ..training import TRAINERS
 
-    return {entry.name: entry for entry in (MODELS if kind == "models" else TASKS)}
+    registries = {"models": MODELS, "tasks": TASKS, "trainers": TRAINERS}
+    return {entry.name: entry for entry in registries[kind]}
 
 
 def _entry_rows(kind: str) -> list[dict[str, str]]:
@@ -67,14 +69,14 @@ def _suite_rows() -> list[dict[str, str]]:
 
 @guarded
 def show_entrant(name: str, *, as_json: bool) -> None:
-    """Prints a model, a task or a suite, or what a file registers."""
+    """Prints a model, a task, a trainer or a suite, or what a file registers."""
     from ..suite.config import load_suite, suite_names
     from ..suite.words import find_entrants, names_file
 
     if names_file(name):
         _show_file(find_entrants(name), as_json=as_json)
         return
-    found = {kind: _entries(kind).get(name) for kind in ("models", "tasks")}
+    found = {kind: _entries(kind).get(name) for kind in KINDS[:-1]}
     for kind, entry in found.items():
         if entry is not None:
             _show_entry(kind, entry, as_json=as_json)
@@ -86,8 +88,8 @@ def show_entrant(name: str, *, as_json: bool) -> None:
         else:
             _show_suite(suite)
         return
-    known = sorted([*_entries("models"), *_entries("tasks"), *suite_names()])
-    raise UnknownName("model, task or suite", name, known)
+    known = sorted([*(n for kind in found for n in _entries(kind)), *suite_names()])
+    raise UnknownName("model, task, trainer or suite", name, known)
 
 
 def _show_file(found: list[tuple[str, str, dict[str, Any]]], *, as_json: bool) -> None:
@@ -150,7 +152,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
 
 def _frame(kind: str, entry: Entry) -> Mapping[str, Shared]:
     """Returns the settings that an entrant has from the frame around it."""
-    if kind == "tasks":
+    if kind != "models":
         return {}
     from ..models.contender import Contender
 
@@ -174,7 +176,6 @@ def _choice_text(choice: dict[str, Any]) -> str:
     from ..analysis.labels import value_text
 
     settings = dict(choice["settings"])
-    if choice.get("width"):
-        settings["width"] = choice["width"]
+    settings |= {key: choice[key] for key in ("width", "trainer") if choice.get(key)}
     text = ", ".join(f"{key}={value_text(value)}" for key, value in settings.items())
     return f"{choice['name']}({text})" if text else choice["name"]

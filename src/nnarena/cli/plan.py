@@ -72,6 +72,7 @@ def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
 
 def _cell(group: list[Job], left: int, cost: Estimate) -> dict[str, Any]:
     return {
+        "trainer": group[0].identity.trainer.name,
         "width": group[0].identity.width,
         "parameters": group[0].parameters,
         "asked_parameters": group[0].asked_parameters,
@@ -101,6 +102,7 @@ def _print_table(cells: list[dict[str, Any]]) -> None:
     for name in (
         "model",
         "task",
+        "trainer",
         "width",
         "parameters",
         "off budget",
@@ -108,13 +110,15 @@ def _print_table(cells: list[dict[str, Any]]) -> None:
         "done",
         "time per run",
     ):
-        table.add_column(name, justify="left" if name in ("model", "task") else "right")
+        left = name in ("model", "task", "trainer")
+        table.add_column(name, justify="left" if left else "right")
     for cell in cells:
         seconds = cell["seconds_per_run"]
         time = "no data" if seconds is None else duration(seconds)
         table.add_row(
             cell["model"],
             cell["task"],
+            cell["trainer"],
             str(cell["width"]),
             f"{cell['parameters']:,}",
             "-" if cell["deviation"] is None else f"{100 * cell['deviation']:+.1f} %",

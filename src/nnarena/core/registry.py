@@ -14,7 +14,7 @@ import importlib.metadata
 import inspect
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -51,6 +51,9 @@ class Shared(NamedTuple):
 Condition = Callable[[Mapping[str, Any]], bool]
 """Whether a revision can have changed the results of these settings."""
 
+Parts = Callable[[Mapping[str, Any]], Sequence["Entry"]]
+"""Returns the other entries that settings name, as a trainer's its penalties."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -62,7 +65,9 @@ class Entry:
     `revisions` are the later versions, each with
     the settings whose results it changed. `former` holds what a setting meant in runs
     that did not name it, where that is not today's default: the old default, or, for a
-    setting that is newer than those runs, the value that is what they did.
+    setting that is newer than those runs, the value that is what they did. `trainer`
+    is the one that a model is made for. `parts` are other entries that decide the
+    results too: their versions are part of this one's.
     """
 
     name: str
@@ -73,6 +78,8 @@ class Entry:
     home: str
     revisions: Mapping[int, Condition] = field(default_factory=dict)
     former: Mapping[str, Any] = field(default_factory=dict)
+    trainer: str | None = None
+    parts: Parts | None = None
 
     @property
     def outside(self) -> bool:
@@ -143,7 +150,10 @@ class Entry:
     def version_of(self, settings: Mapping[str, Any]) -> str:
         """Returns the version of the results that these settings have today."""
         touched = [n for n, changes in self.revisions.items() if changes(settings)]
-        return str(max(touched)) if touched else self.version
+        own = str(max(touched)) if touched else self.version
+        parts = self.parts(settings) if self.parts else ()
+        others = [f"{p.name} {p.version}" for p in parts if p.version != "1"]
+        return ", ".join([own, *others])
 
 
 class Registry:
@@ -164,12 +174,15 @@ class Registry:
         version: int | None = None,
         revisions: Mapping[int, Condition] | None = None,
         former: Mapping[str, Any] | None = None,
+        trainer: str | None = None,
+        parts: Parts | None = None,
     ) -> Callable[[T], T]:
         """Returns the decorator that enters a class under `name`.
 
         A change that touches all results raises `version`. One that touches those of
         some settings is a revision, as `revisions={2: lambda s: s["decay"] > 0}`. A
         changed default, or the old behavior behind a new setting, goes into `former`.
+        A model that is made for one `trainer` names it.
 
         Raises:
             ValueError: another class already carries the name.
@@ -179,9 +192,8 @@ class Registry:
             home = executing() or make.__module__
             self._require_free(name, make, home)
             stamp = str(version) if version is not None else self._stamp(make, home)
-            self._entries[name] = Entry(
-                name, make, family, source, stamp, home, revisions or {}, former or {}
-            )
+            rest = (revisions or {}, former or {}, trainer, parts)
+            self._entries[name] = Entry(name, make, family, source, stamp, home, *rest)
             return make
 
         return enter

@@ -28,9 +28,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jax.tree_util import GetAttrKey
 from jaxtyping import PyTree
+
+from .frozen import trainable
 
 
 UNDECAYED: Mapping[type, frozenset[str]] = {
@@ -99,7 +100,9 @@ def role(*, decay: bool | None = None, rate: float | str = 1.0) -> dict[Any, Any
 def roles(tree: PyTree) -> PyTree[Role]:
     """Returns the role of every trainable array (or shape); None for other leaves."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: _role(tree, path, leaf) if _trainable(leaf) else None, tree
+        lambda path, leaf, free: _role(tree, path, leaf) if free else None,
+        tree,
+        trainable(tree),
     )
 
 
@@ -107,10 +110,6 @@ def roles_by_path(tree: PyTree) -> dict[str, Role]:
     """Returns the same under the names of the places, in their order."""
     found, _ = jax.tree_util.tree_flatten_with_path(roles(tree))
     return {jax.tree_util.keystr(path).lstrip("."): one for path, one in found}
-
-
-def _trainable(leaf: Any) -> bool:
-    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 
 def _role(part: Any, path: tuple[Any, ...], leaf: Any) -> Role:

@@ -8,9 +8,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from ..core.frozen import trainable
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
 from ..core.types import Key, Signature
@@ -36,6 +36,7 @@ FRAME_SETTINGS = {
     "readout": Shared(Readout, "last"),
     "checkpoint": Shared(Checkpoint, "none"),
     "truncation": Shared(int | None, None),
+    "dropout": Shared(float, 0.0),
 }
 """Settings of the frame, which every cell and layer accepts besides its own."""
 
@@ -139,6 +140,7 @@ class Contender:
             embed=embed,
             head=make_head(frame["head"], signature, features, key=head_key),
             readout=frame["readout"],
+            dropout=frame["dropout"],
         )
 
     def _layer(self, part: Any, frame: Mapping[str, Any]) -> AbstractLayer:
@@ -163,8 +165,8 @@ class Contender:
 
 def count_parameters(model: PyTree) -> int:
     """Returns how many numbers training may change, of a model or of its shapes."""
-    leaves = [leaf for leaf in jax.tree.leaves(model) if hasattr(leaf, "dtype")]
-    return sum(x.size for x in leaves if jnp.issubdtype(x.dtype, jnp.inexact))
+    free = eqx.filter(model, trainable(model))
+    return sum(leaf.size for leaf in jax.tree.leaves(free))
 
 
 def count_state(model: PyTree) -> int | None:

@@ -88,7 +88,8 @@ class SequenceModel(AbstractModel):
     Token inputs are looked up in a table, feature vectors go through one linear map;
     both end at the width of the layers. With `embed` of None feature vectors reach the
     first layer as they are. A task that answers once reads the last step or the mean
-    of all steps. With `head` of None the last layer's output is the answer.
+    of all steps. With `head` of None the last layer's output is the answer. Given a
+    key, as in training, a share `dropout` of what every layer puts out is left out.
     """
 
     embed: eqx.nn.Embedding | eqx.nn.Linear | None
@@ -96,6 +97,7 @@ class SequenceModel(AbstractModel):
     head: eqx.nn.Linear | None
     signature: Signature
     readout: Readout = eqx.field(static=True)
+    dropout: float = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
     def __init__(
@@ -106,9 +108,14 @@ class SequenceModel(AbstractModel):
         embed: eqx.nn.Embedding | eqx.nn.Linear | None,
         head: eqx.nn.Linear | None,
         readout: Readout = "last",
+        dropout: float = 0.0,
     ):
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(
+                f"dropout is {dropout}, but must be at least 0 and below 1"
+            )
         self.embed, self.layers, self.head = embed, layers, head
-        self.signature, self.readout = signature, readout
+        self.signature, self.readout, self.dropout = signature, readout, dropout
         self.causal = all(layer.causal for layer in layers)
 
     def __call__(self, sequence: Sequence, *, key: Key | None = None):
@@ -126,6 +133,7 @@ class SequenceModel(AbstractModel):
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
             hs = layer(sequence.with_xs(hs), key=layer_key)
+            hs = dropped(hs, self.dropout, key=layer_key)
         return hs
 
     def trace(self, sequence: Sequence, *, nudges: Nudges = NO_NUDGES) -> Trace:
@@ -159,6 +167,20 @@ def mean_over(
     if present is None:
         return jnp.mean(hs, axis=0)
     return jnp.mean(hs, axis=0, where=present[:, None])
+
+
+def dropped(
+    hs: Float[Array, "time hidden"], share: float, *, key: Key | None
+) -> Float[Array, "time hidden"]:
+    """Returns them with a random share at 0 and the others larger by as much.
+
+    As they are without a key (Srivastava et al. 2014, scaled in training).
+    """
+    if key is None or share == 0.0:
+        return hs
+    mask_key = jax.random.fold_in(key, 1)  # the layer may have drawn with the key
+    kept = jax.random.bernoulli(mask_key, 1.0 - share, hs.shape)
+    return jnp.where(kept, hs / (1.0 - share), 0.0)
 
 
 def make_embed(

@@ -2,8 +2,9 @@
 
 A unitary matrix is exp(A) of a skew-Hermitian A; a time constant is the softplus of
 an unconstrained number. Such a weight is a field that holds an
-`AbstractParametrization`; the scan calls `resolve` before its loop, so that a cell's
-step meets a plain array and the derived weight is formed once, not at every step.
+`AbstractParametrization`, or a `Frozen` if nothing trains it; the scan calls `resolve`
+before its loop, so that a cell's step meets a plain array and the derived weight is
+formed once, not at every step.
 """
 
 import abc
@@ -12,6 +13,8 @@ from typing import TypeVar
 import equinox as eqx
 import jax
 from jaxtyping import Array, PyTree
+
+from ..core.frozen import Frozen
 
 
 T = TypeVar("T")
@@ -25,14 +28,12 @@ class AbstractParametrization(eqx.Module):
         """Returns the weight itself."""
 
 
-def _is_parametrization(node: object) -> bool:
-    return isinstance(node, AbstractParametrization)
+def _derives(node: object) -> bool:
+    return isinstance(node, AbstractParametrization | Frozen)
 
 
 def resolve(tree: T) -> T:
-    """Returns the tree with every parametrization replaced by its value."""
+    """Returns the tree with every parametrization and frozen weight as its value."""
     return jax.tree.map(
-        lambda node: node.value() if _is_parametrization(node) else node,
-        tree,
-        is_leaf=_is_parametrization,
+        lambda node: node.value() if _derives(node) else node, tree, is_leaf=_derives
     )

@@ -24,6 +24,7 @@ class Section:
         anchor: the place in the page.
         standing: its standing over all tasks.
         settings: the settings that its model was built with.
+        trainer: what trained it, with its settings.
         account: its docstring, typeset; empty where its source is not at hand.
         caveat: what to know of the account; empty where there is nothing.
         citation: the work that it is from.
@@ -35,6 +36,7 @@ class Section:
     anchor: str
     standing: Standing
     settings: str
+    trainer: str
     account: Markup
     caveat: str
     citation: str
@@ -76,6 +78,7 @@ def _section(
         anchor=anchor,
         standing=standing,
         settings=_settings(runs),
+        trainer=_trainer(runs),
         account=to_html(account.docstring) if account else Markup(""),
         caveat=_caveat(account, model, versions.get(model, set())),
         citation=_citation(account),
@@ -94,6 +97,12 @@ def _settings(runs: Sequence[Mapping[str, Any]]) -> str:
         if run["added_settings"] != usual["added_settings"]
     ]
     return "; ".join(dict.fromkeys([usual["model_settings"], *added]))
+
+
+def _trainer(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the trainer of a contender, or those that it had on several tasks."""
+    found = [f"{run['trainer']} ({run['trainer_settings']})" for run in runs]
+    return "; ".join(dict.fromkeys(found))
 
 
 def _caveat(account: Account | None, model: str, ran: set[str]) -> str:

@@ -56,10 +56,14 @@ class Cell(Part):
 
 
 class Refusal(Part):
-    """A contender that a task rules out, and why: as asked for, without a width."""
+    """A contender that a task rules out, and why: as asked for, without a width.
+
+    Where its trainer rules it out, `trainer` is that one.
+    """
 
     model: Entrant
     task: Entrant
+    trainer: Entrant | None = None
     reason: Sentence
 
     @property

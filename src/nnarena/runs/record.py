@@ -55,8 +55,9 @@ class Result(Part):
     `score` is the task's metric. Test figures belong to the weights with the lowest
     validation loss and are read once; a run that diverged or failed has none.
     `learning_rate` is the (highest) rate that those weights were trained at, of those
-    that the trainer tried. `test_rows` is how many examples the test split has; older
-    records lack it.
+    that the trainer tried, `chosen` the other settings that it chose on validation, as
+    the strength of a regularization. `test_rows` is how many examples the test split
+    has; older records lack it.
     """
 
     outcome: Outcome
@@ -65,6 +66,7 @@ class Result(Part):
     steps: Count = 0
     best_step: Count | None = None
     learning_rate: Finite | None = None
+    chosen: dict[Word, Finite] = Field(default_factory=dict)
     validation_loss: Finite | None = None
     validation_score: Finite | None = None
     test_loss: Finite | None = None
@@ -139,8 +141,9 @@ class Record(Part):
 class History(Part):
     """Metrics at every check of one run: equally long series by name.
 
-    `step`, `train_loss`, `validation_loss`, `validation_score`, `learning_rate`,
-    `gradient_norm`. A number that is not finite is null.
+    `step`, `train_loss`, `validation_loss`, `validation_score`, and what the trainer
+    adds: `learning_rate` and `gradient_norm`, or `strength`. A number that is not
+    finite is null.
     """
 
     schema_version: Annotated[int, Field(ge=0, le=SCHEMA)] = SCHEMA

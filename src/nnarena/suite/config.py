@@ -1,7 +1,9 @@
 """Suite files: TOML that names contenders, tasks, seeds and one budget.
 
 description = "..."
-models = ["lstm", {name = "transformer", encoding = "rotary", width = 32}]
+models = ["lstm", {name = "transformer", encoding = "rotary", width = 32},
+          {name = "gru", trainer = "ridge"},                     # trainers of their own
+          {name = "gru", trainer = {learning_rate = 0.01}}]      # or settings of one
 tasks = [{name = "add", length = 50}, "digits"]
 seeds = 5
 parameters = 5_000          # width is solved to meet it; or: width = 64
@@ -12,6 +14,7 @@ Models and tasks may be words too, as on the command line (`words`): "add(length
 "my_model.py", "my_model.py:leaky(rate=0.2)".
 
 [trainer]
+name = "gradient_descent"   # the default, for contenders that are made for no other
 steps = 1_000
 """
 
@@ -34,6 +37,14 @@ Width = Annotated[int, Field(ge=1, le=10**6)]
 Budget = Annotated[int, Field(ge=1, le=10**11)]
 
 
+def _as_trainer(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Trainer = Annotated[dict[str, Any], BeforeValidator(_as_trainer)]
+"""Settings of a trainer, and its "name" where it is not the one that holds anyway."""
+
+
 class Choice(BaseModel):
     """A registered name and the settings that differ from its defaults."""
 
@@ -44,12 +55,13 @@ class Choice(BaseModel):
 
 
 class ModelChoice(Choice):
-    """A contender, and its own width where it does not follow the suite's.
+    """A contender, and its own width and trainer where it does not follow the suite's.
 
     A width of "outputs" is as many units as the task has answers.
     """
 
     width: Width | Literal["outputs"] | None = None
+    trainer: Trainer = Field(default_factory=dict)
 
 
 def _as_choice(value: Any) -> Any:
@@ -57,7 +69,7 @@ def _as_choice(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, dict) and "settings" not in value and "name" in value:
-        own = {key: value[key] for key in ("name", "width") if key in value}
+        own = {key: value[key] for key in ("name", "width", "trainer") if key in value}
         settings = {key: given for key, given in value.items() if key not in own}
         return {**own, "settings": settings}
     return value
@@ -96,7 +108,7 @@ class Suite(BaseModel):
     seeds: Seeds = [0, 1, 2, 3, 4]
     parameters: Budget | None = None
     width: Width | None = None
-    trainer: dict[str, Any] = Field(default_factory=dict)
+    trainer: Trainer = Field(default_factory=dict)
     deviations: list[str] = []
     plugins: list[str] = []
 

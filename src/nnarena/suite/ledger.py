@@ -5,23 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import numpy as np
 from pydantic import model_validator
 
 from ..core.numbers import Count, Finite, Seconds
 from ..runs.record import Cost, History, Outcome, Part, Provenance, Record, Result
+from ..training.base import Check
 from . import provenance
 from .plan import Job
 
 
-SERIES = (
-    "step",
-    "train_loss",
-    "validation_loss",
-    "validation_score",
-    "learning_rate",
-    "gradient_norm",
-)
+SERIES = ("step", "train_loss", "validation_loss", "validation_score")
+"""The series of every curve; a trainer may add figures of its own."""
+
+JUDGED = ("best_step", "stopped", "diverged")
+"""What else a check says of every run."""
 
 
 def now() -> str:
@@ -35,8 +32,9 @@ def finite(value: float) -> float | None:
 
 
 class Kept(Part):
-    """What a checkpoint holds of a ledger; `last` may hold what JSON cannot, as text.
+    """What a checkpoint holds of a ledger.
 
+    `last` and `chosen` may hold what JSON cannot, as text.
     It may come from anybody's store: what is no ledger raises a ValueError.
     """
 
@@ -47,11 +45,12 @@ class Kept(Part):
     advances: Count
     series: dict[str, list[Finite | None]]
     last: dict[str, str]
+    chosen: dict[str, str]
 
     @model_validator(mode="after")
     def _is_a_table(self) -> "Kept":
         lengths = {len(values) for values in self.series.values()}
-        if set(self.series) != set(SERIES) or len(lengths) > 1:
+        if not set(SERIES) <= set(self.series) or len(lengths) > 1:
             raise ValueError("the series are not those of a ledger")
         return self
 
@@ -61,7 +60,8 @@ class Ledger:
     """What has been measured of one run so far; survives in its checkpoint.
 
     `advances` counts the checks of its program, those too in which the run was over
-    or waited for other seeds beside it.
+    or waited for other seeds beside it. `last` are the figures of the last check,
+    `chosen` the settings that it says the best weights were trained at.
     """
 
     job: Job
@@ -75,25 +75,32 @@ class Ledger:
         default_factory=lambda: {name: [] for name in SERIES}
     )
     last: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, float] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
         """Whether the run said at its last check that it is over."""
         return bool(self.last.get("stopped", False))
 
-    def note(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Enters the figures of one check; one without a step adds nothing.
+    def note(self, check: Check) -> None:
+        """Enters one check of one seed; one without a step adds nothing.
 
         Beside other seeds a seed may have to wait before it goes on at the next rate.
         """
-        if self.last.get("step") != float(metrics["step"]):
-            for name in SERIES:
-                self.series[name].append(finite(float(metrics[name])))
-        self.last = {name: float(value) for name, value in metrics.items()}
+        figures = {name: float(getattr(check, name)) for name in (*SERIES, *JUDGED)}
+        figures |= {name: float(value) for name, value in check.figures.items()}
+        if self.last.get("step") != figures["step"]:
+            # Compiled programs sort the names; curves were always written so.
+            for name in (*SERIES, *sorted(check.figures, reverse=True)):
+                self.series.setdefault(name, []).append(finite(figures[name]))
+        self.last = figures
+        self.chosen = {name: float(value) for name, value in check.chosen.items()}
 
     def figures(self) -> dict[str, float | None]:
         """Returns what is told of the run so far: its seconds and its last check."""
-        told = {name: finite(self.last[name]) for name in SERIES if name in self.last}
+        told = {
+            name: finite(self.last[name]) for name in self.series if name in self.last
+        }
         return {"step": 0.0, **told, "seconds": self.run_seconds}
 
     def to_notes(self) -> dict[str, str]:
@@ -106,6 +113,7 @@ class Ledger:
             advances=self.advances,
             series=self.series,
             last={name: repr(value) for name, value in self.last.items()},
+            chosen={name: repr(value) for name, value in self.chosen.items()},
         )
         return {"ledger": kept.model_dump_json()}
 
@@ -117,13 +125,14 @@ class Ledger:
         """
         kept = Kept.model_validate_json(notes.get("ledger", ""))
         last = {name: float(value) for name, value in kept.last.items()}
+        chosen = {name: float(value) for name, value in kept.chosen.items()}
         self.started_at = kept.started_at
         self.compile_seconds += kept.compile_seconds
         self.run_seconds = kept.run_seconds
         self.interruptions = kept.interruptions + 1
         self.advances = kept.advances
         self.series = kept.series
-        self.last = last
+        self.last, self.chosen = last, chosen
 
     def result(self, test_loss: float, test_score: float, test_rows: int) -> Result:
         """Returns the result of a run that went to its end.
@@ -135,13 +144,20 @@ class Ledger:
         reason = self._why_diverged(test_loss, test_score)
         best_step = int(self.last["best_step"])
         best = self.series["step"].index(best_step) if best_step else None
+        chosen = (
+            {name: float(f"{value:.6g}") for name, value in self.chosen.items()}
+            if best_step
+            else {}
+        )
+        rate = chosen.pop("learning_rate", None)
         return Result(
             outcome="diverged" if reason else "finished",
             reason=reason,
             parameters=self.job.parameters,
             steps=int(self.last["step"]),
             best_step=best_step or None,
-            learning_rate=float(f"{self.last['best_rate']:.6g}") if best_step else None,
+            learning_rate=rate,
+            chosen=chosen,
             validation_loss=None
             if best is None
             else self.series["validation_loss"][best],

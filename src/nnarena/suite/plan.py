@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..core.faults import blaming
 from ..core.plugins import import_file
 from ..core.problems import CannotPlay, UserProblem, first_problem
-from ..core.registry import Entry, Registry, Shared
+from ..core.registry import Registry
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
 from ..metrics import METRICS
@@ -19,13 +19,14 @@ from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..models.inspection import require_contender
 from ..runs.plans import Cell, Plan, Refusal, make_plan
-from ..runs.record import Entrant, Identity, Plugin, entrant_of
+from ..runs.record import Entrant, Identity, Plugin
 from ..tasks import TASKS, AbstractTask
 from ..tasks.inspection import make_sound_task
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
 from ..training.objective import objective_of
 from .config import Choice, ModelChoice, Suite, SuiteProblem
+from .recipes import CannotTrain, entrant, make_trainer, recipe_of, suite_recipe
 
 
 METRIC = ", scored by "
@@ -93,20 +94,6 @@ def make_task(choice: Choice) -> AbstractTask:
     return task
 
 
-def make_trainer(name: str, settings: Mapping[str, Any]) -> AbstractTrainer:
-    """Returns the trainer of a name and its settings.
-
-    Raises:
-        UnknownName: no trainer carries the name.
-        ValueError: it has no such setting, or not that value.
-    """
-    entry = TRAINERS[name]
-    try:
-        return entry.make(**entry.settings(settings))
-    except ValueError as error:
-        raise ValueError(f"trainer {error}") from error
-
-
 def assemble(job: Job) -> Assembled:
     """Returns the objects that a job names, importing its plugins first.
 
@@ -172,15 +159,15 @@ def plan_suite(
         EntrantProblem: somebody's entrant cannot be made.
     """
     try:
-        recipe = _recipe("gradient_descent", suite.trainer)
+        _ = suite_recipe(suite)  # refused here, though every contender may have its own
         jobs: dict[str, Job] = {}
         refusals: dict[str, Refusal] = {}
         for model, task in itertools.product(suite.models, suite.tasks):
             try:
-                made = _cell_jobs(suite, model, task, recipe, tuple(plugins))
+                made = _cell_jobs(suite, model, task, tuple(plugins))
                 jobs |= {job.key: job for job in made}
             except CannotPlay as reason:
-                refusal = _refusal(model, task, str(reason))
+                refusal = _refusal(model, task, reason)
                 refusals[refusal.pair] = refusal
         return list(jobs.values()), list(refusals.values())
     except ValidationError as error:
@@ -240,19 +227,22 @@ def _cell_jobs(
     suite: Suite,
     model: ModelChoice,
     task: Choice,
-    recipe: Entrant,
     plugins: tuple[Plugin, ...],
 ) -> list[Job]:
     """Returns the jobs of one model on one task, one per seed.
 
     Raises:
-        CannotPlay: the task rules the model out.
+        CannotPlay: the task rules the model out, or its trainer does.
     """
     made = make_task(task)
     contender = Contender(model.name, model.settings).for_signature(made.signature)
     with _blaming(contender):
         width = choose_width(suite, model, made.signature)
         shapes = contender.shapes(made.signature, width)
+    recipe = recipe_of(suite, model)
+    reason = make_trainer(recipe.name, recipe.all_settings).accepts(shapes)
+    if reason is not None:
+        raise CannotTrain(recipe, reason)
     played = _task(task, made)
     return [
         Job(
@@ -281,39 +271,25 @@ def _blaming(contender: Contender) -> contextlib.AbstractContextManager[None]:
     return blaming(contender.entry.make, "__init__", "asked for its sizes")
 
 
-def _refusal(model: ModelChoice, task: Choice, reason: str) -> Refusal:
+def _refusal(model: ModelChoice, task: Choice, reason: CannotPlay) -> Refusal:
     """Returns what is kept of a pair that cannot be run."""
-    asked = _model(Contender(model.name, model.settings))
-    return Refusal(model=asked, task=_task(task, make_task(task)), reason=reason)
+    return Refusal(
+        model=_model(Contender(model.name, model.settings)),
+        task=_task(task, make_task(task)),
+        trainer=reason.trainer if isinstance(reason, CannotTrain) else None,
+        reason=str(reason),
+    )
 
 
 def _model(contender: Contender) -> Entrant:
-    return _entrant(contender.entry, contender.settings, contender.frame)
+    return entrant(contender.entry, contender.settings, contender.frame)
 
 
 def _task(choice: Choice, made: AbstractTask) -> Entrant:
     """Returns what identifies a task: the metric too, if another file's or changed."""
     entry, metric = TASKS[choice.name], METRICS[made.scoring.metric]
-    found = _entrant(entry, entry.settings(choice.settings))
+    found = entrant(entry, entry.settings(choice.settings))
     if (version := metric.version_of({})) in ("1", found.version):
         return found
     version = f"{found.version}{METRIC}{metric.name} {version}"
     return found.model_copy(update={"version": version})
-
-
-def _recipe(name: str, given: Mapping[str, Any]) -> Entrant:
-    """Returns the trainer of a suite, with its settings as the trainer reads them.
-
-    Raises:
-        ValueError: it has no such setting, or not that value.
-    """
-    entry, trainer = TRAINERS[name], make_trainer(name, given)
-    return _entrant(entry, {key: getattr(trainer, key) for key in entry.defaults})
-
-
-def _entrant(
-    entry: Entry, settings: Mapping[str, Any], frame: Mapping[str, Shared] | None = None
-) -> Entrant:
-    """Returns what identifies an entrant with all its settings."""
-    version, baseline = entry.version_of(settings), entry.baseline(frame)
-    return entrant_of(entry.name, version, settings, baseline)

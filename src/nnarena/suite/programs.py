@@ -7,6 +7,7 @@ of them tries, such as learning rates, is tried in turn or is an axis too.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -24,6 +25,7 @@ from . import provenance
 from .plan import Assembled, Job, assemble
 
 
+T = TypeVar("T")
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -170,9 +172,11 @@ def keys_of(jobs: Sequence[Job]) -> tuple[Key | Keys, Key | Keys]:
     return jax.numpy.stack(init), jax.numpy.stack(data)
 
 
-def of_seed(value: np.ndarray, index: int) -> np.ndarray:
-    """Returns one seed's figure; a figure without an axis is everybody's."""
-    return value if value.ndim == 0 else np.asarray(value[index])
+def of_seed(figures: T, index: int) -> T:
+    """Returns one seed's figures; a figure without an axis is everybody's."""
+    return jax.tree.map(
+        lambda value: value if value.ndim == 0 else np.asarray(value[index]), figures
+    )
 
 
 def part_of(arrays: Arrays, index: int, seeds: int) -> Arrays:

@@ -19,7 +19,7 @@ from jaxtyping import PyTree
 
 from ..core.types import Key, Keys
 from ..runs.store import AbstractStore
-from ..training.base import AbstractProgram, Metrics, arrays_by_path, tree_from_paths
+from ..training.base import AbstractProgram, Check, arrays_by_path, tree_from_paths
 from ..training.descent import choose
 from .checkpoints import load_checkpoint
 from .events import Event
@@ -83,8 +83,8 @@ def due(ledgers: Sequence[Ledger]) -> np.ndarray:
 
 def advance(
     program: AbstractProgram, state: PyTree, data_key: Key | Keys, is_due: np.ndarray
-) -> tuple[PyTree, Metrics]:
-    """Returns the state after one more check of the seeds that are due, and figures.
+) -> tuple[PyTree, Check]:
+    """Returns the state after one more check of the seeds that are due, and the check.
 
     In the place of each other seed one that is due is computed once more, for nothing:
     a program takes its seeds to be equally far.
@@ -93,5 +93,5 @@ def advance(
         return program.advance(state, data_key)
     places = np.where(is_due, np.arange(len(is_due)), np.argmax(is_due))
     those = jax.tree.map(lambda leaf: leaf[places], state)
-    advanced, metrics = program.advance(those, data_key)
-    return choose(jnp.asarray(is_due), advanced, state), metrics
+    advanced, check = program.advance(those, data_key)
+    return choose(jnp.asarray(is_due), advanced, state), check

@@ -13,7 +13,7 @@ from ..core.problems import StoreProblem
 from ..runs.claims import Claim
 from ..runs.store import AbstractStore
 from ..tasks.files import DataFolder
-from ..training.base import arrays_by_path
+from ..training.base import Check, arrays_by_path
 from . import provenance
 from .checkpoints import save_checkpoint
 from .events import Event
@@ -144,12 +144,12 @@ class Runner:
                 break
             begun, is_due = time.perf_counter(), due(ledgers)
             try:
-                state, metrics = advance(program, state, data_key, is_due)
-                figures = {name: np.asarray(value) for name, value in metrics.items()}
+                state, told = advance(program, state, data_key, is_due)
+                check = jax.tree.map(np.asarray, told)
             except jax.errors.JaxRuntimeError as error:
                 raise self._programs.refused(error) from error
             seconds = (time.perf_counter() - begun) / int(is_due.sum())
-            yield from self._note(ledgers, is_due, figures, seconds)
+            yield from self._note(ledgers, is_due, check, seconds)
             over = all(ledger.stopped for ledger in ledgers)
             begun = time.perf_counter()
             if not over and begun - saved_at > pause:
@@ -166,7 +166,7 @@ class Runner:
         self,
         ledgers: list[Ledger],
         is_due: np.ndarray,
-        figures: dict[str, np.ndarray],
+        check: Check,
         seconds: float,
     ) -> Iterator[Event]:
         for index, ledger in enumerate(ledgers):
@@ -174,9 +174,7 @@ class Runner:
             if ledger.stopped or not is_due[index]:
                 continue
             ledger.run_seconds += seconds
-            ledger.note(
-                {name: of_seed(value, index) for name, value in figures.items()}
-            )
+            ledger.note(of_seed(check, index))
             yield Event(kind="check", key=ledger.job.key, figures=ledger.figures())
 
     def _save(self, state: PyTree, ledgers: list[Ledger]) -> Iterator[Event]:

@@ -36,6 +36,7 @@ from .plan import Job, assemble, by_program, plan_of, plan_suite
 from .plugins import bring
 from .pool import WorkerPool
 from .programs import require_answers_of, task_splits, use_compilation_cache
+from .recipes import USUAL
 from .words import in_words
 
 
@@ -200,14 +201,16 @@ def run(
     width: int | None = None,
     results: str | Path = "results",
     workers: int = 0,
-    **trainer: Any,
+    trainer: str = USUAL,
+    **settings: Any,
 ) -> Leaderboard:
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are words, as on the command line, or dictionaries of a name and
-    its settings. Other keywords are settings of the trainer (`steps`, `learning_rate`,
-    ...). Runs that the folder already holds are not repeated. What a script or notebook
-    registers runs in this process alone; what a file registers, in `workers` too.
+    its settings. Other keywords are settings of the `trainer` (`steps`,
+    `learning_rate`, ...). Runs that the folder already holds are not repeated. What a
+    script or notebook registers runs in this process alone; what a file registers, in
+    `workers` too.
 
         nnarena.run(["lstm", "gru"], ["add(length=50)"], seeds=3)
         nnarena.run(["mine.py:leaky(rate=0.2)", "gru"], ["mine.py"], workers=2)
@@ -227,7 +230,7 @@ def run(
         "seeds": seeds if isinstance(seeds, int) else list(seeds),
         "parameters": None if width else parameters,
         "width": width,
-        "trainer": trainer,
+        "trainer": {"name": trainer, **settings},
     }
     session = open_session(parse_suite(in_words(content), "nnarena.run"), results)
     if not session.jobs:

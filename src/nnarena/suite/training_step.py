@@ -83,12 +83,12 @@ class TrainingStep:
         descent = GradientDescent(batch=size.batch, schedule="constant").descent(
             build, task
         )
-        keys = jax.random.split(jax.random.key(1), size.batch)
-        self._rows = jit(jax.vmap(task.example))(keys)
+        self._keys = jax.random.split(jax.random.key(1), size.batch)
+        self._rows = jit(jax.vmap(task.example))(self._keys)
         self._state = jit(descent.start)(jax.random.key(0))
         self.parameters = count_parameters(self._state.params)
         repeat = jit(partial(_repeat, descent), AS_THE_PROCESS)
-        lowered = repeat.lower(self._state, self._rows, jnp.int32(1))
+        lowered = repeat.lower(self._state, self._rows, self._keys, jnp.int32(1))
         step = descent.trace_step(self._rows)
         begun = time.perf_counter()
         self._repeat = lowered.compile(compiler_options=sum_options(step))
@@ -103,7 +103,8 @@ class TrainingStep:
 
     def run(self, count: int) -> None:
         """Does so many steps from the start, and waits for them."""
-        jax.block_until_ready(self._repeat(self._state, self._rows, jnp.int32(count)))
+        steps = jnp.int32(count)
+        jax.block_until_ready(self._repeat(self._state, self._rows, self._keys, steps))
 
 
 def cpu_seconds(run: Callable[[int], None], count: int) -> float:
@@ -117,12 +118,12 @@ def _build(contender: Contender, signature: Signature, hidden: int, key):
     return contender.build(signature, hidden, key=key)
 
 
-def _repeat(descent: Descent, state, rows, count):
+def _repeat(descent: Descent, state, rows, keys, count):
     """Returns the weights after so many steps on the same rows."""
 
     def update(_, carry):
         params, optimizer = carry
-        return descent.update(params, optimizer, state, rows)[:2]
+        return descent.update(params, optimizer, state, rows, keys)[:2]
 
     return jax.lax.fori_loop(0, count, update, (state.params, state.optimizer))
 

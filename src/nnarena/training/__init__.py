@@ -4,3 +4,4 @@ from ..core.registry import Registry
 
 
 TRAINERS = Registry("trainer", "nnarena.training")
+PENALTIES = Registry("penalty", "nnarena.training")

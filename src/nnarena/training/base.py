@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
@@ -20,16 +20,39 @@ from .objective import Tally
 Build = Callable[[Key], AbstractModel]
 """Makes the model of a run from its initialization key."""
 
-Metrics = Mapping[str, Array]
-"""Figures of one check: scalars, or one per seed."""
+
+Figure = Array | np.ndarray
+"""A number of JAX, or of numpy where the host computed it; or one per seed."""
+
+
+class Check(eqx.Module):
+    """What is said of a run at one check: scalars, or one per seed.
+
+    `step` counts the batches so far. `train_loss` is the task's loss on the batches
+    since the last check, penalties left out. `best_step` is the check of the best
+    weights so far, 0 if there are none; `chosen` holds the settings that these were
+    trained at, where a trainer tries several, and `figures` what else belongs into the
+    curve, such as the learning rate.
+    """
+
+    step: Int[Figure, "*seeds"]
+    train_loss: Float[Figure, "*seeds"]
+    validation_loss: Float[Figure, "*seeds"]
+    validation_score: Float[Figure, "*seeds"]
+    best_step: Int[Figure, "*seeds"]
+    stopped: Bool[Figure, "*seeds"]
+    diverged: Bool[Figure, "*seeds"]
+    figures: dict[str, Figure] = eqx.field(default_factory=dict)
+    chosen: dict[str, Figure] = eqx.field(default_factory=dict)
 
 
 class AbstractProgram(abc.ABC):
     """A compiled run, cut at its checks; with seeds, every array leads with their axis.
 
     `start`, then `advance` until `checks` are done or every seed says `stopped`, then
-    `test` once. Between two checks the state is all there is to keep: it may be
-    written down, and taken up by another process of the same machine, bit for bit.
+    `test` once. Between two checks the state is all there is to keep: arrays of JAX,
+    or of numpy for what is computed on the host in float64. It may be written down,
+    and taken up by another process of the same machine, bit for bit.
     """
 
     checks: int
@@ -43,12 +66,8 @@ class AbstractProgram(abc.ABC):
         """Returns the state before training."""
 
     @abc.abstractmethod
-    def advance(self, state: PyTree, data_key: Key | Keys) -> tuple[PyTree, Metrics]:
-        """Returns the state after one more check, and its figures.
-
-        Figures: step, train_loss, validation_loss, validation_score, learning_rate,
-        gradient_norm; best_step and best_rate; stopped and diverged.
-        """
+    def advance(self, state: PyTree, data_key: Key | Keys) -> tuple[PyTree, Check]:
+        """Returns the state after one more check, and what is said of it."""
 
     @abc.abstractmethod
     def test(self, state: PyTree) -> Tally:
@@ -56,7 +75,7 @@ class AbstractProgram(abc.ABC):
 
     @abc.abstractmethod
     def best(self, state: PyTree) -> PyTree:
-        """Returns the arrays of the model with the lowest validation loss."""
+        """Returns the arrays of the model that did best on the validation split."""
 
 
 def program_bytes(compiled: Any) -> int | None:
@@ -73,7 +92,19 @@ def program_bytes(compiled: Any) -> int | None:
 
 
 class AbstractTrainer(eqx.Module):
-    """A recipe: how any model is fitted to any task, with its settings filled in."""
+    """A recipe: how models are fitted to tasks, with its settings filled in.
+
+    Registered in `TRAINERS`, it is named by a suite, by one contender of a suite, or by
+    the entrant that is made for it.
+    """
+
+    @abc.abstractmethod
+    def accepts(self, model: PyTree) -> str | None:
+        """Returns why a model cannot be trained so, or None if it can.
+
+        `model` may have shapes in the place of its arrays. The reason goes on from
+        "NAME cannot train it: ".
+        """
 
     @abc.abstractmethod
     def compile(
@@ -97,13 +128,13 @@ class AbstractTrainer(eqx.Module):
 
 
 class Fitted(eqx.Module):
-    """A trained model with its curve and its test figures."""
+    """A trained model, its checks along a leading axis, and its test figures."""
 
     model: AbstractModel
-    history: dict[str, np.ndarray]
+    history: Check
     test_loss: Array
     test_score: Array
-    diverged: Array
+    diverged: Figure
 
 
 def fit(
@@ -142,22 +173,19 @@ def _run(
     program: AbstractProgram, build: Build, init_key: Key | Keys, data_key: Key | Keys
 ) -> Fitted:
     state = program.start(init_key)
-    history: list[Metrics] = []
+    history: list[Check] = []
     for _ in range(program.checks):
-        state, metrics = program.advance(state, data_key)
-        history.append(metrics)
-        if bool(jnp.all(metrics["stopped"])):
+        state, check = program.advance(state, data_key)
+        history.append(check)
+        if bool(jnp.all(check.stopped)):
             break
     tested = program.test(state)
     return Fitted(
         model=with_weights(build, program.best(state)),
-        history={
-            name: np.stack([np.asarray(check[name]) for check in history])
-            for name in history[0]
-        },
+        history=jax.tree.map(lambda *leaves: np.stack(leaves), *history),
         test_loss=tested.mean_loss,
         test_score=tested.mean_score,
-        diverged=history[-1]["diverged"] | ~tested.finite,
+        diverged=history[-1].diverged | ~tested.finite,
     )
 
 
@@ -189,6 +217,8 @@ def arrays_by_path(tree: PyTree) -> dict[str, np.ndarray]:
 def tree_from_paths(like: PyTree, arrays: Mapping[str, np.ndarray]) -> PyTree:
     """Returns a tree of the same places filled from arrays.
 
+    They are arrays of JAX, or of numpy in the places of such.
+
     Raises:
         ValueError: a place is missing, or has another shape or type.
     """
@@ -198,6 +228,6 @@ def tree_from_paths(like: PyTree, arrays: Mapping[str, np.ndarray]) -> PyTree:
         found = arrays.get(name)
         if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
             raise ValueError(f"the saved arrays do not fit at {name}")
-        return jnp.asarray(found)
+        return found if isinstance(leaf, np.ndarray) else jnp.asarray(found)
 
     return jax.tree_util.tree_map_with_path(take, like)

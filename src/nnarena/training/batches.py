@@ -2,10 +2,18 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 from jaxtyping import Array, Int, PyTree
 
 from ..core.types import Key
 from ..tasks.base import Rows
+
+
+Draws = jaxtyping.Key[Array, " batch"]
+"""A key for each example of a batch, for what a model draws in training."""
+
+DRAWS = 0x64726177
+"""Which stream of the data key is for what models draw in training."""
 
 
 class Order:
@@ -15,6 +23,8 @@ class Order:
     position p is the (p mod n)-th of the permutation of epoch p // n; every epoch has
     its own permutation, so that each row is seen once in it. The few permutations
     that a check can touch are formed once, not at every step.
+
+    What a model draws at position p has a key of its own, whoever trains beside it.
     """
 
     def __init__(
@@ -38,9 +48,18 @@ class Order:
             )
         )(epochs)
 
+    def positions(self, step: Int[Array, ""]) -> Int[Array, " batch"]:
+        """Returns the places of one step's rows in the run."""
+        return step * self.batch + jnp.arange(self.batch)
+
+    def keys_at(self, step: Int[Array, ""]) -> Draws:
+        """Returns the keys of one step's examples."""
+        stream = jax.random.fold_in(self.key, DRAWS)
+        return jax.vmap(lambda p: jax.random.fold_in(stream, p))(self.positions(step))
+
     def at(self, step: Int[Array, ""]) -> PyTree:
         """Returns the rows of one step, with a leading axis of `batch`."""
-        positions = step * self.batch + jnp.arange(self.batch)
+        positions = self.positions(step)
         if self.rows is None:
             return jax.vmap(lambda p: jax.random.fold_in(self.key, p))(positions)
         epochs = positions // self.size - self.first_epoch

@@ -1,29 +1,37 @@
 """The mathematics of a run by gradient descent, of one seed at one rate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..core.frozen import trainable
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows
-from .base import Build, Metrics, with_weights
-from .batches import Order
+from .base import Build, Check, with_weights
+from .batches import Draws, Order
 from .flops import Work, work
-from .objective import Tally, batch_loss, evaluate
+from .objective import Tally, batch_loss, evaluate, example_of
+from .penalties import AbstractPenalty
+
+
+PENALIZING = 2**31
+"""By which keys of penalties differ from those that a model makes of its own key."""
 
 
 class Progress(eqx.Module):
     """The state of a run between two checks.
 
-    `constants` are arrays of the model that are not trained: wirings, masks, indices.
+    `constants` are arrays of the model that are not trained: wirings, masks, indices,
+    and what is frozen.
     `bar` is what a validation loss must lie `min_gain` below to count as a gain,
     `stale_checks` how many checks had none. Updates are `rate_scale` times those of the
     highest learning rate: by the rate on trial and the plateaus so far.
@@ -56,7 +64,8 @@ class Descent:
     """A run as pure functions of one seed: start, check, evaluate.
 
     `rate` is the learning rate that `optimizer` follows, the highest one on trial;
-    `scales` are the rates on trial as parts of it. Where `plateau` is given, updates
+    `scales` are the rates on trial as parts of it, `penalties` what is added to the
+    loss, at which strength. Where `plateau` is given, updates
     shrink when the validation loss stays flat.
     """
 
@@ -72,6 +81,7 @@ class Descent:
     plateau: Plateau | None
     highest_rate: float
     scales: tuple[float, ...]
+    penalties: tuple[tuple[AbstractPenalty, float], ...] = ()
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
@@ -88,7 +98,7 @@ class Descent:
 
     def _initial(self, init_key: Key) -> tuple[PyTree, PyTree]:
         arrays = eqx.filter(self.build(init_key), eqx.is_array)
-        return eqx.partition(arrays, eqx.is_inexact_array)
+        return eqx.partition(arrays, trainable(arrays))
 
     def begin(self, params: PyTree, constants: PyTree, scale: Scalar) -> Progress:
         """Returns the state before the first update of these weights."""
@@ -107,12 +117,34 @@ class Descent:
             diverged=jnp.array(False),
         )
 
-    def _loss(self, params: PyTree, constants: PyTree, rows: Any) -> Scalar:
-        return batch_loss(self.model(params, constants), self.task, rows)
+    def _loss(
+        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
+    ) -> tuple[Scalar, Scalar]:
+        """Returns what is lowered, and of that the task's own loss."""
+        model = self.model(params, constants)
+        loss = batch_loss(model, self.task, rows, keys=keys)
+        if not self.penalties:
+            return loss, loss
+        penalized = jax.vmap(lambda row, key: self._penalty(model, row, key))(
+            rows, keys
+        )
+        return loss + jnp.mean(penalized), loss
 
-    def update(self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any):
-        """One update: loss and gradient of a batch, clipped, through AdamW."""
-        loss, gradients = jax.value_and_grad(self._loss)(params, state.constants, rows)
+    def _penalty(self, model: AbstractModel, row: Any, key: Key) -> Scalar:
+        """Returns the sum of the penalties on the example of one row."""
+        example, total = example_of(self.task, row), jnp.zeros(())
+        for index, (penalty, strength) in enumerate(self.penalties):
+            own_key = jax.random.fold_in(key, PENALIZING + index)
+            total = total + strength * penalty(model, example, key=own_key)
+        return total
+
+    def update(
+        self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
+    ):
+        """One update: loss and gradient of a batch, clipped, through the optimizer."""
+        (_, loss), gradients = jax.value_and_grad(self._loss, has_aux=True)(
+            params, state.constants, rows, keys
+        )
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
@@ -128,7 +160,7 @@ class Descent:
         train: Rows | None,
         validation: Rows,
         data_key: Key,
-    ) -> tuple[Progress, Metrics]:
+    ) -> tuple[Progress, Check]:
         """`count` updates from step `first` on, then a look at the validation split."""
         order = Order(
             train,
@@ -141,7 +173,11 @@ class Descent:
         def update(index, carry):
             params, optimizer, losses, norms = carry
             params, optimizer, loss, gradients = self.update(
-                params, optimizer, state, order.at(first + index)
+                params,
+                optimizer,
+                state,
+                order.at(first + index),
+                order.keys_at(first + index),
             )
             norm = optax.tree.norm(gradients)
             return params, optimizer, losses + loss, norms + norm
@@ -151,14 +187,21 @@ class Descent:
             0, count, update, (state.params, state.optimizer, zero, zero)
         )
         seen = self.evaluate(params, state.constants, validation)
-        figures = {
-            "train_loss": losses / count.astype(losses.dtype),
-            "gradient_norm": norms / count.astype(norms.dtype),
-            "learning_rate": self.rate(first + count - 1) * state.rate_scale,
-            "validation_loss": seen.mean_loss,
-            "validation_score": seen.mean_score,
-        }
-        return self._judge(state, params, optimizer, first + count, figures)
+        check = Check(
+            step=first + count,
+            train_loss=losses / count.astype(losses.dtype),
+            validation_loss=seen.mean_loss,
+            validation_score=seen.mean_score,
+            best_step=state.best_step,
+            stopped=state.stopped,
+            diverged=state.diverged,
+            figures={
+                "learning_rate": self.rate(first + count - 1) * state.rate_scale,
+                "gradient_norm": norms / count.astype(norms.dtype),
+            },
+            chosen={"learning_rate": jnp.full((), self.highest_rate)},
+        )
+        return self._judge(state, params, optimizer, check)
 
     def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
         """Returns the tally of weights on a split."""
@@ -170,12 +213,11 @@ class Descent:
         state: Progress,
         params: PyTree,
         optimizer: PyTree,
-        step: Int[Array, ""],
-        figures: dict[str, Array],
-    ) -> tuple[Progress, Metrics]:
+        check: Check,
+    ) -> tuple[Progress, Check]:
         """Keeps the best weights and decides whether the run goes on."""
-        loss, score = figures["validation_loss"], figures["validation_score"]
-        finite = jnp.isfinite(figures["train_loss"] + loss + score)
+        step, loss = jnp.asarray(check.step), check.validation_loss
+        finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)
         stale = jnp.where(gained, 0, state.stale_checks + 1)
@@ -197,15 +239,14 @@ class Descent:
         )
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
         kept = choose(state.stopped, state, following)
-        metrics = {
-            **figures,
-            "step": kept.step,
-            "best_step": kept.best_step,
-            "best_rate": jnp.full((), self.highest_rate),
-            "stopped": kept.stopped,
-            "diverged": kept.diverged,
-        }
-        return kept, metrics
+        said = replace(
+            check,
+            step=kept.step,
+            best_step=kept.best_step,
+            stopped=kept.stopped,
+            diverged=kept.diverged,
+        )
+        return kept, said
 
     def _rescaled(self, scale: Scalar, stale: Int[Array, ""]) -> Scalar:
         """Returns what is left of the learning rate after so many flat checks."""
@@ -225,20 +266,26 @@ class Descent:
 
         def batch(train):
             order = Order(train, first=zero, span=1, batch=self.batch, key=key)
-            return order.at(zero)
+            return order.at(zero), order.keys_at(zero)
 
-        rows = jax.eval_shape(batch, train)
+        rows, keys = jax.eval_shape(batch, train)
         return jax.make_jaxpr(self.update)(
-            shapes.params, shapes.optimizer, shapes, rows
+            shapes.params, shapes.optimizer, shapes, rows, keys
         )
 
 
-def choose(condition: Bool[Array, "*seeds"], yes: PyTree, no: PyTree) -> PyTree:
-    """Returns one tree or the other, or of each seed one or the other."""
+def choose(
+    condition: Bool[Array | np.ndarray, "*seeds"], yes: PyTree, no: PyTree
+) -> PyTree:
+    """Returns one tree or the other, or of each seed one or the other.
 
-    def of(a: Array, b: Array) -> Array:
+    An array of numpy stays one, of its own precision.
+    """
+
+    def of(a: Any, b: Any) -> Any:
         extra = a.ndim - condition.ndim
-        return jnp.where(condition.reshape(condition.shape + (1,) * extra), a, b)
+        where = np.where if isinstance(a, np.ndarray) else jnp.where
+        return where(condition.reshape(condition.shape + (1,) * extra), a, b)
 
     return jax.tree.map(of, yes, no)
 

@@ -54,7 +54,7 @@ class DescentProgram(AbstractProgram):
         self._start = start.lower(keys).compile()
         self.begin = begin  # compiled only where several rates are tried
         checked = check.lower(state, count, count, *rows, keys)
-        _, self.figures = checked.out_info  # the shapes and types of a check's metrics
+        _, self.told = checked.out_info  # the shapes and types of a check
         self._check = checked.compile(compiler_options=options)
         tested = test.lower(alone.best_params, alone.constants, self.splits.test)
         self._test = tested.compile(compiler_options=options)

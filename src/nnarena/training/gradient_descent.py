@@ -1,27 +1,30 @@
-"""Training by gradient descent: AdamW, a schedule, clipping, early stopping."""
+"""Training by gradient descent: an optimizer, a schedule, early stopping."""
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int
 
+from ..core.frozen import trainable
+from ..core.numbers import require
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
-from . import TRAINERS
+from . import PENALTIES, TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
 from .descent import Descent, Plateau
 from .descent_program import DescentProgram
 from .flops import Work
 from .lockstep import LockstepProgram
-from .roles import at_own_rates, decayed
+from .optimizers import Clipping, Optimizer, make_optimizer
+from .penalties import as_strengths, penalties_of
 from .search import SearchProgram
 
 
 Schedule = Literal["warmup_cosine", "constant", "plateau"]
-SCHEDULES = ("warmup_cosine", "constant", "plateau")
 
 
 def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
@@ -38,20 +41,25 @@ def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
     source="loshchilov2019decoupled",
     # Decay went by the shape of an array before it went by the declared role.
     revisions={2: lambda settings: settings["weight_decay"] != 0},
+    parts=penalties_of,
 )
 class GradientDescent(AbstractTrainer):
-    """AdamW (Loshchilov & Hutter 2019) on fresh or shuffled batches.
+    """An `optimizer` (`nnarena.training.optimizers`) on fresh or shuffled batches.
 
     `steps` updates of `batch` examples at each `learning_rate`; after every
     `steps / checks` of them the validation split is read, and the weights with the
     lowest validation loss are kept. The rate rises linearly over `warmup` of the run
     and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
-    "plateau": `drop_checks` checks without a gain. Gradients are clipped to the global
-    norm `clip`, if it is not 0. Which weights `weight_decay` acts on is declared by
-    their owners, and so is the multiple of the rate at which each moves
-    (`nnarena.core.roles`). With `patience`, a run stops after that many checks without
-    a gain. A gain is a validation loss more than `min_gain` below that of the last
-    gain. A run whose loss is no longer finite stops as "diverged".
+    "plateau": `drop_checks` checks without a gain. Gradients are clipped to `clip`, if
+    it is not 0: their "global_norm", each "weight_norm", or every "value". Which
+    weights `weight_decay` acts on is declared by their owners, and so is the multiple
+    of the rate at which each moves (`nnarena.core.roles`). `penalties` are added to the
+    loss, the mean of each over the batch at its strength; the curve shows the loss
+    without them. `momentum` is that of the optimizer of this name. Defaults are for
+    "adamw" (Loshchilov & Hutter 2019): others need another `learning_rate`, and
+    "adadelta" an `epsilon` of 1e-6. With `patience`, a run stops after that many checks
+    without a gain. A gain is a validation loss more than `min_gain` below that of the
+    last gain. A run whose loss is no longer finite stops as "diverged".
 
     Of several rates each is tried, from the same start and on the same batches, and the
     weights with the lowest validation loss of all are tested: what a seed says includes
@@ -74,12 +82,23 @@ class GradientDescent(AbstractTrainer):
     min_gain: float = eqx.field(static=True, default=0.0, converter=float)
     drop_checks: int = eqx.field(static=True, default=2)
     drop_factor: float = eqx.field(static=True, default=0.1, converter=float)
+    optimizer: Optimizer = eqx.field(static=True, default="adamw")
+    momentum: float = eqx.field(static=True, default=0.9, converter=float)
+    clip_by: Clipping = eqx.field(static=True, default="global_norm")
+    penalties: dict[str, float] | None = eqx.field(
+        static=True, default=None, converter=as_strengths
+    )
 
     def __check_init__(self):
-        if self.schedule not in SCHEDULES:
+        require(Schedule, schedule=self.schedule)
+        require(Optimizer, optimizer=self.optimizer)
+        require(Clipping, clip_by=self.clip_by)
+        if not 0.0 <= self.momentum < 1.0:
             raise ValueError(
-                f"schedule {self.schedule!r} is none of {', '.join(SCHEDULES)}"
+                f"momentum is {self.momentum}, but must be at least 0 and below 1"
             )
+        for name in self.penalties or {}:
+            _ = PENALTIES[name]
         patience = 1 if self.patience is None else self.patience
         counts = {
             "steps": self.steps,
@@ -118,25 +137,28 @@ class GradientDescent(AbstractTrainer):
         done = jnp.clip((at - warm) / max(1, self.steps - warm), 0.0, 1.0)
         return highest * jnp.minimum(rising, 0.5 * (1 + jnp.cos(jnp.pi * done)))
 
-    def optimizer(self) -> optax.GradientTransformation:
-        """Returns the optax chain."""
-        return optax.chain(
-            optax.clip_by_global_norm(self.clip) if self.clip else optax.identity(),
-            optax.adamw(
-                cast(optax.Schedule, self.rate),
-                eps=self.epsilon,
-                weight_decay=self.weight_decay,
-                mask=decayed,
-            ),
-            at_own_rates(),
+    def transformation(self) -> optax.GradientTransformation:
+        """Returns the optimizer, ready for gradients."""
+        return make_optimizer(
+            self.optimizer,
+            self.rate,
+            clip=self.clip,
+            clip_by=self.clip_by,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
         )
+
+    def accepts(self, model):
+        free = eqx.filter(model, trainable(model))
+        return None if jax.tree.leaves(free) else "it has no weight that moves"
 
     def descent(self, build: Build, task: AbstractTask) -> Descent:
         """Returns the mathematics of a run of this recipe."""
         return Descent(
             build=build,
             task=task,
-            optimizer=self.optimizer(),
+            optimizer=self.transformation(),
             rate=self.rate,
             steps=self.steps,
             steps_per_check=self.steps_per_check,
@@ -148,6 +170,10 @@ class GradientDescent(AbstractTrainer):
             else None,
             highest_rate=max(self.rates),
             scales=tuple(rate / max(self.rates) for rate in self.rates),
+            penalties=tuple(
+                (PENALTIES[name].make(), strength)
+                for name, strength in (self.penalties or {}).items()
+            ),
         )
 
     def compile(

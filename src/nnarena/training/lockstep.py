@@ -13,6 +13,7 @@ a group that were broken off may go on with fewer beside them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -22,7 +23,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.compiling import jit
 from ..core.types import Key, Keys
-from .base import AbstractProgram, Metrics
+from .base import AbstractProgram, Check
 from .descent import Progress, choose, count_of
 from .descent_program import DescentProgram
 
@@ -30,14 +31,14 @@ from .descent_program import DescentProgram
 class Rehearsal(eqx.Module):
     """The state between two checks: that of every rate, and what is yet to be told.
 
-    `curves` hold the figures of all checks so far, at `[..., rate, check]`. `advances`
+    `curves` hold all checks so far, at `[..., rate, check]`. `advances`
     counts the checks that were told of, of every seed as many; after its last check a
     seed is told of as it was there.
     """
 
     progress: Progress
     initial: PyTree
-    curves: dict[str, Array]
+    curves: Check
     advances: Int[Array, "*seeds"]
 
 
@@ -59,14 +60,16 @@ class LockstepProgram(AbstractProgram):
         self.checks = program.checks * len(self.scales)
         self.bytes = program.bytes
         self.matmul_flops_per_step = program.matmul_flops_per_step
-        self._tell, self._choose = of_each(self._figures), of_each(self._chosen)
+        self._tell, self._choose = of_each(self._last_check), of_each(self._chosen)
 
     def start(self, init_key):
         progress = self.program.start(init_key)
-        curves = {
-            name: jnp.zeros((*figure.shape, self.program.checks), figure.dtype)
-            for name, figure in self.program.figures.items()
-        }
+        curves = jax.tree.map(
+            lambda figure: jnp.zeros(
+                (*figure.shape, self.program.checks), figure.dtype
+            ),
+            self.program.told,
+        )
         none = jnp.zeros(progress.step.shape[:-1], int)
         first = (slice(None),) * none.ndim + (0,)
         initial = jax.tree.map(lambda leaf: leaf[first], progress.params)
@@ -79,16 +82,15 @@ class LockstepProgram(AbstractProgram):
         return state, self._tell(state)
 
     def _train(self, state: Rehearsal, data_key: Key | Keys) -> Rehearsal:
-        progress, metrics = self.program.advance(state.progress, data_key)
+        progress, check = self.program.advance(state.progress, data_key)
         at = count_of(state.advances)
-        curves = {
-            name: curve.at[..., at].set(metrics[name])
-            for name, curve in state.curves.items()
-        }
+        curves = jax.tree.map(
+            lambda curve, figure: curve.at[..., at].set(figure), state.curves, check
+        )
         return Rehearsal(progress, state.initial, curves, state.advances)
 
-    def _figures(self, state: Rehearsal) -> Metrics:
-        """Returns the figures of the check of one seed that is told of last."""
+    def _last_check(self, state: Rehearsal) -> Check:
+        """Returns the check of one seed that is told of last."""
         steps, trials = state.progress.step, self.trials_at_once
         # How many checks the rate has behind it that went furthest.
         computed = -(-jnp.max(steps) // self.program.descent.steps_per_check)
@@ -96,17 +98,18 @@ class LockstepProgram(AbstractProgram):
         trial, check = jnp.divmod(told - 1, computed)
         over = (check + 1 == computed) & jnp.all(state.progress.stopped)
         last = over & (trial + 1 == trials)
-        figures = {name: curve[trial, check] for name, curve in state.curves.items()}
+        kept = jax.tree.map(lambda curve: curve[trial, check], state.curves)
         earlier = jnp.sum(jnp.where(jnp.arange(trials) < trial, steps, 0))
         winner = self._winner(state, jnp.where(over, trial + 1, trial))
-        return {
-            **figures,
-            "step": figures["step"] + earlier,
-            "best_step": winner.step,
-            "best_rate": self.program.descent.highest_rate * self.scales[winner.trial],
-            "stopped": last,
-            "diverged": ~winner.exists & last,
-        }
+        rate = self.program.descent.highest_rate * self.scales[winner.trial]
+        return replace(
+            kept,
+            step=kept.step + earlier,
+            best_step=winner.step,
+            stopped=last,
+            diverged=~winner.exists & last,
+            chosen={"learning_rate": rate},
+        )
 
     def _winner(self, state: Rehearsal, judged: int | Int[Array, ""]) -> Winner:
         """Returns the best of the first `judged` rates of one seed.

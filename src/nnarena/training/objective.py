@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Example, When
+from ..core.types import Example, Key, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask
+from .batches import Draws
 from .losses import Loss
 
 
@@ -90,31 +91,47 @@ def objective_of(task: AbstractTask) -> Objective:
     return Objective(Loss(outputs, scoring), make(outputs), task.signature.answers)
 
 
-def answer_row(
+def example_of(task: AbstractTask, row: Any) -> Example:
+    """Returns the example of a row; a row may be one already.
+
+    Held-out rows of a synthetic task are drawn once, not at every check.
+    """
+    return row if isinstance(row, Example) else task.example(row)
+
+
+def answered(
     model: AbstractModel, task: AbstractTask, row: Any
 ) -> tuple[Array, Example]:
-    """Returns a model's answers to the example of one row, and the example.
-
-    Held-out rows of a synthetic task are examples already: they are drawn once, not
-    at every check.
-    """
-    example = row if isinstance(row, Example) else task.example(row)
+    """Returns a model's answers to the example of one row, and the example."""
+    example = example_of(task, row)
     return model(example.question, key=None), example
 
 
-def row_loss(model: AbstractModel, task: AbstractTask, row: Any) -> Mean:
-    """Returns the sums of the loss of one row."""
-    answers, example = answer_row(model, task, row)
+def row_loss(
+    model: AbstractModel, task: AbstractTask, row: Any, *, key: Key | None = None
+) -> Mean:
+    """Returns the sums of the loss of one row.
+
+    With a key the model answers as in training, where it may draw.
+    """
+    example = example_of(task, row)
     loss = Loss(task.signature.outputs, task.scoring)
     counts = example.judged(task.signature.answers)
-    return loss.sums(answers, example.targets, counts)
+    return loss.sums(model(example.question, key=key), example.targets, counts)
 
 
 def batch_loss(
-    model: AbstractModel, task: AbstractTask, rows: PyTree
+    model: AbstractModel,
+    task: AbstractTask,
+    rows: PyTree,
+    *,
+    keys: Draws | None = None,
 ) -> Float[Array, ""]:
-    """Returns the loss of a batch of rows, which training lowers."""
-    losses = jax.vmap(lambda row: row_loss(model, task, row))(rows)
+    """Returns the loss of a batch of rows, which training lowers.
+
+    `keys` are those of training, one for each row.
+    """
+    losses = jax.vmap(lambda row, key: row_loss(model, task, row, key=key))(rows, keys)
     return jax.tree.map(jnp.sum, losses).value
 
 
@@ -130,7 +147,7 @@ def evaluate(
     count = jax.tree.leaves(rows)[0].shape[0]
     divisors = [size for size in range(batch // 2, 2 * batch + 1) if count % size == 0]
     judged = jax.lax.map(
-        lambda row: objective.judge(*answer_row(model, task, row)),
+        lambda row: objective.judge(*answered(model, task, row)),
         rows,
         batch_size=divisors[-1] if divisors else batch,
     )

@@ -7,6 +7,8 @@
 The test split takes no part in the choice. All rates share one compiled program.
 """
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
@@ -62,21 +64,22 @@ class SearchProgram(AbstractProgram):
         )
 
     def advance(self, state, data_key):
-        progress, metrics = self.program.advance(state.progress, data_key)
+        progress, check = self.program.advance(state.progress, data_key)
         state = eqx.tree_at(lambda s: s.progress, state, progress)
         over = bool(jnp.all(progress.stopped))
         last = count_of(state.trial) == len(self.scales) - 1
         if over:
             state = self._judge(state)
         winner = state.winner
-        told = {
-            **metrics,
-            "step": state.earlier + metrics["step"],
-            "best_step": winner.earlier + winner.progress.best_step,
-            "best_rate": self.program.descent.highest_rate * winner.scale,
-            "stopped": progress.stopped & (over and last),
-            "diverged": ~winner.exists & (over and last),
-        }
+        rate = self.program.descent.highest_rate * winner.scale
+        told = replace(
+            check,
+            step=state.earlier + check.step,
+            best_step=winner.earlier + winner.progress.best_step,
+            stopped=progress.stopped & (over and last),
+            diverged=~winner.exists & (over and last),
+            chosen={"learning_rate": rate},
+        )
         return (self._next(state) if over and not last else state), told
 
     def _judge(self, state: Trials) -> Trials:

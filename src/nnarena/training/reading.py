@@ -1,0 +1,99 @@
+"""How a model whose inside is not trained reads the examples of a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ..core.types import Key
+from ..metrics import Mean
+from ..nn.linear import affine
+from ..tasks.base import AbstractTask, Rows
+from .base import Build, with_weights
+from .batches import Order
+from .objective import Tally, evaluate, example_of, row_loss
+from .readout import readout, regressed, replaced, showing_hidden, with_readout
+
+
+class Read(eqx.Module):
+    """What a batch gives: what the readout reads, what it ought to say, what counts."""
+
+    hidden: Float[Array, "*batch answers inputs"]
+    targets: Float[Array, "*batch answers outputs"]
+    counts: Bool[Array, "*batch answers"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one seed's model reads examples, as pure functions."""
+
+    build: Build
+    task: AbstractTask
+    steps: int
+    steps_per_check: int
+    batch: int
+
+    def start(self, init_key: Key) -> PyTree:
+        """Returns the arrays of the model."""
+        return eqx.filter(self.build(init_key), eqx.is_array)
+
+    def rows(self, first: Int[Array, ""], train: Rows | None, data_key: Key) -> PyTree:
+        """Returns the rows of the steps of one check, which lead with their axis."""
+        span = self.steps_per_check
+        order = Order(train, first=first, span=span, batch=self.batch, key=data_key)
+        return jax.vmap(order.at)(first + jnp.arange(span))
+
+    def read(
+        self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
+    ) -> Read:
+        """Returns what one batch of several gives; `left` of its rows count."""
+        model = showing_hidden(with_weights(self.build, arrays))
+
+        def one(row: Any, counted: Bool[Array, ""]) -> Read:
+            example = example_of(self.task, row)
+            targets, counts = regressed(example, self.task.signature)
+            hidden = jnp.atleast_2d(model(example.question))
+            return Read(hidden, targets, counts & counted)
+
+        batch = jax.tree.map(lambda leaf: leaf[index], rows)
+        return jax.vmap(one)(batch, jnp.arange(self.batch) < left)
+
+    def departure(self, arrays: PyTree, rows: PyTree) -> Float[Array, ""]:
+        """Returns how far a batch's answers are from the readout of what it reads.
+
+        As a share of the answers. It is large where something follows the readout.
+        """
+        model = with_weights(self.build, arrays)
+        bare, head = showing_hidden(model), readout(model)
+
+        def one(row: Any) -> tuple[Array, Array]:
+            example = example_of(self.task, row)
+            said, read = (
+                jnp.atleast_2d(way(example.question)) for way in (model, bare)
+            )
+            return jnp.abs(said - affine(head, read)), jnp.abs(said)
+
+        gaps, sizes = jax.vmap(one)(rows)
+        return jnp.max(gaps) / (1.0 + jnp.max(sizes))
+
+    def loss(
+        self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
+    ) -> Mean:
+        """Returns the task's own loss of the same answers, in sums."""
+        model = with_weights(self.build, arrays)
+        batch = jax.tree.map(lambda leaf: leaf[index], rows)
+        losses = jax.vmap(lambda row: row_loss(model, self.task, row))(batch)
+        counted = jnp.arange(self.batch) < left
+        return jax.tree.map(lambda leaf: jnp.sum(leaf, where=counted), losses)
+
+    def evaluate(self, arrays: PyTree, rows: Rows) -> Tally:
+        """Returns the tally of weights on a split."""
+        model = with_weights(self.build, arrays)
+        return evaluate(model, self.task, rows, batch=max(self.batch, 64))
+
+    def answering(self, arrays: PyTree, weight: Array, bias: Array | None) -> PyTree:
+        """Returns the arrays with another readout."""
+        return with_readout(arrays, replaced(readout(arrays), weight, bias))

@@ -1,0 +1,277 @@
+"""The compiled form of a ridge regression: read, solve on the host, look, test.
+
+device   read a batch ─ read a batch ─ ...      look at train and validation
+host          └ sums ───────┴ sums ─ ... ─ solve for each strength ┘
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, PyTree
+
+from ..core.compiling import RUN_ONCE, jit
+from ..core.types import Key, Keys
+from ..tasks.base import Rows, Splits
+from .base import AbstractProgram, Check, program_bytes
+from .descent import choose
+from .reading import Reading
+from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
+
+
+SAME = 0.01
+"""How far an answer may be from that of its readout, by rounding."""
+
+
+class Regression(eqx.Module):
+    """The state of a run between two checks; arrays of numpy but for the weights.
+
+    `seen` are the sums over the examples so far, `held` those over the validation
+    split. `weight`, `bias`, `strength`, `error` and `best_step` are those of the best
+    readout so far, at first of the model's own.
+    """
+
+    arrays: PyTree
+    seen: Moments
+    held: Moments
+    weight: Float[np.ndarray, "*seeds outputs inputs"]
+    bias: Float[np.ndarray, "*seeds outputs"] | None
+    strength: Float[np.ndarray, "*seeds"]
+    error: Float[np.ndarray, "*seeds"]
+    best_step: Int[np.ndarray, "*seeds"]
+    step: Int[np.ndarray, "*seeds"]
+    stopped: Bool[np.ndarray, "*seeds"]
+    diverged: Bool[np.ndarray, "*seeds"]
+
+
+class RidgeProgram(AbstractProgram):
+    """The compiled parts of a run, and what is computed on the host between them."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        splits: Splits,
+        strengths: tuple[float, ...],
+        seeds: int | None,
+    ):
+        def batched(function: Callable, axes: Any) -> Any:
+            return jit(function if seeds is None else jax.vmap(function, in_axes=axes))
+
+        task = reading.task
+        self.reading, self.strengths, self.seeds = reading, strengths, seeds
+        self.splits = jax.tree.map(jnp.asarray, splits)
+        if splits.train is None:
+            draw = jit(jax.vmap(task.example), RUN_ONCE)
+            held = draw(self.splits.validation), draw(self.splits.test)
+            self.splits = Splits(None, *held)
+        self.checks = -(-reading.steps // reading.steps_per_check)
+        self.matmul_flops_per_step = None  # the host's products are not counted
+        started = reading.start if seeds is None else jax.vmap(reading.start)
+        self._start = jit(started, RUN_ONCE)
+        self._rows = batched(reading.rows, (None, None, 0))
+        self._answering = batched(reading.answering, (0, 0, 0))
+        keys = jax.eval_shape(lambda: _spread(jax.random.key(0), seeds))
+        arrays = jax.eval_shape(self._start, keys)
+        zero = jax.ShapeDtypeStruct((), jnp.int32)
+        rows = jax.eval_shape(self._rows, zero, self.splits.train, keys)
+        own, shared = (0, 0, None, None), (0, None, None, None)
+        read = batched(reading.read, own).lower(arrays, rows, zero, zero).compile()
+        self._read, self.bytes = read, program_bytes(read)
+        self._loss = (
+            batched(reading.loss, own).lower(arrays, rows, zero, zero).compile()
+        )
+        self._held = self._cut(self.splits.validation)
+        self._read_held = batched(reading.read, shared)
+        self._departure = batched(reading.departure, (0, None))
+        evaluated = batched(reading.evaluate, (0, None))
+        self._look = evaluated.lower(arrays, self.splits.validation).compile()
+        self._test = evaluated.lower(arrays, self.splits.test).compile()
+
+    def _cut(self, rows: Rows) -> PyTree:
+        """Returns a split in batches; the last is filled up with first rows."""
+        count, batch = _length(rows), self.reading.batch
+        places = np.arange(-(-count // batch) * batch).reshape(-1, batch) % count
+        return jax.tree.map(lambda column: column[places], rows)
+
+    def start(self, init_key):
+        arrays = self._start(init_key)
+        first = jax.tree.map(lambda column: column[0], self._held)
+        # An overflow has no distance: it ends as diverged, at the first check.
+        if np.any(np.asarray(self._departure(arrays, first)) > SAME):
+            raise ValueError(
+                "ridge cannot train it: its answers are not those of its readout, "
+                "something follows it"
+            )
+        with single_thread():
+            held = self._sums(
+                self._read_held, arrays, self._held, _length(self.splits.validation)
+            )
+        head = readout(arrays)
+        blank = np.zeros(() if self.seeds is None else self.seeds)
+        none = np.zeros(blank.shape, np.int32)
+        return Regression(
+            arrays=arrays,
+            seen=jax.tree.map(np.zeros_like, held),
+            held=held,
+            weight=np.asarray(head.weight),
+            bias=None if head.bias is None else np.asarray(head.bias),
+            strength=np.full_like(blank, np.nan),
+            error=np.full_like(blank, np.inf),
+            best_step=none,
+            step=none,
+            stopped=none.astype(bool),
+            diverged=none.astype(bool),
+        )
+
+    def _sums(self, read: Any, arrays: PyTree, rows: PyTree, count: int) -> Moments:
+        """Returns the sums over the first `count` rows of batches of them."""
+        batch = self.reading.batch
+        total: Moments | None = None
+        for index in range(-(-count // batch)):
+            given = read(
+                arrays, rows, jnp.int32(index), jnp.int32(count - index * batch)
+            )
+            parts = [
+                moments_of(one.hidden, one.targets, one.counts)
+                for one in self._seeds_of(jax.tree.map(np.asarray, given))
+            ]
+            sums = self._stacked(parts)
+            total = sums if total is None else total.plus(sums)
+        assert total is not None, "there are no rows"
+        return total
+
+    def advance(self, state, data_key):
+        first = int(np.max(state.step))
+        last = min(first + self.reading.steps_per_check, self.reading.steps)
+        rows = self._rows(jnp.int32(first), self.splits.train, data_key)
+        count = self._rows_between(first, last)
+        with single_thread():
+            seen = state.seen.plus(self._sums(self._read, state.arrays, rows, count))
+            pairs = zip(self._seeds_of(seen), self._seeds_of(state), strict=True)
+            found = [self._solve(moments, one) for moments, one in pairs]
+        solved = self._stacked([solution for solution, _ in found])
+        error = self._stacked([error for _, error in found])
+        arrays = self._answering(state.arrays, solved.weight, solved.bias)
+        check = self._check(arrays, rows, count, np.full_like(state.step, last))
+        losses = check.train_loss + check.validation_loss + check.validation_score
+        finite = np.asarray(np.isfinite(losses + error))
+        return self._judge(state, seen, solved, error, finite, check)
+
+    def _rows_between(self, first: int, last: int) -> int:
+        """Returns how many rows these steps have; recorded ones come once at most."""
+        batch, train = self.reading.batch, self.splits.train
+        end = last * batch if train is None else min(last * batch, _length(train))
+        return end - first * batch
+
+    def _solve(
+        self, moments: Moments, state: Regression
+    ) -> tuple[Solution, np.ndarray]:
+        """Returns one seed's best readout of all strengths, and its validation error.
+
+        Where the model's numbers are not finite, the readout that it has.
+        """
+        if not (moments.finite and state.held.finite):
+            kept = Solution(state.weight, state.bias, np.asarray(np.nan))
+            return kept, np.asarray(np.nan)
+        tried = list(solutions(moments, self.strengths, bias=state.bias is not None))
+        errors = [solution.error(state.held) for solution in tried]
+        best = int(np.argmin(errors))
+        return tried[best], np.asarray(errors[best])
+
+    def _check(
+        self, arrays: PyTree, rows: PyTree, count: int, step: np.ndarray
+    ) -> Check:
+        """Returns the task's figures of a readout, on the check's rows and held-out."""
+        batch = self.reading.batch
+        tallies = [
+            self._loss(arrays, rows, jnp.int32(i), jnp.int32(count - i * batch))
+            for i in range(-(-count // batch))
+        ]
+        trained = jax.tree.map(lambda *leaves: sum(leaves), *tallies)
+        looked = self._look(arrays, self.splits.validation)
+        blank = np.zeros_like(step)
+        return jax.tree.map(
+            np.asarray,
+            Check(
+                step=step,
+                train_loss=trained.value,
+                validation_loss=looked.mean_loss,
+                validation_score=looked.mean_score,
+                best_step=blank,
+                stopped=blank.astype(bool),
+                diverged=blank.astype(bool),
+            ),
+        )
+
+    def _judge(
+        self,
+        state: Regression,
+        seen: Moments,
+        solved: Solution,
+        error: np.ndarray,
+        finite: np.ndarray,
+        check: Check,
+    ) -> tuple[Regression, Check]:
+        """Keeps the best readout and decides whether the run goes on."""
+        better = np.asarray(finite & (error < state.error))
+        step = np.asarray(check.step)
+        kept = (state.weight, state.bias, state.strength, state.error, state.best_step)
+        found = (solved.weight, solved.bias, solved.strength, error, step)
+        weight, bias, strength, least, best_step = choose(better, found, kept)
+        following = Regression(
+            arrays=state.arrays,
+            seen=seen,
+            held=state.held,
+            weight=weight,
+            bias=bias,
+            strength=strength,
+            error=least,
+            best_step=best_step,
+            step=step,
+            stopped=np.asarray(~finite | (step >= self.reading.steps)),
+            diverged=np.asarray(~finite),
+        )
+        # Beside other seeds a stopped one goes on being computed, but nothing changes.
+        after = choose(state.stopped, state, following)
+        return after, replace(
+            check,
+            step=after.step,
+            best_step=after.best_step,
+            stopped=after.stopped,
+            diverged=after.diverged,
+            figures={"strength": solved.strength, "validation_squared_error": error},
+            chosen={"strength": after.strength},
+        )
+
+    def test(self, state):
+        return self._test(self.best(state), self.splits.test)
+
+    def best(self, state):
+        return self._answering(state.arrays, state.weight, state.bias)
+
+    def _seeds_of(self, tree: Any) -> list[Any]:
+        """Returns the part of each seed."""
+        if self.seeds is None:
+            return [tree]
+        return [
+            jax.tree.map(lambda leaf, place=place: leaf[place], tree)
+            for place in range(self.seeds)
+        ]
+
+    def _stacked(self, parts: Sequence[Any]) -> Any:
+        """Returns the parts of all seeds with their axis."""
+        if self.seeds is None:
+            return parts[0]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+
+
+def _spread(key: Key, seeds: int | None) -> Key | Keys:
+    return key if seeds is None else jnp.broadcast_to(key, (seeds,))
+
+
+def _length(rows: Rows) -> int:
+    return jax.tree.leaves(rows)[0].shape[0]
