@@ -34,5 +34,5 @@ class Reservoir(nnarena.AbstractCell):
 
     def __call__(self, state, x, dt):
         del dt
-        h = jnp.tanh(x @ self.enter + state @ self.recurrent)
+        h = jnp.tanh(x @ self.enter + state @ self.recurrent)  # pyright: ignore
         return h, h

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiments import memory_cell, pages
+from experiments import memory_cell, pages, quick_order
 
 from nnarena.analysis.published import against_published, gap_to, published_figures
 from nnarena.runs.record import Record
@@ -142,3 +142,15 @@ def test_shares_in_the_prose_are_in_the_tables(page: str, tables: dict[str, str]
     shares = set(re.findall(r"[\d.]+ %", prose)) - {"4 %", "10 %"}
     assert "90.6 %" in shares
     assert [share for share in shares if f"| {share} |" not in measured] == []
+
+
+def test_the_page_of_quick_holds_its_table_and_no_contradiction():
+    results = json.loads(quick_order.FILE.read_text(encoding="utf-8"))
+    assert list(results["variants"]) == list(quick_order.VARIANTS)
+    for variant, found in results["variants"].items():
+        assert found["changes"] == json.loads(
+            json.dumps(quick_order.changes_of(variant))
+        ), "the suite is another now: run experiments/quick_order.py"
+    text = quick_order.PAGE.read_text(encoding="utf-8")
+    assert quick_order.renewed(text, results) == text
+    assert quick_order.contradictions(results["variants"]) == []

@@ -53,8 +53,14 @@ def test_it_obeys_every_law(table):
 def test_contenders_of_every_kind_learn_it(table, tmp_path):
     import_file(FILE)
     models = ["gru", "transformer", "encoder_decoder_transformer"]
-    sizes = {"seeds": 2, "parameters": 1_000, "steps": 150}
-    nnarena.run(models, ["visits"], **sizes, results=tmp_path / "results")
+    nnarena.run(
+        models,
+        ["visits"],
+        seeds=2,
+        parameters=1_000,
+        results=tmp_path / "results",
+        steps=150,
+    )
     scores = {
         (record.identity.model.name, record.identity.seed): record.result.test_score
         or 0

@@ -292,10 +292,6 @@ class Activity(AbstractTask):
 
     def example(self, row):
         tags, seconds, places, label = row
-        return Example(
-            Sequence(
-                jnp.concatenate([jax.nn.one_hot(tags, len(TAGS)), places], axis=-1),
-                seconds if self.timed else None,
-            ),
-            label.astype(jnp.int32),
-        )
+        xs = jnp.concatenate([jax.nn.one_hot(tags, len(TAGS)), places], axis=-1)
+        question = Sequence(xs, seconds if self.timed else None)
+        return Example(question, label.astype(jnp.int32))
