@@ -79,10 +79,33 @@ def test_the_sentence_names_the_design():
     assert found is not None
     assert found.sentence.startswith("With 6 contenders, 3 tasks and 5 seeds the small")
     assert f"is {found.overall_any_pair:.2g} in the overall score" in found.sentence
-    assert "none, however large: that takes 6 seeds" in found.sentence
+    assert "for all pairs at once, none, however large: that takes 6" in found.sentence
     assert resolution(Scores(*names, values[:, :1]), rng()) is None
     ten = rng().normal(0.5, 0.1, size=(6, 10, 3))
     finer = resolution(Scores(*names, ten), rng())
     assert finer is not None
     assert finer.one_task is not None
     assert f"and {finer.one_task:.2g} on one task" in finer.sentence
+
+
+def test_the_sentence_contradicts_no_verdict():
+    """Where no pair can be told, or only some, nothing is said of a difference."""
+    values = rng().normal(0.5, 0.1, size=(3, 5, 2))
+    names = tuple("abc"), ("copy", "add")
+    three = resolution(Scores(*names, values[:, :3]), rng())
+    assert three is not None
+    assert three.overall is None
+    assert three.sentence.endswith("can be told from chance: that takes 5 seeds.")
+    uneven = values.copy()
+    uneven[2, 1:] = np.nan  # one contender has a single seed
+    assert resolution(Scores(*names, uneven), rng()) is None
+    assert resolution(Scores(*names, np.full_like(values, 0.5)), rng()) is None
+    apart = values.copy()
+    apart[0, :, 0] = apart[1, :, 1] = apart[2] = np.nan  # no task in common
+    assert resolution(Scores(*names, apart), rng()) is None
+    one = resolution(Scores(names[0], ("copy",), values[..., :1]), rng())
+    assert one is not None
+    assert "on one task" not in one.sentence
+    split = resolution(Scores(*names, values, frozenset({"copy"})), rng())
+    assert split is not None
+    assert split.sentence.endswith("it takes a larger one.")

@@ -80,8 +80,9 @@ def test_wrong_words_are_one_sentence(store, arguments, says):
     assert "Traceback" not in answer.output
 
 
-def test_a_folder_twice_is_refused(store):
-    answer = run(app, ["compare", str(store), "-r", str(store)])
+def test_two_folders_are_refused_and_one_folder_twice_is_one(store):
+    assert run(app, ["compare", str(store), "-r", str(store)]).exit_code == 0
+    answer = run(app, ["compare", str(store), "-r", "elsewhere"])
     assert answer.exit_code == 2
     assert "one folder" in words(answer.output)
 

@@ -9,17 +9,22 @@ import pandas as pd
 class Budget:
     """The largest share by which parameters miss their budget, and of how many runs.
 
-    `stated` of all `runs` say what was asked for.
+    `stated` of all `runs` say what was asked for; `asked` are the budgets, the least
+    first.
     """
 
     largest: float
     stated: int
     runs: int
+    asked: tuple[int, ...] = ()
 
     @property
     def sentence(self) -> str:
         """How near the budgets were met, in words."""
         said = f"Parameters are within {100 * self.largest:.1f} % of the budget"
+        if len(self.asked) > 1:
+            listed = ", ".join(f"{asked:,}" for asked in self.asked)
+            said = f"Budgets differ ({listed}). {said} that was asked for"
         if self.stated == self.runs:
             return f"{said}."
         return f"{said} in the {self.stated:,} of {self.runs:,} runs that state one."
@@ -37,4 +42,5 @@ def budget_of(frame: pd.DataFrame) -> Budget | None:
         return None
     pairs = zip(stated["parameters"], stated["asked_parameters"], strict=True)
     largest = max(abs(deviation(own, asked)) for own, asked in pairs)
-    return Budget(largest, len(stated), len(frame))
+    asked = tuple(sorted({int(own) for own in stated["asked_parameters"]}))
+    return Budget(largest, len(stated), len(frame), asked)

@@ -8,7 +8,8 @@ overall scores leaves out 0 and each has five runs or more on every task that bo
 runs of. Otherwise the runs cannot tell. The intervals hold for all pairs of the store
 at once: each has confidence 1 - 0.05 / pairs (Bonferroni), since who leads, and which
 pair is asked about, is chosen after the scores were seen. So of a hundred stores of
-equal contenders no more than five say "beats" anywhere; how many do is measured in
+contenders whose runs are distributed alike no more than five say "beats" anywhere; how
+many do, and how many more where runs rarely end badly, is measured in
 `tests/analysis/test_verdicts.py`.
 
 Bonferroni and not Holm's procedure, which finds a little more: an interval then says

@@ -6,12 +6,13 @@ difference it would have missed.
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.random import Generator
 from scipy import optimize, stats
 
-from .pairs import LEVEL, rank_test, seeds_needed, smallest_p
+from .pairs import FEW_SEEDS, LEVEL, rank_test, seeds_needed, smallest_p
 from .scores import Scores
 from .words import plural
 
@@ -131,16 +132,26 @@ def rank_difference(
 def resolution(scores: Scores, rng: Generator) -> Resolution | None:
     """Returns what the design of a store can tell apart, with the sentence for it.
 
-    Seeds are the fewest of any contender on any task that it has. None where nothing
-    can be said: fewer than two contenders, or no two runs of any.
+    Seeds are the fewest of any contender on any task that it has, tasks the fewest that
+    two contenders share. None where nothing can be said: no pair has a task in common,
+    all runs of a cell are equal everywhere, or only some pairs have the seeds that a
+    verdict takes.
     """
     spread, there = pooled_spread(scores), scores.counts
-    contenders, tasks = there.shape
-    if contenders < 2 or spread is None:
+    shared = [
+        np.minimum(*pair)[np.minimum(*pair) > 0] for pair in combinations(there, 2)
+    ]
+    fewest = [int(own.min()) for own in shared if own.size]
+    if not (spread and fewest):
         return None
-    seeds, pairs = int(there[there > 0].min()), math.comb(contenders, 2)
+    seeds, pairs = min(fewest), len(fewest)
+    if seeds < FEW_SEEDS <= max(fewest):
+        return None
+    contenders, tasks = len(there), min(own.size for own in shared if own.size)
     over_tasks = {
         number: mean_difference(spread, seeds, tasks=tasks, level=LEVEL / number)
+        if seeds >= FEW_SEEDS
+        else None
         for number in (1, pairs)
     }
     one_task = rank_difference(spread, seeds, rng, level=LEVEL / pairs)
@@ -152,30 +163,44 @@ def resolution(scores: Scores, rng: Generator) -> Resolution | None:
         overall=over_tasks[1],
         overall_any_pair=over_tasks[pairs],
         one_task=one_task,
-        sentence=_sentence(there.shape, seeds, over_tasks[pairs], one_task),
+        sentence=_sentence(
+            (contenders, tasks, pairs), seeds, over_tasks[pairs], one_task
+        )
+        + SPLIT * bool(scores.split.any()),
     )
+
+
+SPLIT = (
+    " Runs are taken to scatter around one level: on tasks that some runs solve and "
+    "others do not it takes a larger one."
+)
 
 
 def _sentence(
     shape: tuple[int, ...], seeds: int, overall: float | None, one_task: float | None
 ) -> str:
-    contenders, tasks = shape
+    contenders, tasks, pairs = shape
     design = (
         f"With {contenders} contenders, {plural(tasks, 'task')} and "
         f"{plural(seeds, 'seed')} "
     )
     if overall is None:
-        return design + "no difference, however large, can be told from chance."
+        return (
+            f"{design}no difference, however large, can be told from chance: that "
+            f"takes {FEW_SEEDS} seeds."
+        )
     start = (
         f"{design}the smallest difference this design could detect (four times in "
         f"five, at level {LEVEL} over all pairs) is {overall:.2g} in the overall score"
     )
+    if tasks == 1:
+        return f"{start}, of 1 from blind to perfect."
     if one_task is not None:
         return f"{start}, and {one_task:.2g} on one task, of 1 from blind to perfect."
-    needed = seeds_needed(math.comb(contenders, 2))
+    needed = seeds_needed(pairs)
     return (
-        f"{start}, of 1 from blind to perfect; on one task alone none, however large: "
-        f"that takes {needed} seeds."
+        f"{start}, of 1 from blind to perfect; on one task alone, for all pairs at "
+        f"once, none, however large: that takes {needed} seeds."
     )
 
 

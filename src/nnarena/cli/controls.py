@@ -44,12 +44,12 @@ def show_controls(entry: Entry) -> None:
 def verdict(alone: float, recent: float, size: int) -> str:
     """Returns how much of the scale `last_step` and `window` of `size` steps reach.
 
-    A control below chance reaches nothing, and a window sees what the last step does.
+    A control below chance reaches nothing.
     """
-    alone = max(0.0, alone)
+    alone, recent = max(0.0, alone), max(0.0, recent)
     return (
         f"Of the scale from chance (0) to best (1) they reached {alone:.2f} without "
-        f"memory and {max(alone, recent):.2f} with the last {size} steps; larger "
+        f"memory and {recent:.2f} with the last {size} steps; larger "
         "controls, or a longer training, may reach more."
     )
 

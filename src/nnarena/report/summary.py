@@ -174,7 +174,7 @@ def _solved(board: Leaderboard) -> list[str]:
     everywhere, nowhere = [], []
     for card in board.tasks:
         cells = [c for s in board.standings if (c := s.cell(card.task)) and c.judged]
-        if any(cell.solved == cell.judged for cell in cells):
+        if any(cell.solved == cell.judged + cell.failed for cell in cells):
             everywhere.append(card.task)
         elif not any(cell.solved for cell in cells):
             nowhere.append(card.task)

@@ -135,15 +135,21 @@ class AbstractStore(abc.ABC):
         return done
 
     def __iter__(self) -> Iterator[Record]:
-        """The records, by key; what cannot be read is left out (see `unreadable`)."""
-        names = self._names("records")
-        there = {PurePosixPath(name).stem for name in names}
-        for name, record in self._parsed(names):
-            # An older record of a run that was done again since counts no more.
-            if isinstance(record, Record) and (
-                record.key not in there or PurePosixPath(name).stem == record.key
-            ):
-                yield record
+        """The records, one per run; what cannot be read is left out (`unreadable`).
+
+        Of a run that lies under several keys, as of older schemas, the file of today's
+        key counts, and without one the run that finished last.
+        """
+        found: dict[str, tuple[tuple[bool, str], Record]] = {}
+        for name, record in self._parsed(self._names("records")):
+            if not isinstance(record, Record):
+                continue
+            today = PurePosixPath(name).stem == record.key
+            rank = today, record.provenance.finished_at
+            if record.key not in found or rank > found[record.key][0]:
+                found[record.key] = rank, record
+        for _, record in found.values():
+            yield record
 
     @cached_property
     def older(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,21 +32,25 @@ HEAD = re.compile(rb'^\s*\{\s*"schema_version":\s*1\s*,')
 def older_keys(records: Iterable[tuple[str, bytes | OSError]]) -> dict[str, str]:
     """Returns the keys of today whose record is of schema 1, and the one it lies under.
 
-    Those that have a record of today beside the older one are left out: the run was
-    done again. So is what cannot be read.
+    Of a run that lies under several older keys, the one that finished last. Those that
+    have a record of today beside the older one are left out: the run was done again. So
+    is what cannot be read.
 
     Args:
         records: all record files of a store, by name.
     """
-    there, found = set(), {}
+    there: set[str] = set()
+    found: dict[str, tuple[str, str]] = {}
     for name, content in records:
         filed = PurePosixPath(name).stem
         there.add(filed)
         if isinstance(content, bytes) and HEAD.match(content[:64]):
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                identity = upgraded_identity(from_json(content)["identity"])
-                found[identity.key] = filed
-    return {key: filed for key, filed in found.items() if key not in there}
+                record = from_json(content)
+                key = upgraded_identity(record["identity"]).key
+                one = record["provenance"]["finished_at"], filed
+                found[key] = max(one, found.get(key, one), key=itemgetter(0))
+    return {key: filed for key, (_, filed) in found.items() if key not in there}
 
 
 def older_key(identity: Mapping[str, Any]) -> str:
