@@ -40,7 +40,10 @@ TEXT = (
     *("family", "task_name"),
 )
 SERIES = ("series", "length_name")
-SETUP = ("task_settings", "trainer", "trainer_settings", "outcome", "reason", "metric")
+SETUP = (
+    *("task_settings", "trainer", "trainer_version", "trainer_settings"),
+    *("outcome", "reason", "metric"),
+)
 WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "asked_parameters", "best_step", "learning_rate"),
@@ -137,6 +140,7 @@ def _identity(record: Record) -> dict[str, object]:
         "task_name": identity.task.name,
         "task_settings": traits_text(flatten(identity.task.all_settings)),
         "trainer": identity.trainer.name,
+        "trainer_version": identity.trainer.version,
         "trainer_settings": traits_text(flatten(identity.trainer.all_settings)),
         "seed": identity.seed,
         "width": identity.width,

@@ -20,6 +20,7 @@ from .power import resolution
 from .scores import Scores, all_or_none_tasks, on_scale, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
 from .summary import largest, mean_of, summarize
+from .training import trained_otherwise
 from .verdict import verdict
 
 
@@ -58,6 +59,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         budget=budget_of(frame),
         lengths=length_curves(frame),
         confidence=CONFIDENCE,
+        trained=trained_otherwise(frame),
     )
 
 

@@ -135,7 +135,8 @@ class Leaderboard:
     difference the design could have found, `budget` how near contenders came to the
     parameters that were asked for. `lengths` are the curves of tasks that were
     run at several lengths, with the effective length of each contender.
-    `refused` are the pairs that cannot be run.
+    `refused` are the pairs that cannot be run; `trained` says where contenders were
+    not trained alike.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -148,6 +149,7 @@ class Leaderboard:
     lengths: tuple[LengthCurve, ...]
     confidence: float
     refused: tuple[Refused, ...] = ()
+    trained: tuple[str, ...] = ()
 
     def refusal(self, contender: str, task: str) -> str | None:
         """Returns why a contender cannot play a task; None where nothing forbids it."""

@@ -94,6 +94,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         f"Mean over seeds, [{percent} % interval over seeds], k/n runs that solved the "
         f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
         *(refused.sentence for refused in board.refused),
+        *board.trained,
         *([board.budget.sentence] if board.budget else []),
         *_all_or_none(board),
         *uniform_note(board),

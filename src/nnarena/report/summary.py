@@ -110,6 +110,7 @@ def _limits(findings: Findings) -> list[str]:
     notes = [
         f"Of {pairs} the scores cannot tell {untold:,} apart." if untold else "",
         power.sentence if power else "",
+        *board.trained,
         (findings.ranks and findings.ranks.note),
     ]
     missed = "That no difference was found does not mean that there is none."

@@ -1,0 +1,61 @@
+"""A comparison says where contenders were not trained alike."""
+
+from tests.synthetic import make_record
+
+from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.leaderboard import leaderboard
+from nnarena.analysis.text import footnotes
+from nnarena.analysis.training import trained_otherwise
+
+
+USUAL = {"steps": 100, "learning_rate": [0.001, 0.003]}
+
+
+def records(**others):
+    """Returns runs of two contenders on two tasks, one trained otherwise on one."""
+    return [
+        make_record(
+            model=model,
+            task=task,
+            seed=seed,
+            trainer_settings=USUAL
+            | (others if (model, task) == ("gru", "recall") else {}),
+        )
+        for model in ("gru", "lstm")
+        for task in ("copy", "recall")
+        for seed in range(2)
+    ]
+
+
+def test_contenders_that_were_trained_alike_are_no_sentence():
+    assert trained_otherwise(runs_frame(records())) == ()
+
+
+def test_only_what_differs_is_told_and_only_where_it_does():
+    frame = runs_frame(records(learning_rate=[0.1, 0.3], steps=100))
+    sentence = (
+        "Not all contenders were trained alike on recall: gru (learning_rate=[0.1, "
+        "0.3]); lstm (learning_rate=[0.001, 0.003]). What sets them apart may be that."
+    )
+    assert trained_otherwise(frame) == (sentence,)
+    assert sentence in footnotes(leaderboard(frame))
+
+
+def test_the_version_of_a_trainer_is_part_of_it():
+    older, newer = records()[0], records()[4]
+    trainer = newer.identity.trainer.model_copy(update={"version": "2"})
+    identity = newer.identity.model_copy(update={"trainer": trainer})
+    frame = runs_frame([older, newer.model_copy(update={"identity": identity})])
+    (sentence,) = trained_otherwise(frame)
+    assert "gru (version=1); lstm (version=2)" in sentence
+
+
+def test_a_long_list_is_cut():
+    settings = ({"steps": 100 + number} for number in range(9))
+    frame = runs_frame(
+        make_record(model=f"m{number}", trainer_settings=one)
+        for number, one in enumerate(settings)
+    )
+    (sentence,) = trained_otherwise(frame)
+    assert sentence.count("steps=") == 6
+    assert "; 3 more. What" in sentence
