@@ -45,8 +45,8 @@ class Mean(nnarena.AbstractLayer):
         self.hidden_size, self.causal = hidden, True
 
     def __call__(self, sequence, *, key=None):
-        steps, xs = jnp.arange(1.0, sequence.length + 1.0)[:, None], sequence.xs
-        return jnp.cumsum(xs, axis=0) / steps @ self.weight
+        steps = jnp.arange(1.0, sequence.length + 1.0)[:, None]
+        return jnp.cumsum(sequence.xs, axis=0) / steps @ self.weight
 '''
 
 MODEL = '''import jax
@@ -75,7 +75,7 @@ class Whole(nnarena.AbstractModel):
         xs = sequence.xs
         hs = xs @ self.weight if self.features else self.weight[xs]
         answers = hs @ self.head
-        return answers[sequence.last] if self.once else answers
+        return answers[-1] if self.once else answers
 '''
 
 TASK = '''import jax
@@ -106,8 +106,9 @@ class First(nnarena.AbstractTask):
 
     def example(self, row):
         xs = jax.random.normal(row, (self.length, 1))
-        question = nnarena.Sequence(xs, jnp.ones(self.length))
-        return nnarena.Example(question, targets=xs[0])
+        return nnarena.Example(
+            nnarena.Sequence(xs, dts=jnp.ones(self.length)), targets=xs[0]
+        )
 '''
 
 
@@ -176,34 +177,38 @@ FLAWS: dict[str, tuple[str, tuple[str, str], str]] = {
     ),
     "short_layer": (
         LAYER,
-        ("return jnp.cumsum(xs, axis=0) / steps @ self.weight", "return xs[1:]"),
+        (
+            "return jnp.cumsum(sequence.xs, axis=0) / steps @ self.weight",
+            "return sequence.xs[1:]",
+        ),
         "line 18: Mean.__call__ returned (16, 8) in float32 for 17 steps, but expected "
         "is one output of `hidden_size` numbers for each: shape (17, 8)",
     ),
     "always_all": (
         MODEL,
-        ("return answers[sequence.last] if self.once else answers", "return answers"),
+        ("return answers[-1] if self.once else answers", "return answers"),
         "line 23: Whole.__call__ returned (17, 2) in float32 to 17 steps, but a task "
         "that answers once expects answers of shape (2,)",
     ),
 }
 """By name: the sound text, what is replaced by what, and what `arena check` says."""
 
-EXAMPLE = """        question = nnarena.Sequence(xs, jnp.ones(self.length))
-        return nnarena.Example(question, targets=xs[0])
+EXAMPLE = """        return nnarena.Example(
+            nnarena.Sequence(xs, dts=jnp.ones(self.length)), targets=xs[0]
+        )
 """
 SPLITS = "        return nnarena.SyntheticSplits(64, 64).draw(key=key)\n"
 
 TASK_FLAWS: dict[str, tuple[tuple[str, str], str]] = {
     "flat_inputs": (
-        ("Sequence(xs, ", "Sequence(xs[:, 0], "),
-        "line 27: First.example gave (5,) in float32 as `question.xs`, but expected, "
-        "by the signature, is an array of shape (5, 1) in float32",
+        ("Sequence(xs, dts", "Sequence(xs[:, 0], dts"),
+        "line 27: First.example gave (5,) in float32 as `xs`, but expected, by the "
+        "signature, is an array of shape (5, 1) in float32",
     ),
     "lists": (
-        ("(xs, jnp.ones(self.length))", "(xs, [1.0] * self.length)"),
-        "line 27: First.example gave a list as `question.dts`, but expected, by the "
-        "signature, is an array of shape (5,) in float32",
+        ("dts=jnp.ones(self.length)", "dts=[1.0] * self.length"),
+        "line 27: First.example gave a list as `dts`, but expected, by the signature, "
+        "is an array of shape (5,) in float32",
     ),
     "whole_targets": (
         ("targets=xs[0]", "targets=jnp.round(xs[0]).astype(int)"),

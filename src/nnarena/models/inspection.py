@@ -59,11 +59,11 @@ def require_answers(
     make = contender.entry.make
     with blaming(make, "__init__", f"at width {width}"):
         model = contender.shapes(signature, width)
-    xs, dts = _inputs(signature, length), Shape((length,), jnp.float32)
+    question = _question(signature, length)
     if isinstance(model, SequenceModel):
-        hs = eqx.filter_eval_shape(model.embedded, xs)
+        hs = eqx.filter_eval_shape(model.embedded, question.xs)
         for layer in model.layers:
-            hs = _output(layer, hs, dts)
+            hs = _output(layer, question, hs)
     else:
         require(
             isinstance(model, AbstractModel),
@@ -71,8 +71,8 @@ def require_answers(
             "__init__",
             f"expected to make an AbstractModel, but it made {told(model)}",
         )
-    with blaming(make, "__call__", f"asked {_inputs_told(xs)}"):
-        answers = eqx.filter_eval_shape(_answer, model, xs, dts)
+    with blaming(make, "__call__", f"asked {_inputs_told(question.xs)}"):
+        answers = eqx.filter_eval_shape(model, question)
     steps = (length,) if signature.answers == "every step" else ()
     wanted = (*steps, signature.outputs.size)
     require(
@@ -90,14 +90,14 @@ def require_answers(
     )
 
 
-def _output(layer: AbstractLayer, xs: Shape, dts: Shape) -> Shape:
+def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:
     """Returns the output of one layer, held to what it has to be."""
     if isinstance(layer, Recurrent):
         _require_step(layer.cell, Shape(xs.shape[1:], xs.dtype))
         return Shape((xs.shape[0], layer.hidden_size), xs.dtype)
     make = type(layer)
     with blaming(make, "__call__", f"given {_inputs_told(xs)}"):
-        hs = eqx.filter_eval_shape(_answer, layer, xs, dts)
+        hs = eqx.filter_eval_shape(_answer, layer, question, xs)
     wanted = (xs.shape[0], layer.hidden_size)
     require(
         isinstance(hs, Shape) and hs.shape == wanted,
@@ -140,8 +140,8 @@ def _require_step(cell: AbstractCell, x: Shape) -> None:
     )
 
 
-def _answer(part: AbstractLayer | AbstractModel, xs: Any, dts: Any) -> Any:
-    return part(Sequence(xs, dts))
+def _answer(layer: AbstractLayer, question: Sequence, xs: Any) -> Any:
+    return layer(question.with_xs(xs))
 
 
 def _start(cell: AbstractCell) -> Any:
@@ -162,11 +162,16 @@ def _array_form(leaf: Any) -> Any:
     return getattr(leaf, "shape", ()), jnp.result_type(getattr(leaf, "dtype", leaf))
 
 
-def _inputs(signature: Signature, length: int) -> Shape:
-    if isinstance(signature.inputs, Tokens):
-        return Shape((length,), jnp.int32)
-    return Shape((length, signature.inputs.size), jnp.float32)
+def _question(signature: Signature, length: int) -> Sequence:
+    """Returns a question with shapes in place of its arrays, all steps present."""
+    size = signature.inputs.size
+    tokens = isinstance(signature.inputs, Tokens)
+
+    def made() -> Sequence:
+        return Sequence(jnp.zeros(length, int) if tokens else jnp.zeros((length, size)))
+
+    return eqx.filter_eval_shape(made)
 
 
-def _inputs_told(xs: Shape) -> str:
+def _inputs_told(xs: Any) -> str:
     return f"{xs.shape[0]} steps of {xs.dtype}, shape {xs.shape},"

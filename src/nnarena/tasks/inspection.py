@@ -1,6 +1,5 @@
 """Holding a task to what it has to give, before anything is compiled."""
 
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -135,11 +134,10 @@ def _require_example(task: AbstractTask, splits: Splits) -> None:
         "example",
         f"gave {told(example.question)} as `question`, but expected is a Sequence",
     )
-    optional = {"question.present": example.question.present, "counts": example.counts}
     for part, (shape, kind) in _wanted(task.signature, example).items():
-        if part in optional and optional[part] is None:
-            continue  # all steps are there, or all answers count
-        found = operator.attrgetter(part)(example)
+        found = getattr(example.question, part, getattr(example, part, None))
+        if found is None and part in ("present", "counts"):
+            continue  # all steps are there, and all answers count
         fits = isinstance(found, Shape) and _fits(found, shape, kind)
         require(
             fits,
@@ -154,7 +152,6 @@ KINDS = {
     np.floating: "float32",
     np.integer: "int32",
     np.bool_: "bool",
-    np.generic: "bool",
 }
 """Kinds of numbers, in the words for those that are usual."""
 
@@ -164,21 +161,21 @@ def _wanted(
 ) -> dict[str, tuple[tuple[int | None, ...], type]]:
     """Returns the shape and kind of each part; a length that is not known is None."""
     inputs, outputs = signature.inputs, signature.outputs
-    features, classes = isinstance(inputs, Features), isinstance(outputs, Classes)
-    answered = {Classes: np.integer, Values: np.floating, Labels: np.generic}
     shape = getattr(example.question.xs, "shape", ())
     time = shape[0] if shape else None
     steps = (time,) if signature.answers == "every step" else ()
+    kinds = {Classes: np.integer, Labels: np.bool_, Values: np.floating}
+    features, classes = isinstance(inputs, Features), isinstance(outputs, Classes)
     return {
-        "question.xs": (
+        "xs": (
             (time, inputs.size) if features else (time,),
             np.floating if features else np.integer,
         ),
-        "question.dts": ((time,), np.floating),
-        "question.present": ((time,), np.bool_),
+        "dts": ((time,), np.floating),
+        "present": ((time,), np.bool_),
         "targets": (
             steps if classes else (*steps, outputs.size),
-            answered[type(outputs)],
+            kinds[type(outputs)],
         ),
         "counts": (steps, np.bool_),
     }
