@@ -110,7 +110,7 @@ def test_outputs_are_those_computed_by_hand_in_double_precision(size, length):
             layer,
             (jnp.asarray(weight), jnp.asarray(bias)),
         )
-        hs = np.asarray(layer(jnp.asarray(xs), jnp.ones(length)))
+        hs = np.asarray(layer(Sequence(jnp.asarray(xs))))
     assert hs.dtype == np.float64
     expected = by_hand(xs, weight, bias, lags)
     np.testing.assert_allclose(hs, expected, rtol=1e-13, atol=1e-13)
@@ -126,7 +126,7 @@ def test_a_window_is_the_causal_convolution_of_numpy():
             Window(1, 1, size=5, key=jax.random.key(0)),
             jnp.asarray(kernel[::-1, None].copy()),
         )
-        hs = np.asarray(layer(jnp.asarray(xs[:, None]), jnp.ones(LENGTH)))
+        hs = np.asarray(layer(Sequence(jnp.asarray(xs[:, None]))))
     np.testing.assert_allclose(hs[:, 0], np.convolve(xs, kernel)[:LENGTH], rtol=1e-13)
 
 
@@ -134,9 +134,7 @@ def test_a_window_of_one_step_is_the_last_step():
     sizes = SIGNATURES["features"]
     ours, theirs = build("last_step", sizes), build("window of one", sizes)
     xs = jnp.asarray(draw(sizes, 1))
-    np.testing.assert_array_equal(
-        ours(xs, jnp.ones(LENGTH)), theirs(xs, jnp.ones(LENGTH))
-    )
+    np.testing.assert_array_equal(ours(Sequence(xs)), theirs(Sequence(xs)))
 
 
 def test_an_empty_window_is_refused():

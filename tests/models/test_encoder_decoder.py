@@ -218,9 +218,9 @@ def test_a_learned_code_has_its_length_and_says_so(name: str):
     plain = count_parameters(build(name, encoding="none"))
     model = build(name, encoding="learned", longest=6)
     assert count_parameters(model) == plain + 6 * WIDTH
-    assert eqx.filter_eval_shape(model, draw(6), ones(draw(6))).shape == (ANSWERS,)
+    assert eqx.filter_eval_shape(model, Sequence(draw(6))).shape == (ANSWERS,)
     with pytest.raises(ValueError, match="6 steps cannot tell 7 apart; set `longest`"):
-        eqx.filter_eval_shape(model, draw(7), ones(draw(7)))
+        eqx.filter_eval_shape(model, Sequence(draw(7)))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_any_width_may_be_turned():
     """A head as wide as an odd model is rounded up to whole pairs."""
     model: Any = build(encoding="rotary", width=5)
     assert model.body.encoder[0].attention.project.size == 6
-    assert eqx.filter_eval_shape(model, draw(4), ones(draw(4))).shape == (ANSWERS,)
+    assert eqx.filter_eval_shape(model, Sequence(draw(4))).shape == (ANSWERS,)
 
 
 THESIS = {  # inputs, outputs, weights in all, at a width of 16

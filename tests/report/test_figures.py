@@ -295,8 +295,8 @@ def test_numbers_for_people():
     assert [score_text(x) for x in (None, 0.0, 0.8734, 0.0053, 3.21e-5, 4567.0)] == [
         *("–", "0.000", "0.873", "0.0053", "3.2e-05", "4.6e+03"),
     ]
-    assert [seconds_text(x) for x in (0.00042, 31.0, 126.0, 12240.0)] == [
-        *("0.42 ms", "31 s", "2.1 min", "3.4 h"),
+    assert [seconds_text(x) for x in (0.00042, 1.36, 31.0, 126.0, 12240.0)] == [
+        *("0.42 ms", "1.36 s", "31 s", "2.1 min", "3.4 h"),
     ]
     assert bytes_text(600_000_000) == "600 MB"
     assert [count_text(x) for x in (20_032, 4_000_000)] == ["20,032", "4 M"]

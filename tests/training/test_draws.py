@@ -250,8 +250,8 @@ def test_what_is_frozen_is_not_moved_and_not_counted_and_saved_all_the_same():
 
 def test_no_gradient_flows_into_what_is_frozen():
     start = Fixed(INIT_KEYS[0])
-    xs, dts = jnp.ones((3, 2)), jnp.ones(3)
-    slopes = eqx.filter_grad(lambda model: jnp.sum(model(xs, dts)))(start)
+    question = Sequence(jnp.ones((3, 2)))
+    slopes = eqx.filter_grad(lambda model: jnp.sum(model(question)))(start)
     np.testing.assert_array_equal(slopes.frozen.array, 0.0)
     assert np.all(np.asarray(slopes.matrix) != 0)
     assert trainable(start).matrix is True

@@ -21,7 +21,7 @@ def trained_otherwise(frame: pd.DataFrame) -> tuple[str, ...]:
     """
     ways: dict[str, list[str]] = {}
     for task, runs in frame.groupby("task", sort=False):
-        told = _told({c: _recipes(own) for c, own in runs.groupby("contender")})
+        told = _told({str(c): _recipes(own) for c, own in runs.groupby("contender")})
         if told:
             ways.setdefault(told, []).append(str(task))
     return tuple(

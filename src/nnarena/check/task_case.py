@@ -84,7 +84,10 @@ class TaskCase:
             DataProblem: a file is missing or wrong.
             EntrantProblem: it cannot; with file and line.
         """
-        sound_splits(make_sound_task(self.entry, self.settings), self.name, self.data)
+        entry = self.entry
+        # A wrong setting of a task of the package needs no file and line.
+        task = make_sound_task(entry, self.settings) if entry.outside else self.task
+        sound_splits(task, self.name, self.data)
 
     # What follows is made when a law first asks: what it raises is then a verdict.
 

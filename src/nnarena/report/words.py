@@ -36,8 +36,8 @@ def seconds_text(seconds: Number | None) -> str:
     """Returns "0.42 ms", "31 s", "2.1 min" or "3.4 h"."""
     if seconds is None:
         return NOTHING
-    units = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
-    size, unit = next((u for u in units if seconds >= 1.5 * u[0]), (1e-3, "ms"))
+    units = ((5_400.0, 3600.0, "h"), (90.0, 60.0, "min"), (1.0, 1.0, "s"))
+    _, size, unit = next((u for u in units if seconds >= u[0]), (0.0, 1e-3, "ms"))
     return f"{seconds / size:.3g} {unit}"
 
 
