@@ -119,7 +119,8 @@ def _step(
 
 
 def _check_padding(case: ModelCase) -> None:
-    for signature in SIGNATURES:
+    # Both ways to answer and both kinds of input, in two programs instead of four.
+    for signature in SIGNATURES[1:3]:
         xs, dts = draw_inputs(signature, LENGTH + PADDING, seed=4)
         whole = case.answer(signature, xs[:LENGTH], dts[:LENGTH])
         present = np.arange(LENGTH + PADDING) < LENGTH
