@@ -20,7 +20,7 @@ rescales gradients, and only the plain ones know of elapsed time. Compile time
 is not in any of them; ours is printed beside. With `--baseline` the ratios are held to
 a file of ratios: a row with one below half of its own is measured again in new
 processes, since one process can be slow for as long as it lives (CI saw a GRU's at 1.7
-times the time of eleven others). A row that falls three times, or that could not be
+times the time of ten others). A row that falls three times, or that could not be
 measured, makes the exit code 1.
 """
 

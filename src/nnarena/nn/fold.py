@@ -6,11 +6,10 @@
 
 An element stands for what a step does to the state, two of them combine to one that
 does both, and a state is acted on by an element (`nnarena.models.base.AbstractFold`).
-All forms give the same outputs but for rounding. Which is fastest hangs on the device:
-on a CPU the scan won at every size (`benchmarks/fold.py`).
+All forms give the same outputs but for rounding. Which is fastest depends on the
+device.
 """
 
-import math
 from typing import Any, Literal
 
 import jax
@@ -20,7 +19,7 @@ from jaxtyping import Array, PyTree
 from ..core.numbers import require
 from ..core.types import Sequence, State
 from .parametrization import resolve
-from .unroll import Checkpoint, Unrolled, unroll
+from .unroll import Checkpoint, Unrolled, by_chunks, unroll
 
 
 Form = Literal["scan", "associative", "chunked"]
@@ -32,8 +31,8 @@ Elements = PyTree[Array]
 def best_form() -> Form:
     """Returns the form for this machine's device.
 
-    A CPU gets the scan, on measurement; whatever has many more threads than a state
-    has numbers gets the form of few rounds, which was not measured here.
+    A CPU gets the scan, which does the least work. An accelerator gets the form of few
+    rounds. Neither choice has a benchmark in this repository yet.
     """
     return "scan" if jax.default_backend() == "cpu" else "associative"
 
@@ -72,33 +71,10 @@ def unroll_fold(
         several = jax.checkpoint(several)
     steps = sequence.xs, sequence.dts
     start = ready.init_state()
-    left = (_by_chunks if form == "chunked" else _at_once)(several, start, steps)
+    chunked = form == "chunked"
+    left = by_chunks(several, start, steps) if chunked else several(start, steps)[1]
     if sequence.present is not None:  # where a step is absent the state stays
         places = jnp.minimum(jnp.arange(sequence.length), sequence.last)
         left = jax.tree.map(lambda leaf: leaf[places], left)
     hs = jax.vmap(ready.read)(left, sequence.xs)
     return Unrolled(hs, left if states else None)
-
-
-def _at_once(several: Any, start: State, steps: tuple[Array, Array]) -> State:
-    return several(start, steps)[1]
-
-
-def _by_chunks(several: Any, start: State, steps: tuple[Array, Array]) -> State:
-    """Returns the states of chunks of sqrt(time) steps, and of what is left over."""
-    time = len(steps[1])
-    size = math.isqrt(time)
-    whole = time - time % size
-
-    def cut(array: Array) -> Array:
-        return array[:whole].reshape(-1, size, *array.shape[1:])
-
-    def joined(array: Array) -> Array:
-        return array.reshape(whole, *array.shape[2:])
-
-    state, first = jax.lax.scan(several, start, jax.tree.map(cut, steps))
-    first = jax.tree.map(joined, first)
-    if whole == time:
-        return first
-    rest = several(state, jax.tree.map(lambda array: array[whole:], steps))[1]
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts), first, rest)

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ..core.numbers import require
 from ..core.types import Sequence, State
@@ -116,7 +116,8 @@ def unroll(
     seen = Seen(sequence.xs, sequence.dts, sequence.present, nudges, stops)
     step, start = checkpointed(step, checkpoint), ready.init_state()
     if checkpoint == "chunk":
-        return Unrolled(*_unroll_chunks(step, start, seen))
+        chunk = jax.checkpoint(lambda state, seen: jax.lax.scan(step, state, seen))
+        return Unrolled(*by_chunks(chunk, start, seen))
     return Unrolled(*jax.lax.scan(step, start, seen)[1])
 
 
@@ -143,15 +144,17 @@ def checkpointed(step: Any, checkpoint: Checkpoint) -> Any:
     return jax.checkpoint(step, policy=keep, prevent_cse=False)
 
 
-def _unroll_chunks(step: Any, start: State, seen: Seen) -> tuple[Array, State | None]:
-    """Returns what a scan does, in chunks whose insides the gradient computes again."""
-    time = len(seen.dt)
+def by_chunks(chunk: Any, start: State, steps: PyTree[Array]) -> PyTree[Array]:
+    """Returns what chunks of sqrt(time) steps yield one after another.
+
+    Args:
+        chunk: from a state and some steps to the state after them, and what they yield.
+        start: the state before the first step.
+        steps: arrays that lead with time, as those that come back do.
+    """
+    time = len(jax.tree.leaves(steps)[0])
     size = math.isqrt(time)
     whole = time - time % size
-
-    @jax.checkpoint
-    def chunk(state, seen):
-        return jax.lax.scan(step, state, seen)
 
     def cut(array: Array) -> Array:
         return array[:whole].reshape(-1, size, *array.shape[1:])
@@ -159,11 +162,11 @@ def _unroll_chunks(step: Any, start: State, seen: Seen) -> tuple[Array, State | 
     def joined(array: Array) -> Array:
         return array.reshape(whole, *array.shape[2:])
 
-    state, first = jax.lax.scan(chunk, start, jax.tree.map(cut, seen))
+    state, first = jax.lax.scan(chunk, start, jax.tree.map(cut, steps))
     first = jax.tree.map(joined, first)
     if whole == time:
         return first
-    rest = chunk(state, jax.tree.map(lambda array: array[whole:], seen))[1]
+    rest = chunk(state, jax.tree.map(lambda array: array[whole:], steps))[1]
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), first, rest)
 
 
