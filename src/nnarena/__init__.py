@@ -5,6 +5,7 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
+    nnarena.evaluate(results, on=...)   what its trained models answer to other tasks
     nnarena.MODELS, TASKS, ...          the registries: TRAINERS, METRICS, PENALTIES
     nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     )
     from .models.base import Nudges as Nudges, Trace as Trace
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .suite.evaluate import evaluate as evaluate
     from .suite.session import leaderboard as leaderboard, run as run
     from .tasks import (
         TASKS as TASKS,
@@ -95,6 +97,7 @@ _NAMES = {
     ],
     "models.base": ["Nudges", "Trace"],
     "nn.parametrization": ["AbstractParametrization"],
+    "suite.evaluate": ["evaluate"],
     "suite.session": ["leaderboard", "run"],
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],

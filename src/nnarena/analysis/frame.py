@@ -18,8 +18,8 @@ from .labels import (
 )
 
 
-LENGTHS = ("length", "fillers")
-"""The settings of a task that say how long it is; the first that it has counts."""
+AXES = ("length", "fillers", "delay")
+"""The axes of tasks in records from before these named them: the first that it has."""
 
 FLOOR = -1.0
 """The least that a run counts: as far below a blind answer as a perfect one is above.
@@ -83,10 +83,10 @@ def runs_frame(
                           the bar; inf where none does or the run diverged, NaN where
                           it failed or no history is kept
         solve_seconds     `solve_step` times `seconds_per_step`
-        series            the task without its length: tasks that differ in nothing else
+        series            the task without its axis: tasks that differ in nothing else
                           share it
-        length            the setting `length_name` of the task ("length", "fillers"),
-                          NaN and "" where it has none
+        length            the setting `length_name` of the task, its axis ("length",
+                          "fillers"), NaN and "" where it has none
         seconds_per_step  `run_seconds` over `steps`, checks included
 
     A diverged run says that it broke, so that its user falls back on a blind answer: 0.
@@ -97,7 +97,7 @@ def runs_frame(
     listed = list(records)
     contenders, tasks = contender_labels(listed), task_labels(listed)
     rows = [
-        _row(record, contender, task, histories(record.key) if histories else None)
+        row_of(record, contender, task, histories(record.key) if histories else None)
         for record, contender, task in zip(listed, contenders, tasks, strict=True)
     ]
     rows.sort(key=_order)
@@ -112,9 +112,10 @@ def _order(row: dict[str, object]) -> tuple[list[tuple], list[tuple], int]:
     return natural_key(str(row["contender"])), natural_key(str(row["task"])), seed
 
 
-def _row(
-    record: Record, contender: str, task: str, history: History | None
-) -> dict[str, object]:
+def row_of(
+    record: Record, contender: str, task: str, history: History | None = None
+) -> Row:
+    """Returns the row of one run, whose contender and task are labeled so."""
     cost = _cost(record)
     step = _solve_step(record, history)
     return {
@@ -122,7 +123,7 @@ def _row(
         "contender": contender,
         "task": task,
         **_identity(record),
-        **_length(record.identity.task),
+        **_length(record.identity.task, record.axis),
         **_scores(record),
         **cost,
         "solve_step": step,
@@ -171,9 +172,9 @@ def _scores(record: Record) -> dict[str, object]:
     }
 
 
-def _length(task: Entrant) -> dict[str, object]:
+def _length(task: Entrant, axis: str | None) -> dict[str, object]:
     settings = task.all_settings
-    name = next((name for name in LENGTHS if name in settings), "")
+    name = axis or next((name for name in AXES if name in settings), "")
     value = settings.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return {"series": task.name, "length": math.nan, "length_name": ""}

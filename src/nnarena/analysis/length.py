@@ -3,7 +3,8 @@
 The effective length is the longest at which the score stays at or above a fixed bar,
 there and at every shorter length that was run (the threshold of Hsieh et al. 2024,
 "RULER: what's the real context size of your long-context language models?"). Each
-length is its own task: contenders are trained at it.
+length is its own task: contenders are trained at it. What those trained at one length
+answer at the others is in `evaluations`.
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,13 @@ class LengthPoint:
 class LengthCurve:
     """A contender on the tasks of one name that differ in nothing but their length.
 
-    `length_name` is the setting that differs. `effective` is the effective length; 0
-    where the bar is not reached at the shortest. `interval` reaches from the longest
-    length up to which the intervals of all means lie above the bar to the longest up to
-    which they reach it; None where some mean has none. `at_least` says that `effective`
-    is the longest that was run, so that the truth may lie beyond.
+    Trained at each length by itself; or at the length `trained` alone, and then
+    asked the test sets of the others. `length_name` is the setting that differs.
+    `effective` is the effective length; 0 where the bar is not reached at the
+    shortest. `interval` reaches from the longest length up to which the intervals
+    of all means lie above the bar to the longest up to which they reach it; None
+    where some mean has none. `at_least` says that `effective` is the longest that
+    was run, so that the truth may lie beyond.
     """
 
     contender: str
@@ -48,6 +51,7 @@ class LengthCurve:
     effective: float
     interval: Interval | None
     at_least: bool
+    trained: float | None = None
 
 
 def effective_length(
@@ -102,14 +106,22 @@ def length_curves(frame: pd.DataFrame) -> tuple[LengthCurve, ...]:
             own = groups.setdefault((row["series"], row["contender"]), {})
             own.setdefault(row["length"], []).append(row)
     return tuple(
-        _curve([own[length] for length in sorted(own)], split)
+        curve_of([own[length] for length in sorted(own)], split)
         for own in groups.values()
         if len(own) > 1
     )
 
 
-def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
-    """Of the runs at each length, the shortest first."""
+def curve_of(
+    groups: Sequence[list[Row]], split: frozenset[str], trained: float | None = None
+) -> LengthCurve:
+    """Returns the curve of a contender's runs at each length, the shortest first.
+
+    Args:
+        groups: what the runs count at each length, rows of `runs_frame`.
+        split: the tasks that are all-or-none.
+        trained: the length that all of them were trained at, if it is one.
+    """
     first = groups[0][0]
     points = tuple(_point(group, split) for group in groups)
     lengths = np.array([point.length for point in points])
@@ -123,6 +135,7 @@ def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
         effective=effective,
         interval=effective_interval([p.interval for p in points], bars, lengths),
         at_least=bool(effective == lengths[-1]),
+        trained=trained,
     )
 
 

@@ -113,8 +113,12 @@ def _entry_json(kind: str, entry: Entry) -> dict[str, Any]:
         "settings": _settings(kind, entry),
         "source": entry.source,
         "bibtex": bibtex(entry.source),
-        **({"controls": controls_json(entry)} if kind == "tasks" else {}),
+        **(_task_json(entry) if kind == "tasks" else {}),
     }
+
+
+def _task_json(entry: Entry) -> dict[str, Any]:
+    return {"axis": entry.make.axis, "controls": controls_json(entry)}
 
 
 def _settings(kind: str, entry: Entry) -> dict[str, Any]:
@@ -143,6 +147,8 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     if not settings:
         out.print("  none")
     if kind == "tasks":
+        if entry.make.axis is not None:
+            out.print(f"\n[bold]Axis of difficulty[/]: {entry.make.axis}")
         show_controls(entry)
     out.print("\n[bold]Source[/]")
     known = bibtex(entry.source) is not None
@@ -176,6 +182,8 @@ def _choice_text(choice: dict[str, Any]) -> str:
     from ..analysis.labels import value_text
 
     settings = dict(choice["settings"])
-    settings |= {key: choice[key] for key in ("width", "trainer") if choice.get(key)}
+    settings |= {
+        key: choice[key] for key in ("width", "trainer", "evaluate") if choice.get(key)
+    }
     text = ", ".join(f"{key}={value_text(value)}" for key, value in settings.items())
     return f"{choice['name']}({text})" if text else choice["name"]

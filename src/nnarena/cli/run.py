@@ -4,6 +4,7 @@ import time
 
 import typer
 
+from ..analysis.words import plural
 from ..suite.executors import AbstractExecutor
 from ..suite.provenance import log_folder
 from ..suite.session import Session
@@ -29,10 +30,13 @@ def run_suite(request: Request, results: str, placement: Placement) -> None:
         return
     executor = placement.executor(results)
     session.store.prepare()
-    pending = len(session.pending)
+    pending, lacking = len(session.pending), session.unanswered
     done = len(session.jobs) - pending
     kept = f", {done} of them already in {results}" if done else f", into {results}"
     news.print(f"{len(session.jobs)} runs{kept}", markup=False, soft_wrap=True)
+    if lacking:
+        count = sum(len(job.evaluate) for job in lacking)
+        news.print(f"{plural(count, 'evaluation')} of runs that are there already")
     if "://" in results:
         news.print(f"logs of workers: {log_folder(results)}", soft_wrap=True)
     session.require_ready()
@@ -42,7 +46,9 @@ def run_suite(request: Request, results: str, placement: Placement) -> None:
         news.print(f"{watch.ended} runs in {took}, {watch.failed} failed")
     print_leaderboard(results, keys={job.key for job in session.jobs})
     write_page(results, None)
-    if watch.failed:
+    if watch.unanswered:
+        news.print(f"{plural(watch.unanswered, 'evaluation')} could not be done")
+    if watch.failed or watch.unanswered:
         raise typer.Exit(1)
 
 
@@ -52,7 +58,7 @@ def _watch(session: Session, executor: AbstractExecutor) -> Watch:
     Raises:
         typer.Exit: it was stopped before all had ended.
     """
-    pending = {job.key for job in session.pending}
+    pending = {job.key for job in [*session.pending, *session.unanswered]}
     runs = [run for run in session.plan(executor.workers).runs() if run.key in pending]
     with stoppable(executor.stop) as wish:
         try:

@@ -27,6 +27,7 @@ from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
+from .evaluator import unanswered
 from .events import Event
 from .executors import AbstractExecutor, InProcess
 from .keeping import set_aside, writing
@@ -66,6 +67,11 @@ class Session:
         done = self.store.finished(job.key for job in self.jobs)
         return [job for job in self.jobs if job.key not in done]
 
+    @property
+    def unanswered(self) -> list[Job]:
+        """The finished jobs that lack evaluations, with what they lack alone."""
+        return unanswered(self.store, self.jobs)
+
     def require_ready(self) -> None:
         """Reads the data of every pending task, and tries what comes from outside.
 
@@ -91,6 +97,8 @@ class Session:
     ) -> Iterator[Event]:
         """Does the pending jobs; what is finished stays finished if this is stopped.
 
+        Then the evaluations are done that earlier runs of the plan lack.
+
         `workers` processes, one per core by default; 0 does the work in this process;
         or whatever `executor` is given. Runs that another process has in hand are
         waited for, and done here if it gives them up.
@@ -100,9 +108,11 @@ class Session:
         """
         executor = executor or choose_executor(self.results, workers)
         pending = self.pending
-        if pending or self.refusals:
+        lacking = self.unanswered
+        if pending or lacking or self.refusals:
             self.keep_plan(executor.workers)  # here, where the folder may be refused
         yield from self._clear(pending)
+        pending += lacking
         while pending and not executor.stopping:
             elsewhere: set[str] = set()
             for event in executor.run(pending):
@@ -207,7 +217,8 @@ def run(
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are words, as on the command line, or dictionaries of a name and
-    its settings. Other keywords are settings of the `trainer` (`steps`,
+    its settings; `evaluate` in that of a task names other test sets of it, as in a
+    suite file. Other keywords are settings of the `trainer` (`steps`,
     `learning_rate`, ...). Runs that the folder already holds are not repeated. What a
     script or notebook registers runs in this process alone; what a file registers, in
     `workers` too.
@@ -221,7 +232,7 @@ def run(
         EntrantProblem: somebody's entrant is not what it has to be, and where.
         CannotPlay: no model can play any of the tasks.
         DataProblem: a file of real data is missing or wrong.
-        RuntimeError: a run failed; the others are kept.
+        RuntimeError: a run or an evaluation failed; the others are kept.
     """
     content = {
         "name": "python",
@@ -236,11 +247,13 @@ def run(
     if not session.jobs:
         raise CannotPlay("; ".join(refusal.label for refusal in session.refusals))
     session.require_ready()
-    failures = [event for event in session.run(workers) if event.kind == "failed"]
-    if failures:
+    broken = [e for e in session.run(workers) if e.kind in ("failed", "unanswered")]
+    if broken:
+        failed = sum(event.kind == "failed" for event in broken)
         raise RuntimeError(
-            f"{len(failures)} of {len(session.jobs)} runs failed, the first with: "
-            f"{failures[0].text}; see {session.store.place('logs')}"
+            f"{failed} of {len(session.jobs)} runs and "
+            f"{plural(len(broken) - failed, 'evaluation')} failed, the first with: "
+            f"{broken[0].text}; see {session.store.place('logs')}"
         )
     return leaderboard(results, keys={job.key for job in session.jobs})
 

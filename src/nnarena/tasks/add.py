@@ -1,5 +1,7 @@
 """The adding problem."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -27,6 +29,8 @@ class Add(AbstractTask):
     The form of Arjovsky et al. (2016); Hochreiter & Schmidhuber's values lay in
     [-1, 1] and their sequences differed in length.
     """
+
+    axis: ClassVar[str | None] = "length"
 
     length: int = eqx.field(static=True)
     held_out: SyntheticSplits

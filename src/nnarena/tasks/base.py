@@ -8,6 +8,7 @@ the batch axis.
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -128,11 +129,14 @@ class SyntheticSplits(eqx.Module):
 class AbstractTask(eqx.Module):
     """A task. Its constructor takes keyword settings with defaults.
 
-    Its docstring draws one example, and states chance and source.
+    Its docstring draws one example, and states chance and source. `axis` is the setting
+    by which the task gets harder and nothing else changes, such as "length"; None where
+    there is none. Curves are drawn along it.
     """
 
     signature: eqx.AbstractVar[Signature]
     scoring: eqx.AbstractVar[Scoring]
+    axis: ClassVar[str | None] = None
 
     @abc.abstractmethod
     def splits(self, data: DataFolder, *, key: Key) -> Splits:

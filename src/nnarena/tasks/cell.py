@@ -1,5 +1,7 @@
 """The benchmark of the thesis's Memory Cell, with sequences that are all different."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,6 +37,8 @@ class Cell(AbstractTask):
     The thesis's `blocks` are not, as its contenders read in both directions; there the
     first step tells all others, and what comes later tells nothing new.
     """
+
+    axis: ClassVar[str | None] = "length"
 
     length: int = eqx.field(static=True)
     rate: float = eqx.field(static=True, converter=float)

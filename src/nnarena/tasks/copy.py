@@ -1,5 +1,7 @@
 """The copying memory problem."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -34,6 +36,8 @@ class Copy(AbstractTask):
     Symbols are asked for online, as of the recurrent networks that it was made for, so
     the task is causal. What comes after an answer is blank and would tell nothing.
     """
+
+    axis: ClassVar[str | None] = "delay"
 
     delay: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)

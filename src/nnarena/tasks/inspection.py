@@ -57,6 +57,13 @@ def make_sound_task(entry: Entry, settings: Mapping[str, Any]) -> AbstractTask:
             name,
             f"is {told(found)}, but expected is a {kind.__name__}",
         )
+    require(
+        task.axis is None or task.axis in settings,
+        make,
+        None,
+        f"names {task.axis!r} as its axis, but that is no setting of it; it has: "
+        f"{', '.join(settings) or 'none'}",
+    )
     return task
 
 

@@ -1,5 +1,7 @@
 """The thesis's Memory benchmark."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -30,6 +32,8 @@ class Memory(AbstractTask):
     questions are ones of their own. The answer is given once, after the last step: no
     input is later.
     """
+
+    axis: ClassVar[str | None] = "fillers"
 
     fillers: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)

@@ -1,5 +1,7 @@
 """The parity of a stream of bits."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -48,6 +50,8 @@ class XOR(AbstractTask):
     which it reports no run. Lechner & Hasani's have 2 to 31 bits and come dense or,
     unevenly in time, as those bits alone that differ from the one before.
     """
+
+    axis: ClassVar[str | None] = "length"
 
     length: int = eqx.field(static=True)
     held_out: SyntheticSplits

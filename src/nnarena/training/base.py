@@ -8,17 +8,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Lowered
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ..core.compiling import jit
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
-from ..tasks.base import AbstractTask, Splits
+from ..tasks.base import AbstractTask, Rows, Splits
 from .flops import Work
-from .objective import Tally
+from .objective import Tally, evaluate
 
 
 Build = Callable[[Key], AbstractModel]
 """Makes the model of a run from its initialization key."""
+
+
+TEST_BATCH = 64
+"""Rows at a time of a trained model's test; it decides no figure but by rounding."""
 
 
 Figure = Array | np.ndarray
@@ -197,6 +203,28 @@ def with_weights(build: Build, weights: PyTree) -> AbstractModel:
     """
     skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
     return eqx.combine(weights, eqx.filter(skeleton, _is_shape, inverse=True))
+
+
+def traced_test(build: Build, task: AbstractTask, rows: Rows) -> Lowered:
+    """Returns the test of a model on a split of any task, ready to be compiled.
+
+    Compiled and called with a model's weights and the rows, it returns their `Tally`.
+    The sums are those by which a run's own test split is read; one program serves all
+    seeds.
+
+    Args:
+        build: makes the model as it was trained, whatever it was trained on.
+        task: what the rows belong to.
+        rows: the split, or its shapes.
+
+    Raises:
+        Exception: whatever the model raises that has no answer to such an example.
+    """
+
+    def test(weights: PyTree, rows: Rows) -> Tally:
+        return evaluate(with_weights(build, weights), task, rows, batch=TEST_BATCH)
+
+    return jit(test).lower(weight_shapes(build), rows)
 
 
 def weight_shapes(build: Build) -> PyTree:
