@@ -28,8 +28,9 @@ from .text import cell_lines
 class AskedCell:
     """The runs of one contender that were trained on one task, asked one task.
 
-    Asked the task that they were `trained` on, they say what their records say.
-    `reason` is why they cannot be asked; then no run of the cell is judged.
+    Asked the task that they were `trained` on, they say what their records say; such
+    cells are there for every task that was asked. `reason` is why they cannot be asked;
+    then no run of the cell is judged.
     """
 
     contender: str
@@ -110,6 +111,10 @@ def evaluated(
             if (contenders[record.key], trained[record.key]) == (contender, task)
         ]
         found.setdefault(task, []).extend(_rows(own, contender, task, answers))
+    for record in records:  # trained on what others were asked: to be read beside it
+        cell = contenders[record.key], trained[record.key]
+        if cell not in groups and cell[1] in labels[len(tasks) :]:
+            found.setdefault(cell[1], []).extend(_rows([record], *cell, {}))
     parts = [_evaluated(task, rows) for task, rows in found.items()]
     cells = [cell for part in parts for cell in part.cells]
     cells.sort(key=lambda c: tuple(map(natural_key, (c.contender, c.trained, c.asked))))
@@ -167,7 +172,8 @@ def _cell(
 ) -> AskedCell:
     cell = summarize(rows, card)
     reasons = [row["reason"] for row in rows if row["outcome"] == "failed"]
-    reason = reasons[0] if reasons and not cell.judged else None
+    asked = card.task != trained and not cell.judged
+    reason = reasons[0] if reasons and asked else None
     return AskedCell(contender, trained, card, cell, reason)
 
 

@@ -9,8 +9,16 @@ from .figure import Figure, finished, rows_chart, slugs
 from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape, unit_scale
 
 
+EACH = "trained at each"
+"""The series of a contender that was trained at every length by itself."""
+
+
 def length_figures(curves: Sequence[LengthCurve], looks: Looks) -> list[Figure]:
-    """Returns a figure for each series of tasks that differ in their length alone."""
+    """Returns a figure for each series of tasks that differ in their length alone.
+
+    Those trained at each length and those trained at one length and asked the others
+    are lines of one figure.
+    """
     series = {curve.series: curve.task_name for curve in curves}
     return [
         _figure([c for c in curves if c.series == own], looks, f"length-{name}")
@@ -34,27 +42,67 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
         y=alt.Y("mean:Q", title=None, scale=scale, axis=FEW),
         color=color(looks),
         opacity=in_focus(1.0, 0.1),
-        tooltip=["contender:N", *numbers("length", "mean", "low", "high"), "solved:N"],
+        detail="series:N",
+        tooltip=[
+            *("contender:N", "series:N"),
+            *numbers("length", "mean", "low", "high"),
+            "solved:N",
+        ],
     )
     rules = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
-    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
-    points = base.mark_point(size=50, filled=True).encode(shape=shape(looks))
     task = curves[0].task_name
     title = f"normalized score against {curves[0].length_name}, higher is better"
     return Figure(
         name,
         f"{task} at each {curves[0].length_name}",
-        f"Mean normalized score on {task} with its interval over seeds. Every "
-        f"{curves[0].length_name} was trained for by itself.",
-        finished([rules, lines, points], 280, task, title),
+        f"Mean normalized score on {task} with its interval over seeds. "
+        f"{_reading(curves)}",
+        finished([rules, *_marks(base, curves, looks)], 280, task, title),
         rows,
     )
 
 
+def _marks(
+    base: alt.Chart, curves: Sequence[LengthCurve], looks: Looks
+) -> list[alt.Chart]:
+    """Returns lines and points: full where they were trained, else hollow on dashes."""
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
+    points = base.mark_point(size=50, filled=True).encode(shape=shape(looks))
+    if all(curve.trained is None for curve in curves):
+        return [lines, points]
+    each, there = alt.datum["series"] == EACH, alt.datum["trained_there"] == "yes"
+    asked = base.mark_line(strokeWidth=1.25, strokeDash=[3, 3])
+    hollow = base.mark_point(size=50, filled=False, strokeWidth=1.5)
+    return [
+        asked.transform_filter(~each),
+        lines.transform_filter(each),
+        hollow.encode(shape=shape(looks)).transform_filter(~there),
+        points.transform_filter(there),
+    ]
+
+
+def _reading(curves: Sequence[LengthCurve]) -> str:
+    """Returns how the lines of a figure are read."""
+    name = curves[0].length_name
+    each = f"Every {name} was trained for by itself."
+    if all(curve.trained is None for curve in curves):
+        return each
+    asked = (
+        f"Dashed: trained at the {name} of its full mark alone, and asked the test "
+        "sets of the hollow ones."
+    )
+    if all(curve.trained is not None for curve in curves):
+        return asked
+    return f"Solid: trained at each {name} by itself. {asked}"
+
+
 def _rows(curve: LengthCurve) -> Rows:
+    trained = curve.trained
     return [
         {
             "contender": curve.contender,
+            "series": EACH if trained is None else f"trained at {trained:g}",
+            "trained_there": "yes" if trained in (None, point.length) else "no",
             "length": point.length,
             "mean": point.mean,
             "low": point.interval.low if point.interval else None,
