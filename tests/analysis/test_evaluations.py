@@ -138,7 +138,7 @@ def test_the_axis_of_a_record_counts_before_what_it_looks_like():
     named = record.model_copy(update={"axis": "gap"})
     (row,) = runs_frame([named]).to_dict("records")
     assert (row["length_name"], row["length"]) == ("gap", 7)
-    assert row["series"] == 'recall (length=3, version="1")'
+    assert row["series"] == "recall (length=3, version=1)"
     (row,) = runs_frame([record]).to_dict("records")
     assert (row["length_name"], row["length"]) == ("length", 3)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..runs.evaluations import Evaluation
 from ..runs.record import Record
-from .frame import Row, row_of
+from .frame import Row, row_of, table_of
 from .labels import contender_labels, entrant_labels, natural_key
 from .leaderboard import task_cards
 from .length import LengthCurve, curve_of
@@ -115,7 +115,7 @@ def evaluated(
         cell = contenders[record.key], trained[record.key]
         if cell not in groups and cell[1] in labels[len(tasks) :]:
             found.setdefault(cell[1], []).extend(_rows([record], *cell, {}))
-    parts = [_evaluated(task, rows) for task, rows in found.items()]
+    parts = [_evaluated(task, _filled(rows)) for task, rows in found.items()]
     cells = [cell for part in parts for cell in part.cells]
     cells.sort(key=lambda c: tuple(map(natural_key, (c.contender, c.trained, c.asked))))
     return Evaluated(tuple(cells), tuple(c for part in parts for c in part.curves))
@@ -145,6 +145,11 @@ def _rows(
         asked = (one.as_record(runs[one.run]) for one in found)
         rows += [row_of(record, contender, label) for record in asked]
     return rows
+
+
+def _filled(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows with NaN where a number is missing."""
+    return [dict(row) for row in table_of(rows).to_dict("records")]
 
 
 def _as_diverged(one: Evaluation, record: Record) -> Evaluation:

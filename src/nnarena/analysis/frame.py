@@ -1,7 +1,7 @@
 """Records as a table: one row per run."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,8 +100,12 @@ def runs_frame(
         row_of(record, contender, task, histories(record.key) if histories else None)
         for record, contender, task in zip(listed, contenders, tasks, strict=True)
     ]
-    rows.sort(key=_order)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table_of(sorted(rows, key=_order))
+
+
+def table_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """Returns rows of runs as a table with the columns of `runs_frame`, in order."""
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
     kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(NUMBERS, "float64")
     return frame.astype(kinds | dict.fromkeys(FLAGS, "bool"))
 
@@ -115,7 +119,10 @@ def _order(row: dict[str, object]) -> tuple[list[tuple], list[tuple], int]:
 def row_of(
     record: Record, contender: str, task: str, history: History | None = None
 ) -> Row:
-    """Returns the row of one run, whose contender and task are labeled so."""
+    """Returns the row of one run, whose contender and task are labeled so.
+
+    What is missing is None or NaN until `table_of` makes it NaN.
+    """
     cost = _cost(record)
     step = _solve_step(record, history)
     return {

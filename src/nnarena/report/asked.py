@@ -61,7 +61,7 @@ def _field(one: AskedCell | None) -> Field:
     if one is None:
         return Field(NOTHING, ("not asked",), "")
     if one.reason is not None:
-        return Field("cannot be asked", (one.reason,), "")
+        return Field(NOTHING, (f"cannot be asked: {one.reason}",), "")
     found = score_field(one.cell, one.card)
     if not one.is_own:
         return found
