@@ -91,7 +91,7 @@ def test_the_table_has_a_row_for_each_training_and_one_for_each_by_itself(story)
     tables = asked_tables(evaluated(*story))
     assert list(tables) == ["copy"]
     rows = {(row[0].text, row[1].text): row[2:] for row in tables["copy"].rows}
-    one = "copy (length=20)"
+    one = "length=20"
     assert list(rows) == [
         ("gru", one),
         ("gru", EACH),
@@ -99,7 +99,7 @@ def test_the_table_has_a_row_for_each_training_and_one_for_each_by_itself(story)
         ("transformer", EACH),
     ]
     assert [name for name, _ in tables["copy"].heads[2:]] == [
-        f"copy (length={n})" for n in (20, 40, 80)
+        f"length={n}" for n in (20, 40, 80)
     ]
     own, other, none = rows["gru", one]
     assert own.text == "0.950"

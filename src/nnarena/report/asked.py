@@ -27,6 +27,11 @@ def _name(label: str) -> str:
     return label.partition(" (")[0]
 
 
+def _form(label: str) -> str:
+    """Returns what tells a task from others of its name: "fillers=20"."""
+    return label.partition(" (")[2].removesuffix(")") or label
+
+
 def _table(name: str, cells: Sequence[AskedCell]) -> Table:
     columns = sorted({cell.asked for cell in cells}, key=natural_key)
     rows: dict[tuple[str, str], dict[str, AskedCell]] = {}
@@ -39,9 +44,9 @@ def _table(name: str, cells: Sequence[AskedCell]) -> Table:
     heads = ("contender", "trained on")
     return Table(
         f"{name}: {cells[0].card.metric} on test sets that were not trained for",
-        headed((*heads, *columns), words=set(heads)),
+        headed((*heads, *map(_form, columns)), words=set(heads)),
         tuple(
-            (named(contender), Field(trained), *_fields(row, columns))
+            (named(contender), Field(_form(trained)), *_fields(row, columns))
             for (contender, trained), row in sorted(rows.items(), key=_order)
             if len(row) > 1
         ),

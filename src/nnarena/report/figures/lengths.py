@@ -12,6 +12,9 @@ from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape, unit
 EACH = "trained at each"
 """The series of a contender that was trained at every length by itself."""
 
+ASIDE = 5
+"""Pixels by which the marks of what was asked stand aside."""
+
 
 def length_figures(curves: Sequence[LengthCurve], looks: Looks) -> list[Figure]:
     """Returns a figure for each series of tasks that differ in their length alone.
@@ -49,7 +52,6 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
             "solved:N",
         ],
     )
-    rules = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
     task = curves[0].task_name
     title = f"normalized score against {curves[0].length_name}, higher is better"
     return Figure(
@@ -57,7 +59,7 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
         f"{task} at each {curves[0].length_name}",
         f"Mean normalized score on {task} with its interval over seeds. "
         f"{_reading(curves)}",
-        finished([rules, *_marks(base, curves, looks)], 280, task, title),
+        finished(_marks(base, curves, looks), 280, task, title),
         rows,
     )
 
@@ -65,35 +67,47 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
 def _marks(
     base: alt.Chart, curves: Sequence[LengthCurve], looks: Looks
 ) -> list[alt.Chart]:
-    """Returns lines and points: full where they were trained, else hollow on dashes."""
+    """Returns lines and points: full where they were trained, else hollow on dashes.
+
+    What was asked stands a little to the right, so that no interval hides another.
+    """
+    style, marks = {"size": 50, "filled": True}, shape(looks)
     lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
-    points = base.mark_point(size=50, filled=True).encode(shape=shape(looks))
+    ends = {"y": "low:Q", "y2": "high:Q"}
+    rules = base.mark_rule(strokeWidth=1.5).encode(**ends)
+    points = base.mark_point(**style).encode(shape=marks)
     if all(curve.trained is None for curve in curves):
-        return [lines, points]
+        return [rules, lines, points]
     each, there = alt.datum["series"] == EACH, alt.datum["trained_there"] == "yes"
-    asked = base.mark_line(strokeWidth=1.25, strokeDash=[3, 3])
-    hollow = base.mark_point(size=50, filled=False, strokeWidth=1.5)
+    hollow = {**style, "filled": False, "strokeWidth": 1.5}
+    asked = [
+        base.mark_rule(strokeWidth=1.5, xOffset=ASIDE).encode(**ends),
+        base.mark_line(strokeWidth=1.25, strokeDash=[3, 3], xOffset=ASIDE),
+        base.mark_point(**hollow, xOffset=ASIDE)
+        .encode(shape=marks)
+        .transform_filter(~there),
+        base.mark_point(**style, xOffset=ASIDE)
+        .encode(shape=marks)
+        .transform_filter(there),
+    ]
     return [
-        asked.transform_filter(~each),
-        lines.transform_filter(each),
-        hollow.encode(shape=shape(looks)).transform_filter(~there),
-        points.transform_filter(there),
+        *(layer.transform_filter(~each) for layer in asked),
+        *(layer.transform_filter(each) for layer in (rules, lines, points)),
     ]
 
 
 def _reading(curves: Sequence[LengthCurve]) -> str:
     """Returns how the lines of a figure are read."""
     name = curves[0].length_name
-    each = f"Every {name} was trained for by itself."
     if all(curve.trained is None for curve in curves):
-        return each
+        return f"Every {name} was trained for by itself."
     asked = (
-        f"Dashed: trained at the {name} of its full mark alone, and asked the test "
-        "sets of the hollow ones."
+        f"Dashed: trained at one value of {name}, that of the full mark, and asked the "
+        "test sets of the hollow ones."
     )
     if all(curve.trained is not None for curve in curves):
         return asked
-    return f"Solid: trained at each {name} by itself. {asked}"
+    return f"Solid: trained at each value by itself. {asked}"
 
 
 def _rows(curve: LengthCurve) -> Rows:
