@@ -31,7 +31,10 @@ def story():
             own = trained(model, length, [score, score + 0.05, score + 0.1])
             runs += own
             if length == 20:
-                answers += [asked(run, 40, run.result.test_score - 0.3) for run in own]
+                answers += [
+                    asked(run, 40, score - 0.3 + 0.05 * seed)
+                    for seed, run in enumerate(own)
+                ]
                 if model == "transformer":
                     answers += [asked(run, 80, None, "cannot be asked") for run in own]
     return runs, answers

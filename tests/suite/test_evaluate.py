@@ -2,7 +2,9 @@
 
 import dataclasses
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +109,7 @@ def test_a_worker_asks_when_a_run_has_ended(tmp_path):
     assert events.count("answered") == 4
     assert session.unanswered == []
     found = read_evaluations(session.store)
-    assert sorted(one.task.settings["delay"] for one in found) == [5, 5, 9, 9]
+    assert Counter(one.task.settings["delay"] for one in found) == {5: 2, 9: 2}
     for one in found:
         assert (one.outcome, one.rows, one.axis) == ("finished", 2000, "delay")
     (survey_,) = survey(session.store)
@@ -306,7 +308,7 @@ def test_from_python_the_figures_come_back(folder):
 
 def test_nnarena_run_takes_what_is_asked(tmp_path):
     task = {**COPY, "evaluate": {"delay": 5}}
-    trainer = {"steps": 6, "batch": 4, "checks": 2}
+    trainer: dict[str, Any] = {"steps": 6, "batch": 4, "checks": 2}
     nnarena.run(["elman"], [task], seeds=1, width=4, results=tmp_path, **trainer)
     (found,) = read_evaluations(session_of(tmp_path).store)
     assert found.outcome == "finished"
@@ -364,7 +366,7 @@ def test_models_and_tasks_of_files_are_asked(tmp_path):
     """Trained in a worker process that knows the files only by their jobs."""
     model = write(tmp_path, "leaking", CELL)
     task = write(tmp_path, "earliest", TASK, *GAP)
-    content = {"steps": 4, "batch": 4, "checks": 1}
+    content: dict[str, Any] = {"steps": 4, "batch": 4, "checks": 1}
     out = tmp_path / "out"
     nnarena.run(
         [str(model)],
@@ -389,7 +391,7 @@ def test_the_files_of_a_record_are_found_again_where_the_user_named_them(
     model = write(tmp_path, "dripping", CELL)
     out = tmp_path / "out"
     task = {**COPY, "evaluate": []}
-    trainer = {"steps": 4, "batch": 4, "checks": 1}
+    trainer: dict[str, Any] = {"steps": 4, "batch": 4, "checks": 1}
     nnarena.run([str(model)], [task], seeds=1, width=4, results=out, **trainer)
     monkeypatch.delitem(nnarena.MODELS._entries, "dripping")
     model.rename(tmp_path / "gone.py")
@@ -409,17 +411,18 @@ def test_an_axis_that_is_no_setting_is_told_with_its_file(tmp_path):
 
 
 def test_every_axis_is_a_number_among_the_settings():
-    found = {entry.name: entry.make.axis for entry in TASKS if not entry.outside}
-    assert {name: axis for name, axis in found.items() if axis} == {
+    own = [entry for entry in TASKS if not entry.outside]
+    axes = {entry.name: vars(entry.make).get("axis") for entry in own}
+    assert {name: axis for name, axis in axes.items() if axis} == {
         "add": "length",
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
         "xor": "length",
     }
-    for entry in TASKS:
-        if not entry.outside and entry.make.axis is not None:
-            assert isinstance(entry.defaults[entry.make.axis], int)
+    for entry in own:
+        if axes[entry.name] is not None:
+            assert isinstance(entry.defaults[axes[entry.name]], int)
 
 
 def test_records_keep_the_axis(folder):

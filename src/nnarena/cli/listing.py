@@ -118,7 +118,12 @@ def _entry_json(kind: str, entry: Entry) -> dict[str, Any]:
 
 
 def _task_json(entry: Entry) -> dict[str, Any]:
-    return {"axis": entry.make.axis, "controls": controls_json(entry)}
+    return {"axis": _axis(entry), "controls": controls_json(entry)}
+
+
+def _axis(entry: Entry) -> str | None:
+    """Returns the axis of a task; somebody's class may be none."""
+    return getattr(entry.make, "axis", None)
 
 
 def _settings(kind: str, entry: Entry) -> dict[str, Any]:
@@ -147,8 +152,8 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     if not settings:
         out.print("  none")
     if kind == "tasks":
-        if entry.make.axis is not None:
-            out.print(f"\n[bold]Axis of difficulty[/]: {entry.make.axis}")
+        if _axis(entry) is not None:
+            out.print(f"\n[bold]Axis of difficulty[/]: {_axis(entry)}")
         show_controls(entry)
     out.print("\n[bold]Source[/]")
     known = bibtex(entry.source) is not None
