@@ -70,9 +70,7 @@ def test_both_series_are_lines_of_one_figure(story):
         (40.0, "no"),
     }
     assert all(row["low"] is not None for row in figure.rows)
-    assert (
-        "Solid: trained at each length by itself. Dashed: trained at" in figure.caption
-    )
+    assert "Solid: trained at each value by itself. Dashed: " in figure.caption
 
 
 def test_without_runs_at_each_the_figure_has_the_dashed_lines_alone(story):
