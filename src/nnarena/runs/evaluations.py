@@ -14,7 +14,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_core import from_json
 
 from ..core.numbers import Count, Finite, Sentence, Word
@@ -50,6 +50,12 @@ class Evaluation(Part):
     score: Finite | None = None
     rows: Count | None = None
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def _has_a_score_where_it_finished(self) -> "Evaluation":
+        if (self.outcome == "finished") != (self.score is not None):
+            raise ValueError("an evaluation has a score exactly where it finished")
+        return self
 
     @property
     def key(self) -> str:
