@@ -52,7 +52,8 @@ class AskedCell:
 class Evaluated:
     """All cells, and the curves of the models that were asked along their task's axis.
 
-    Cells stand in the order of contender, task of training, task that was asked.
+    Cells stand in the order of contender, task of training, task that was asked, curves
+    in that of contender and length of training.
     """
 
     cells: tuple[AskedCell, ...] = ()
@@ -118,7 +119,9 @@ def evaluated(
     parts = [_evaluated(task, _filled(rows)) for task, rows in found.items()]
     cells = [cell for part in parts for cell in part.cells]
     cells.sort(key=lambda c: tuple(map(natural_key, (c.contender, c.trained, c.asked))))
-    return Evaluated(tuple(cells), tuple(c for part in parts for c in part.curves))
+    curves = [curve for part in parts for curve in part.curves]
+    curves.sort(key=lambda c: (natural_key(c.contender), c.series, c.trained))
+    return Evaluated(tuple(cells), tuple(curves))
 
 
 def _rows(

@@ -20,7 +20,10 @@ from .scores import all_or_none_tasks, on_scale
 
 @dataclass(frozen=True)
 class LengthPoint:
-    """What the runs of a contender count at one length; see `runs_frame`."""
+    """What the runs of a contender count at one length; see `runs_frame`.
+
+    `bar` is what solves the task, on the same scale.
+    """
 
     length: float
     task: str
@@ -28,6 +31,7 @@ class LengthPoint:
     mean: float
     interval: Interval | None
     solved: int
+    bar: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def curve_of(
     first = groups[0][0]
     points = tuple(_point(group, split) for group in groups)
     lengths = np.array([point.length for point in points])
-    bars = np.array([_bar(group[0]) for group in groups])
+    bars = np.array([point.bar for point in points])
     means = np.array([point.mean for point in points])
     effective = float(effective_length((means - bars)[None], lengths))
     names = ("contender", "task_name", "series", "length_name")
@@ -149,6 +153,7 @@ def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
         mean=float(sample.mean()),
         interval=on_scale(cell_interval(sample, split=task in split)),
         solved=sum(row["solved"] for row in group),
+        bar=_bar(group[0]),
     )
 
 

@@ -120,7 +120,7 @@ def open_inquiry(
         record
         for record in finished
         if record.identity.task.name in names
-        and _is_chosen(record.identity.model, of_models)
+        and _is_chosen(record.identity.model, of_models, record.identity.width)
         and _is_chosen(record.identity.task, of_tasks)
     ]
     there = {record.identity.task.name for record in records}
@@ -147,18 +147,21 @@ def evaluate(
 ) -> Evaluated:
     """Asks the trained models of a folder the test sets of other tasks.
 
-    What is there already is not done again. Runs whose weights or entrants are not here
-    are left out; `arena evaluate` tells which.
+    What is there already is not done again. Runs whose entrants are not here are left
+    out; `arena evaluate` tells which.
 
         nnarena.evaluate("results", on="add(length=400)")
         nnarena.evaluate("results", on=["copy(delay=40)", "copy(delay=80)"])
 
     Raises:
-        UnknownName, SuiteProblem, FileNotFoundError, BrokenFile: as `open_inquiry`.
+        UnknownName, SuiteProblem, FileNotFoundError, BrokenFile: as `open_inquiry`, or
+            no run can be restored.
         RuntimeError: an evaluation broke; the others are kept.
     """
     words = [on] if isinstance(on, str) else on
     inquiry = open_inquiry(results, words, models=models, tasks=tasks, plugins=plugins)
+    if not inquiry.wanted:
+        raise SuiteProblem(inquiry.left_out[0][1])
     broken = [event for event in inquiry.run() if event.kind == "unanswered"]
     if broken:
         raise RuntimeError(f"{len(broken)} evaluations broke: {broken[0].text}")
@@ -171,9 +174,11 @@ def _tables(words: Sequence[str] | None, kind: str) -> tuple[list[Chosen], list[
     return [chosen(word) for word in found], files
 
 
-def _is_chosen(entrant: Entrant, tables: Sequence[Chosen]) -> bool:
+def _is_chosen(
+    entrant: Entrant, tables: Sequence[Chosen], width: int | None = None
+) -> bool:
     """Whether no table is given, or one has its name and settings that it has too."""
-    known = {**entrant.all_settings, "name": entrant.name}
+    known = {**entrant.all_settings, "name": entrant.name, "width": width}
     return not tables or any(
         all(name in known and known[name] == value for name, value in table.items())
         for table in tables
