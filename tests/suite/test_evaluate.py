@@ -270,6 +270,9 @@ def test_a_run_that_diverged_is_asked_nothing(folder):
     path.write_text(to_json(diverged))
     assert record.key not in [job.key for job in session.unanswered]
     assert len(session.unanswered) == 1
+    found = nnarena.evaluate(folder, on="copy(delay=5)")
+    asked = found.cells[-1]
+    assert (asked.cell.judged, asked.cell.diverged) == (2, 1)  # it counts as blind
     list(session.run(workers=0))
     (survey_,) = survey(session.store)
     assert (survey_.evaluations, survey_.evaluated) == (2, 2)

@@ -50,12 +50,14 @@ class Wanted:
 class Inquiry:
     """The finished runs of a store that are asked something, program by program.
 
-    `left_out` are the runs that cannot be restored, and why.
+    `left_out` are the runs that cannot be restored, and why, `diverged` those that have
+    no model to be asked and count as blind answers.
     """
 
     store: AbstractStore
     wanted: tuple[Wanted, ...]
     left_out: tuple[tuple[Record, str], ...] = ()
+    diverged: tuple[Record, ...] = ()
 
     @property
     def missing(self) -> list[tuple[str, Entrant]]:
@@ -87,7 +89,8 @@ class Inquiry:
         asked = {evaluation_key(*pair) for one in self.wanted for pair in one.pairs}
         records = [one.record for one in self.wanted]
         found = read_evaluations(self.store, {record.key for record in records})
-        return evaluated(records, [one for one in found if one.key in asked])
+        kept = [one for one in found if one.key in asked]
+        return evaluated([*records, *self.diverged], kept)
 
 
 def open_inquiry(
@@ -115,26 +118,28 @@ def open_inquiry(
     questions = [dict(chosen(word)) for word in asked]
     names = [question.pop("name") for question in questions]
     store = open_store(results)
-    finished = [record for record in store if record.result.outcome == "finished"]
+    ended = [record for record in store if record.result.outcome != "failed"]
     records = [
         record
-        for record in finished
+        for record in ended
         if record.identity.task.name in names
         and _is_chosen(record.identity.model, of_models, record.identity.width)
         and _is_chosen(record.identity.task, of_tasks)
     ]
-    there = {record.identity.task.name for record in records}
+    finished = [record for record in records if record.result.outcome == "finished"]
+    there = {record.identity.task.name for record in finished}
     lost = [name for name in names if name not in there]
     if lost or not names:
-        raise _nothing(results, lost, finished)
+        raise _nothing(results, lost, ended)
     pairs = list(zip(names, questions, strict=True))
-    wanted, left_out = _restored(records, pairs)
+    wanted, left_out = _restored(finished, pairs)
     if wanted and not any(one.tasks for one in wanted):
         raise SuiteProblem(
             f"--on {listed(list(on))}: the runs were trained on that itself, and their "
             "records hold the scores; name another value of a setting"
         )
-    return Inquiry(store, tuple(wanted), tuple(left_out))
+    diverged = [record for record in records if record.result.outcome == "diverged"]
+    return Inquiry(store, tuple(wanted), tuple(left_out), tuple(diverged))
 
 
 def evaluate(
@@ -232,11 +237,12 @@ def _asked(
 
 
 def _nothing(
-    results: str | Path, names: Sequence[str], finished: Sequence[Record]
+    results: str | Path, names: Sequence[str], ended: Sequence[Record]
 ) -> UserProblem:
     """Returns why there is no run to ask."""
     if not names:
         return SuiteProblem('say what is asked: --on "NAME(setting=value)"')
+    finished = [record for record in ended if record.result.outcome == "finished"]
     there = sorted({record.identity.task.name for record in finished})
     if not there:
         return SuiteProblem(
