@@ -24,6 +24,10 @@ from .summary import summarize
 from .text import cell_lines
 
 
+Trained = tuple[str, str]
+"""The labels of a contender and of the task that it was trained on."""
+
+
 @dataclass(frozen=True)
 class AskedCell:
     """The runs of one contender that were trained on one task, asked one task.
@@ -96,48 +100,50 @@ def evaluated(
     """
     runs = {record.key: record for record in records}
     asked = [one for one in evaluations if one.run in runs]
-    tasks = [record.identity.task for record in records]
-    labels = entrant_labels([*tasks, *(one.task for one in asked)])
-    trained = dict(zip(runs, labels, strict=False))
-    contenders = dict(zip(runs, contender_labels(records), strict=True))
-    groups: dict[tuple[str, str], dict[str, list[Evaluation]]] = {}
-    for one, label in zip(asked, labels[len(tasks) :], strict=True):
-        group = groups.setdefault((contenders[one.run], trained[one.run]), {})
-        group.setdefault(label, []).append(one)
-    found: dict[str, list[Row]] = {}
-    for (contender, task), answers in groups.items():
-        own = [
-            record
-            for record in records
-            if (contenders[record.key], trained[record.key]) == (contender, task)
-        ]
-        found.setdefault(task, []).extend(_rows(own, contender, task, answers))
-    for record in records:  # trained on what others were asked: to be read beside it
-        cell = contenders[record.key], trained[record.key]
-        if cell not in groups and cell[1] in labels[len(tasks) :]:
-            found.setdefault(cell[1], []).extend(_rows([record], *cell, {}))
-    parts = [_evaluated(task, _filled(rows)) for task, rows in found.items()]
-    cells = [cell for part in parts for cell in part.cells]
-    cells.sort(key=lambda c: tuple(map(natural_key, (c.contender, c.trained, c.asked))))
-    curves = [curve for part in parts for curve in part.curves]
-    curves.sort(key=lambda c: (natural_key(c.contender), c.series, c.trained))
-    return Evaluated(tuple(cells), tuple(curves))
+    if not asked:
+        return Evaluated()
+    tasks = [*(r.identity.task for r in records), *(one.task for one in asked)]
+    labels = entrant_labels(tasks)
+    own, others = labels[: len(records)], labels[len(records) :]
+    cells = dict(
+        zip(runs, zip(contender_labels(records), own, strict=True), strict=True)
+    )
+    answers: dict[Trained, dict[str, list[Evaluation]]] = {}
+    for one, label in zip(asked, others, strict=True):
+        answers.setdefault(cells[one.run], {}).setdefault(label, []).append(one)
+    rows: dict[str, list[Row]] = {}
+    for cell in dict.fromkeys(cells.values()):
+        # Those trained on what others were asked are there to be read beside them.
+        if cell in answers or cell[1] in others:
+            of_cell = [record for record in records if cells[record.key] == cell]
+            found = _rows(of_cell, cell, answers.get(cell, {}))
+            rows.setdefault(cell[1], []).extend(found)
+    parts = [_evaluated(task, _filled(found)) for task, found in rows.items()]
+    return Evaluated(
+        tuple(sorted((c for part in parts for c in part.cells), key=_cell_order)),
+        tuple(sorted((c for part in parts for c in part.curves), key=_curve_order)),
+    )
+
+
+def _cell_order(one: AskedCell) -> tuple[list, ...]:
+    return tuple(map(natural_key, (one.contender, one.trained, one.asked)))
+
+
+def _curve_order(curve: LengthCurve) -> tuple[list, str, float | None]:
+    return natural_key(curve.contender), curve.series, curve.trained
 
 
 def _rows(
-    records: Sequence[Record],
-    contender: str,
-    trained: str,
-    answers: dict[str, list[Evaluation]],
+    records: Sequence[Record], cell: Trained, answers: dict[str, list[Evaluation]]
 ) -> list[Row]:
     """Returns the rows of one contender's runs on one task: their own, and as asked.
 
     Args:
         records: the runs.
-        contender: its label.
-        trained: the label of the task that they were trained on.
+        cell: what they share.
         answers: the evaluations by the label of the task that was asked.
     """
+    contender, trained = cell
     rows = [row_of(record, contender, trained) for record in records]
     runs = {record.key: record for record in records}
     lost = [record for record in records if record.result.outcome == "diverged"]
