@@ -424,8 +424,9 @@ def test_every_axis_is_a_number_among_the_settings():
         "xor": "length",
     }
     for entry in own:
-        if axes[entry.name] is not None:
-            assert isinstance(entry.defaults[axes[entry.name]], int)
+        axis = axes[entry.name]
+        if axis is not None:
+            assert isinstance(entry.defaults[axis], int)
 
 
 def test_records_keep_the_axis(folder):
