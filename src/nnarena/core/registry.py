@@ -193,7 +193,10 @@ class Registry:
         """
 
         def enter(make: T) -> T:
-            home = executing() or make.__module__
+            # A file may be what first imports a module of a package, which then
+            # registers its own classes while the file is executed.
+            by_its_module = _caller() == make.__module__
+            home = make.__module__ if by_its_module else executing() or make.__module__
             self._require_free(name, make, home)
             stamp = str(version) if version is not None else self._stamp(make, home)
             rest = (revisions or {}, former or {}, trainer, parts)
@@ -258,6 +261,14 @@ class Registry:
     def names_from(self, module_name: str) -> list[str]:
         """The names that one module registered, as a plug-in's file did."""
         return [e.name for e in self._entries.values() if e.home == module_name]
+
+
+def _caller() -> str | None:
+    """Returns the module whose code called the function that calls this one."""
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame.f_back if frame else None
+    return frame.f_globals.get("__name__") if frame else None
 
 
 def _kind_of(default: Any) -> Any:
