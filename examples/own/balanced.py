@@ -16,11 +16,10 @@ class BalancedAccuracy(nnarena.AbstractMetric):
     def statistics(self, answers, targets, counts):
         right = counts & (answers.argmax(-1) == targets)
         classes = jax.nn.one_hot(targets, self.outputs.size)
-        return jnp.tensordot(jnp.stack([right, counts]), classes, counts.ndim)
+        found = jnp.stack([right, counts]).astype(float)
+        return jnp.tensordot(found, classes, counts.ndim)
 
     def score(self, statistics):
-        right, all_of_it = statistics
-        met = all_of_it > 0
-        return nnarena.Mean(
-            jnp.sum(right / all_of_it, where=met), jnp.sum(met, dtype=right.dtype)
-        )
+        right, there = statistics
+        shares = jnp.sum(right / there, where=there > 0)
+        return nnarena.Mean(shares, jnp.sum(there > 0, dtype=float))

@@ -28,6 +28,6 @@ class Bursts(nnarena.AbstractTask):
 
     def example(self, row):
         when, noise = jax.random.split(row)
-        bursts = jax.random.bernoulli(when, 0.05, (40, 1))
+        bursts = jax.random.bernoulli(when, 0.05, (40, 1)).astype(float)
         xs = bursts + 0.1 * jax.random.normal(noise, (40, 1))
         return nnarena.Example(nnarena.Sequence(xs), (bursts.sum() >= 4).astype(int))

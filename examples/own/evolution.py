@@ -19,13 +19,14 @@ class Evolution(nnarena.AbstractIterativeTrainer):
         return None  # nothing is kept from step to step
 
     def step(self, weights, memory, loss, *, key):
-        keys = jax.random.split(key, self.pairs)
-        noise = jax.vmap(lambda k: optax.tree.random_like(k, weights))(keys)
-        there = jax.tree.map(lambda w, n: w + self.spread * n, weights, noise)
-        back = jax.tree.map(lambda w, n: w - self.spread * n, weights, noise)
-        gains = jax.vmap(loss)(back) - jax.vmap(loss)(there)
+        def pair(key):
+            noise = optax.tree.random_like(key, weights)
+            there = optax.tree.add_scale(weights, self.spread, noise)
+            back = optax.tree.add_scale(weights, -self.spread, noise)
+            return noise, loss(back) - loss(there)
+
+        noise, gains = jax.vmap(pair)(jax.random.split(key, self.pairs))
         shares = self.rate * gains / (self.pairs * (jnp.std(gains) + 1e-8))
         move = jax.tree.map(lambda n: jnp.tensordot(shares, n, 1), noise)
-        return nnarena.Step(
-            optax.tree.add(weights, move), loss(weights), figures={"gain": gains.mean()}
-        )
+        moved = optax.tree.add(weights, move)
+        return nnarena.Step(moved, loss(weights), figures={"gain": gains.mean()})

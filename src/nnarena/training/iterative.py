@@ -47,9 +47,9 @@ class Step(eqx.Module):
     """
 
     weights: PyTree
-    loss: Scalar
+    loss: Array
     memory: PyTree = None
-    figures: Mapping[str, Scalar] = eqx.field(default_factory=dict)
+    figures: Mapping[str, Array] = eqx.field(default_factory=dict)
 
 
 class AbstractIterativeTrainer(AbstractTrainer):
