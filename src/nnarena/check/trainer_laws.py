@@ -1,5 +1,7 @@
 """The laws that every trainer obeys, whatever its algorithm."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -186,8 +188,8 @@ def _told(run: Ended) -> PyTree:
     return run.checks, run.weights, run.tested
 
 
-def _few(array: np.ndarray) -> str:
-    return np.array2string(array.ravel()[:3], precision=5)
+def _few(array: Any) -> str:
+    return np.array2string(np.ravel(array)[:3], precision=5)
 
 
 TRAINER_LAWS = (
