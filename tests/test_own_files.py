@@ -105,8 +105,9 @@ def test_records_remember_all_three(own, results):
     )
     assert identity.trainer.version == f"text-{plugins['evolution.py']}"
     assert identity.trainer.settings["pairs"] == 2
-    series = open_store(results).history(first.key).series
-    assert {"gain", "train_loss", "validation_score"} <= set(series)
+    history = open_store(results).history(first.key)
+    assert history is not None
+    assert {"gain", "train_loss", "validation_score"} <= set(history.series)
 
 
 def test_they_are_compared_and_reported(results, tmp_path):

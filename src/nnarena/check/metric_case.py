@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import equinox as eqx
 import jax
@@ -67,7 +68,7 @@ class MetricCase:
     @cached_property
     def kinds(self) -> list[Outputs]:
         """The outputs that it says it judges."""
-        judged = self.entry.make.judges
+        judged = cast(type[AbstractMetric], self.entry.make).judges
         return [size for kind, size in KINDS.items() if kind in judged]
 
     def require_sound(self) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 from ..core.faults import require_constructor
 from ..core.frozen import Frozen
 from ..core.registry import Entry
-from ..core.scoring import mean_squared_error
+from ..core.scoring import Scoring, mean_squared_error
 from ..core.types import Example, Features, Key, Keys, Sequence, Signature, Values
 from ..models import MODELS
 from ..models.base import AbstractModel
@@ -35,8 +35,12 @@ WIDTH, HELD_OUT = 4, 16
 class Echo(AbstractTask):
     """Say what came first: 0.3 -1.2 0.5 -> 0.3; chance is the variance, 1."""
 
-    signature = Signature(Features(2), Values(2))
-    scoring = mean_squared_error(chance=1.0, solved=0.1)
+    signature: Signature
+    scoring: Scoring
+
+    def __init__(self):
+        self.signature = Signature(Features(2), Values(2))
+        self.scoring = mean_squared_error(chance=1.0, solved=0.1)
 
     def splits(self, data, *, key):
         """Returns rows of which those to train on are drawn without end."""

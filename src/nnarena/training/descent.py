@@ -21,7 +21,7 @@ from ..core.frozen import trainable
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows
-from .base import Build, Check, with_weights
+from .base import Build, Check, Figure, with_weights
 from .batches import Draws, Order
 from .flops import Work, work
 from .objective import Tally, evaluate
@@ -96,11 +96,11 @@ class AbstractDescent(abc.ABC):
         """Returns the names of those figures; `update` is what the first one gets."""
 
     @abc.abstractmethod
-    def last_figures(self, state: Progress, step: Int[Array, ""]) -> dict[str, Scalar]:
+    def last_figures(self, state: Progress, step: Int[Array, ""]) -> dict[str, Figure]:
         """Returns what else the curve shows of a check whose last update is `step`."""
 
     @abc.abstractmethod
-    def chosen(self, scale: Scalar) -> dict[str, Array]:
+    def chosen(self, scale: Scalar) -> dict[str, Figure]:
         """Returns the settings that were on trial at such a scale."""
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
