@@ -11,6 +11,7 @@ from jaxtyping import Array, Int, PyTree
 
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
+from .base import Figure
 from .batches import Draws
 from .descent import AbstractDescent, Progress
 from .objective import batch_loss, example_of
@@ -77,8 +78,8 @@ class GradientSteps(AbstractDescent):
     def figure_names(self, *update):
         return ("gradient_norm",)
 
-    def last_figures(self, state, step):
+    def last_figures(self, state, step) -> dict[str, Figure]:
         return {"learning_rate": self.rate(step) * state.rate_scale}
 
-    def chosen(self, scale):
+    def chosen(self, scale) -> dict[str, Figure]:
         return {"learning_rate": self.highest_rate * scale}
