@@ -22,7 +22,15 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .core.scoring import (
         Scoring as Scoring,
         accuracy as accuracy,
+        auroc as auroc,
+        average_precision as average_precision,
+        exact_match as exact_match,
+        inverse_frequencies as inverse_frequencies,
+        macro_f1 as macro_f1,
+        mean_absolute_error as mean_absolute_error,
         mean_squared_error as mean_squared_error,
+        negative_log_likelihood as negative_log_likelihood,
+        wrong_bits as wrong_bits,
     )
     from .core.types import (
         Classes as Classes,
@@ -72,6 +80,11 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .training.base import (
         AbstractProgram as AbstractProgram,
         AbstractTrainer as AbstractTrainer,
+        Check as Check,
+    )
+    from .training.iterative import (
+        AbstractIterativeTrainer as AbstractIterativeTrainer,
+        Step as Step,
     )
     from .training.penalties import AbstractPenalty as AbstractPenalty
 
@@ -86,7 +99,11 @@ _NAMES = {
     "core.frozen": ["Frozen"],
     "core.problems": ["CannotPlay"],
     "core.roles": ["role"],
-    "core.scoring": ["Scoring", "accuracy", "mean_squared_error"],
+    "core.scoring": [
+        *("Scoring", "accuracy", "auroc", "average_precision", "exact_match"),
+        *("inverse_frequencies", "macro_f1", "mean_absolute_error"),
+        *("mean_squared_error", "negative_log_likelihood", "wrong_bits"),
+    ],
     "core.types": [
         *("Classes", "Example", "Features", "Labels", "Sequence", "Signature"),
         *("Tokens", "Values"),
@@ -103,7 +120,8 @@ _NAMES = {
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],
     "tasks.files": ["DataFolder", "DataProblem", "LocalFolder", "RemoteFile"],
     "training": ["PENALTIES", "TRAINERS"],
-    "training.base": ["AbstractProgram", "AbstractTrainer"],
+    "training.base": ["AbstractProgram", "AbstractTrainer", "Check"],
+    "training.iterative": ["AbstractIterativeTrainer", "Step"],
     "training.penalties": ["AbstractPenalty"],
 }
 """What each module gives to `import nnarena`."""

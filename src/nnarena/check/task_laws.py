@@ -7,7 +7,6 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ..core.registry import UnknownName
 from ..core.types import Classes, Example, Features, Labels
 from ..metrics import AbstractMean
 from ..training.objective import objective_of
@@ -209,7 +208,7 @@ def _check_scoring(case: TaskCase) -> None:
     scoring = case.task.scoring
     try:
         objective_of(case.task)
-    except (UnknownName, ValueError) as error:
+    except ValueError as error:
         raise LawBroken(
             f"expected a metric and a loss of the task's answers, but {error}"
         ) from error

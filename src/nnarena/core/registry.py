@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import inspect
 import pkgutil
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,7 +194,7 @@ class Registry:
         """
 
         def enter(make: T) -> T:
-            home = executing() or make.__module__
+            home = _home(make)
             self._require_free(name, make, home)
             stamp = str(version) if version is not None else self._stamp(make, home)
             rest = (revisions or {}, former or {}, trainer, parts)
@@ -258,6 +259,18 @@ class Registry:
     def names_from(self, module_name: str) -> list[str]:
         """The names that one module registered, as a plug-in's file did."""
         return [e.name for e in self._entries.values() if e.home == module_name]
+
+
+def _home(make: type) -> str:
+    """Returns the module that registers a class: its own, or the file being executed.
+
+    A file may be what first imports a module of a package, which then registers its own
+    classes while the file is executed. Such a module does not have the class yet.
+    """
+    module, name = make.__module__, make.__qualname__
+    top = "." not in name  # else made in a function, by whoever calls that
+    by_itself = top and getattr(sys.modules.get(module), name, None) is not make
+    return module if by_itself else executing() or module
 
 
 def _kind_of(default: Any) -> Any:

@@ -43,10 +43,10 @@ def make_task(choice: Choice) -> AbstractTask:
     """Returns the task of a name and its settings.
 
     Raises:
-        UnknownName: no task carries the name, or no metric the one that scores it.
+        UnknownName: no task carries the name.
         EntrantProblem: somebody's class is no task that can be made.
-        ValueError: it has no such setting, or not that value, or its metric or loss
-            cannot judge its answers.
+        ValueError: it has no such setting, or not that value, or its metric is unknown,
+            or that or its loss cannot judge its answers.
     """
     entry = TASKS[choice.name]
     settings = entry.settings(choice.settings)

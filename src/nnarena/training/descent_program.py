@@ -1,4 +1,4 @@
-"""The compiled form of a run by gradient descent: start, check, test."""
+"""The compiled form of a run that lowers a loss: start, check, test."""
 
 import equinox as eqx
 import jax
@@ -8,7 +8,7 @@ from ..core.compiling import RUN_ONCE, jit
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, program_bytes
 from .compiling import sum_options
-from .descent import Descent, count_of
+from .descent import AbstractDescent, count_of
 from .flops import work
 
 
@@ -22,7 +22,7 @@ class DescentProgram(AbstractProgram):
 
     def __init__(
         self,
-        descent: Descent,
+        descent: AbstractDescent,
         splits: Splits,
         seeds: int | None,
         *,

@@ -15,9 +15,10 @@ from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from . import PENALTIES, TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
-from .descent import Descent, Plateau
+from .descent import Plateau
 from .descent_program import DescentProgram
 from .flops import Work
+from .gradient_steps import GradientSteps
 from .lockstep import LockstepProgram
 from .optimizers import Clipping, Optimizer, make_optimizer
 from .penalties import as_strengths, penalties_of
@@ -153,9 +154,9 @@ class GradientDescent(AbstractTrainer):
         free = eqx.filter(model, trainable(model))
         return None if jax.tree.leaves(free) else "it has no weight that moves"
 
-    def descent(self, build: Build, task: AbstractTask) -> Descent:
+    def descent(self, build: Build, task: AbstractTask) -> GradientSteps:
         """Returns the mathematics of a run of this recipe."""
-        return Descent(
+        return GradientSteps(
             build=build,
             task=task,
             optimizer=self.transformation(),

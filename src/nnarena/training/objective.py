@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
+from ..core.registry import UnknownName
 from ..core.types import Example, Key, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
@@ -77,11 +78,16 @@ def objective_of(task: AbstractTask) -> Objective:
     """Returns the loss and the metric of a task, by its scoring.
 
     Raises:
-        UnknownName: no metric carries the name that the task gives.
-        ValueError: the metric or the loss cannot judge the task's answers.
+        ValueError: no metric carries the name that the task gives, or it or the loss
+            cannot judge the task's answers.
     """
     scoring, outputs = task.scoring, task.signature.outputs
-    make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
+    try:
+        make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
+    except UnknownName as unknown:
+        raise ValueError(
+            f"{unknown}; one of your own is known once the task's file imports its file"
+        ) from unknown
     if not isinstance(outputs, make.judges):
         able = " and ".join(judged.__name__.lower() for judged in make.judges)
         raise ValueError(

@@ -71,14 +71,13 @@ class SearchProgram(AbstractProgram):
         if over:
             state = self._judge(state)
         winner = state.winner
-        rate = self.program.descent.highest_rate * winner.scale
         told = replace(
             check,
             step=state.earlier + check.step,
             best_step=winner.earlier + winner.progress.best_step,
             stopped=progress.stopped & (over and last),
             diverged=~winner.exists & (over and last),
-            chosen={"learning_rate": rate},
+            chosen=self.program.descent.chosen(winner.scale),
         )
         return (self._next(state) if over and not last else state), told
 
