@@ -80,9 +80,9 @@ def test_the_leaderboard_says_how_far_each_gets():
     store = [*records("gru", {20: 1.0, 40: 0.5}), *records("lstm", {20: 1.0, 40: 1.0})]
     store += records("elman", {20: 0.2, 40: 0.2})
     (told,) = effective_lengths(leaderboard(runs_frame(store)))
-    assert "gru 20 [20, 20]" in told
-    assert "lstm at least 40 [40, 40]" in told
-    assert "elman none from 20 on [0, 0]" in told
+    assert "gru 20 [20, 20]‡" in told
+    assert "lstm at least 40 [40, 40]‡" in told
+    assert "elman none from 20 on [0, 0]‡" in told
 
 
 def test_tasks_that_differ_in_more_than_length_share_no_curve():

@@ -13,13 +13,18 @@ import numpy as np
 import pandas as pd
 
 from .frame import Row
-from .intervals import Interval, cell_interval
-from .scores import all_or_none_tasks, on_scale
+from .intervals import Interval, cell_interval, within
+from .scores import all_or_none_tasks, floor_of
 
 
 @dataclass(frozen=True)
 class LengthPoint:
-    """What the runs of a contender count at one length; see `runs_frame`."""
+    """What the runs of a contender count at one length; see `runs_frame`.
+
+    `uniform` says that all runs solved the task, or none did, on one that no
+    contender's runs split: the interval knows nothing of a rare other end, as that of a
+    cell (`standing.py`).
+    """
 
     length: float
     task: str
@@ -27,6 +32,7 @@ class LengthPoint:
     mean: float
     interval: Interval | None
     solved: int
+    uniform: bool
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class LengthCurve:
     `length_name` is the setting that differs. `effective` is the effective length; 0
     where the bar is not reached at the shortest. `interval` reaches from the longest
     length up to which the intervals of all means lie above the bar to the longest up to
-    which they reach it; None where some mean has none. `at_least` says that `effective`
-    is the longest that was run, so that the truth may lie beyond.
+    which they reach it; None where some mean has none. `uniform` says that it rests on
+    a length that is: where runs end otherwise now and then, it holds less often than it
+    says. `at_least` says that `effective` is the longest that was run, so that the
+    truth may lie beyond.
     """
 
     contender: str
@@ -47,6 +55,7 @@ class LengthCurve:
     points: tuple[LengthPoint, ...]
     effective: float
     interval: Interval | None
+    uniform: bool
     at_least: bool
 
 
@@ -122,6 +131,7 @@ def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
         points=points,
         effective=effective,
         interval=effective_interval([p.interval for p in points], bars, lengths),
+        uniform=any(point.uniform for point in points),
         at_least=bool(effective == lengths[-1]),
     )
 
@@ -129,13 +139,16 @@ def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
 def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
     sample = np.array([row["counted"] for row in group])
     task = group[0]["task"]
+    solved = sum(row["solved"] for row in group)
+    ends = cell_interval(sample, split=task in split)
     return LengthPoint(
         length=float(group[0]["length"]),
         task=task,
         runs=len(group),
         mean=float(sample.mean()),
-        interval=on_scale(cell_interval(sample, split=task in split)),
-        solved=sum(row["solved"] for row in group),
+        interval=within(ends, floor_of(group[0]), 1.0),
+        solved=solved,
+        uniform=task not in split and solved in (0, len(group)),
     )
 
 

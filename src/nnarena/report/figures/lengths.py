@@ -5,8 +5,21 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...analysis.length import LengthCurve
+from ...analysis.text import UNIFORM
 from .figure import Figure, finished, rows_chart, slugs
-from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape, unit_scale
+from .marks import (
+    FEW,
+    Looks,
+    Rows,
+    color,
+    dash,
+    doubts,
+    in_focus,
+    numbers,
+    shape,
+    unit_scale,
+)
+from .scores import doubt_note
 
 
 def length_figures(curves: Sequence[LengthCurve], looks: Looks) -> list[Figure]:
@@ -39,14 +52,15 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
     rules = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
     lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
     points = base.mark_point(size=50, filled=True).encode(shape=shape(looks))
+    marks = doubts(base, y="high:Q")
     task = curves[0].task_name
     title = f"normalized score against {curves[0].length_name}, higher is better"
     return Figure(
         name,
         f"{task} at each {curves[0].length_name}",
         f"Mean normalized score on {task} with its interval over seeds. Every "
-        f"{curves[0].length_name} was trained for by itself.",
-        finished([rules, lines, points], 280, task, title),
+        f"{curves[0].length_name} was trained for by itself.{doubt_note(rows)}",
+        finished([rules, lines, points, marks], 280, task, title),
         rows,
     )
 
@@ -59,6 +73,7 @@ def _rows(curve: LengthCurve) -> Rows:
             "mean": point.mean,
             "low": point.interval.low if point.interval else None,
             "high": point.interval.high if point.interval else None,
+            "mark": UNIFORM if point.uniform and point.interval else "",
             "solved": f"{point.solved} of {point.runs}",
         }
         for point in curve.points
