@@ -12,10 +12,10 @@ from nnarena.analysis.intervals import (
     CONFIDENCE,
     Ends,
     moments,
-    reaching,
     unseen_share,
     unseen_variance,
     weighted_ends,
+    widest,
 )
 from nnarena.analysis.scores import GAP
 
@@ -106,15 +106,16 @@ def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:
     weights = np.broadcast_to(np.repeat([1 / tasks, -1 / tasks], tasks), wide)
     split = np.tile(split_of(values, bar), 2)[:, None, :]
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
-    ends = weighted_ends(
-        both,
-        weights,
-        np.broadcast_to(split, wide),
-        confidence=confidence,
-        least=unseen_variance(both.counts),
+    split, variance = np.broadcast_to(split, wide), unseen_variance(both.counts)
+    gaps, unseen = (
+        (weights * both.means).sum(axis=-1),
+        unseen_share(runs * tasks, confidence),
     )
-    unseen = unseen_share(runs * tasks, confidence)
-    return reaching(ends, (weights * both.means).sum(axis=-1), unseen)
+    return widest(
+        weighted_ends(both, weights, split, confidence=confidence),
+        weighted_ends(both, weights, split, confidence=confidence, least=variance),
+        Ends(gaps - unseen, gaps + unseen),
+    )
 
 
 def beats(values: np.ndarray, bar: float = BAR) -> np.ndarray:

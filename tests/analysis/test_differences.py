@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from tests.synthetic import make_record
 
 from nnarena.analysis.differences import Differences, differences, why_untold
@@ -127,6 +128,19 @@ def test_runs_that_differ_by_more_than_they_scatter_may_be_too_few():
     assert more.unseen == pytest.approx(1 - 0.025 ** (1 / 30))
     level = differences(scores([0.0, 0.0])).of("a", "b")
     assert (level.apart, level.answer, why_untold(level)) == (False, CANNOT, "")
+
+
+def test_what_has_not_come_makes_no_interval_narrower():
+    """A cell that scatters alone has few degrees of freedom: more variance, more."""
+    base = scores([0.4, 0.0], tasks=3)
+    values = 0.5 + 0.1 * (base.values - 0.5)
+    values[0, :, 0] = [0.9, 0.1, 0.9, 0.8, 0.2]
+    found = differences(Scores(base.contenders, base.tasks, values)).of("a", "b")
+    parts = values.var(axis=1, ddof=1).ravel() / 45
+    freedom = parts.sum() ** 2 / (parts**2 / 4).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    assert found.interval is not None
+    assert found.interval.low <= found.gap - half + 1e-9
 
 
 def test_a_difference_ends_where_scores_do():

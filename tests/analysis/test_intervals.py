@@ -14,10 +14,10 @@ from nnarena.analysis.intervals import (
     cell_interval,
     mean_interval,
     moments,
-    reaching,
     unseen_share,
     unseen_variance,
     weighted_ends,
+    widest,
     wilson,
     within,
 )
@@ -120,11 +120,11 @@ def test_the_unseen_share_is_that_of_clopper_and_pearson(runs, confidence):
     assert unseen_share(runs, confidence) == pytest.approx(oracle)
 
 
-def test_intervals_reach_so_far_at_the_least():
+def test_the_widest_of_several_intervals_leaves_none_out():
     ends = Ends(np.array([0.1, np.nan, 0.3]), np.array([0.5, np.nan, 0.5]))
-    low, high = reaching(ends, np.array([0.3, 0.2, 0.4]), np.array([0.1, 0.1, 0.3]))
-    np.testing.assert_allclose(low, [0.1, np.nan, 0.1])
-    np.testing.assert_allclose(high, [0.5, np.nan, 0.7])
+    low, high = widest(ends, Ends(np.full(3, 0.2), np.full(3, 0.6)))
+    np.testing.assert_allclose(low, [0.1, 0.2, 0.2])
+    np.testing.assert_allclose(high, [0.6, 0.6, 0.6])
 
 
 @pytest.mark.parametrize("runs", [2, 5, 30])

@@ -57,7 +57,7 @@ def test_an_interval_of_few_runs_bears_a_mark(tmp_path):
     fill_store(tmp_path, {"gru": 0.9, "lstm": 0.8}, tasks=("copy",), seeds=3)
     told = run(app, ["compare", "gru", "lstm", "-r", str(tmp_path)]).stdout
     assert "]†" in told
-    assert "† Of fewer than 5 runs: it holds less often than 95 %." in told
+    assert "† Of fewer than 5 runs: holds the truth in 79 to 95 %" in told
     rows = json.loads(
         run(app, ["compare", "gru", "lstm", "-r", str(tmp_path), "--json"]).stdout
     )

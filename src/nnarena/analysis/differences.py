@@ -14,15 +14,15 @@ ended so is no sign that none can. So an interval is never narrower than what so
 runs can know of ends a whole scale away (as blind lies from perfect), in all cells
 alike, whatever their runs look like:
 
-- the mean of a cell of n runs has the variance that 0 of n ends of another kind leave
-  it (`unseen_variance`), or that of its own runs where it is larger;
-- the interval reaches to either side at least the share of such ends that all runs of a
-  contender miss with half the chance that the confidence leaves (`unseen_share`): of 15
-  runs 22 %, in a family of one pair.
+- it holds Student's interval, both of the runs as they are and with a mean of each cell
+  that varies no less than 0 of n ends of another kind leave open (`unseen_variance`);
+- it reaches to either side at least the share of such ends that all runs of a contender
+  miss with half the chance that the confidence leaves (`unseen_share`): of 15 runs 22
+  %, in a family of one pair.
 
-The first holds where many cells are added up, the second where they are few and the
-chance is far from normal. So of a hundred stores of contenders with equal means no more
-than five say "beats" anywhere; `tests/analysis/test_verdicts.py` measures it.
+The first is what counts where many cells are added up, the second where they are few
+and chance is far from normal. So of a hundred stores of contenders with equal means no
+more than five say "beats" anywhere; `tests/analysis/test_verdicts.py` measures it.
 
 Bonferroni and not Holm's procedure, which finds a little more: an interval then says
 the same as its verdict.
@@ -37,13 +37,14 @@ import numpy as np
 
 from .intervals import (
     CONFIDENCE,
+    Ends,
     Interval,
     Moments,
     moments,
-    reaching,
     unseen_share,
     unseen_variance,
     weighted_ends,
+    widest,
     within,
 )
 from .pairs import FEW_SEEDS
@@ -150,8 +151,9 @@ def differences(scores: Scores) -> Differences:
     both, signed, split = _sums(scores, cells, pairs, weights)
     scatter = weighted_ends(both, signed, split, confidence=confidence)
     variance = unseen_variance(both.counts)
-    ends = weighted_ends(both, signed, split, confidence=confidence, least=variance)
-    ends = reaching(ends, overall[:, 0] - overall[:, 1], unseen)
+    added = weighted_ends(both, signed, split, confidence=confidence, least=variance)
+    gaps = overall[:, 0] - overall[:, 1]
+    ends = widest(scatter, added, Ends(gaps - unseen, gaps + unseen))
     span = 1.0 - (weights * scores.least).sum(axis=1)
     figures = (part.tolist() for part in (pairs, tasks, seeds, overall, unseen, span))
     return Differences(

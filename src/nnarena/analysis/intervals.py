@@ -179,11 +179,10 @@ def unseen_variance(runs: int | np.ndarray) -> np.ndarray | np.floating:
     return 0.5 * (count + 0.5) / ((count + 1) ** 2 * (count + 2))
 
 
-def reaching(ends: Ends, centers: np.ndarray, least: np.ndarray | np.floating) -> Ends:
-    """Returns intervals that reach so far from a center to either side at the least."""
-    return Ends(
-        np.minimum(ends.low, centers - least), np.maximum(ends.high, centers + least)
-    )
+def widest(*intervals: Ends) -> Ends:
+    """Returns intervals that reach as far to each side as any that there is."""
+    lows, highs = zip(*intervals, strict=True)
+    return Ends(np.fmin.reduce(lows), np.fmax.reduce(highs))
 
 
 def wilson(

@@ -148,18 +148,21 @@ def _overall(
     return {
         "overall": float(mean_over_tasks(matrix)),
         "interval": within(mean_interval(matrix, split), least, 1.0),
-        "task_interval": _task_interval(matrix),
+        "task_interval": task_interval(matrix),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
     }
 
 
-def _task_interval(matrix: np.ndarray) -> Interval | None:
-    """The interval of the mean over tasks, had other tasks been drawn of their kind.
+def task_interval(matrix: np.ndarray) -> Interval | None:
+    """Returns the interval of the mean over tasks, had others of their kind been drawn.
 
     Student's over the means of tasks: each brings its own luck of the seeds. Two blind
     tasks and two perfect ones are added, as other tasks may be solved or not. None for
     fewer than `FEWEST_TASKS`.
+
+    Args:
+        matrix: scores `(runs, tasks)`, NaN where a run is missing.
     """
     if matrix.shape[1] < FEWEST_TASKS:
         return None
