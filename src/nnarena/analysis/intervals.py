@@ -76,7 +76,7 @@ def weighted_ends(
     split: np.ndarray,
     *,
     confidence: float = CONFIDENCE,
-    least: np.ndarray | float = 0.0,
+    least: np.ndarray | np.floating | float = 0.0,
 ) -> Ends:
     """Returns the intervals of weighted sums of the means of cells.
 
