@@ -113,7 +113,7 @@ def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:
     )
     return widest(
         weighted_ends(both, weights, split, confidence=confidence),
-        weighted_ends(both, weights, split, confidence=confidence, least=variance),
+        weighted_ends(both, weights, split, confidence=confidence, added=variance),
         Ends(gaps - unseen, gaps + unseen),
     )
 

@@ -132,10 +132,12 @@ def test_the_unseen_variance_is_that_of_jeffreys(runs):
     assert unseen_variance(runs) == pytest.approx(stats.beta(0.5, runs + 0.5).var())
 
 
-def test_a_cell_can_have_a_variance_at_the_least():
+def test_variance_can_be_added_to_a_cell():
     values = np.stack([sample(5), np.full(5, 0.5)], axis=1)
-    split, options = np.zeros(2, bool), {"least": 0.01}
-    half = stats.t.ppf(0.975, 8) * np.sqrt(2 * 0.01)  # both cells have the least
+    split, options = np.zeros(2, bool), {"added": 0.01}
+    parts = np.array([values[:, 0].var(ddof=1) / 5 + 0.01, 0.01])
+    freedom = parts.sum() ** 2 / (parts**2 / 4).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
     gap = values[:, 0].mean() - 0.5
     found = ends_of(values, np.array([1.0, -1.0]), split, **options)
     assert found == pytest.approx((gap - half, gap + half))

@@ -14,8 +14,8 @@ ended so is no sign that none can. So an interval is never narrower than what so
 runs can know of ends a whole scale away (as blind lies from perfect), in all cells
 alike, whatever their runs look like:
 
-- it holds Student's interval, both of the runs as they are and with a mean of each cell
-  that varies no less than 0 of n ends of another kind leave open (`unseen_variance`);
+- it holds Student's interval, of the runs as they are, and with the variance added to
+  the mean of each cell that 0 of n ends of another kind leave open (`unseen_variance`);
 - it reaches to either side at least the share of such ends that all runs of a contender
   miss with half the chance that the confidence leaves (`unseen_share`): of 15 runs 22
   %, in a family of one pair.
@@ -151,7 +151,7 @@ def differences(scores: Scores) -> Differences:
     both, signed, split = _sums(scores, cells, pairs, weights)
     scatter = weighted_ends(both, signed, split, confidence=confidence)
     variance = unseen_variance(both.counts)
-    added = weighted_ends(both, signed, split, confidence=confidence, least=variance)
+    added = weighted_ends(both, signed, split, confidence=confidence, added=variance)
     gaps = overall[:, 0] - overall[:, 1]
     ends = widest(scatter, added, Ends(gaps - unseen, gaps + unseen))
     span = 1.0 - (weights * scores.least).sum(axis=1)

@@ -76,7 +76,7 @@ def weighted_ends(
     split: np.ndarray,
     *,
     confidence: float = CONFIDENCE,
-    least: np.ndarray | np.floating | float = 0.0,
+    added: np.ndarray | np.floating | float = 0.0,
 ) -> Ends:
     """Returns the intervals of weighted sums of the means of cells.
 
@@ -87,17 +87,19 @@ def weighted_ends(
         weights: `(..., cells)`; a cell of weight 0 is not part of the sum.
         split: whether a cell is of an all-or-none task: `(..., cells)`.
         confidence: how often the intervals hold the truth.
-        least: the variance that the mean of a cell has at the least: `(..., cells)`.
+        added: variance of the mean of a cell besides its scatter: `(..., cells)`.
     """
     part = weights != 0
-    added = _added(part & split)
-    counts = np.where(part, cells.counts + 2 * added, 2.0)
+    runs = _added(part & split)
+    counts = np.where(part, cells.counts + 2 * runs, 2.0)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        means = np.where(part, (cells.counts * cells.means + added) / counts, 0.0)
+        means = np.where(part, (cells.counts * cells.means + runs) / counts, 0.0)
         moved = np.where(part, cells.counts * (cells.means - means) ** 2, 0.0)
-        apart = added * (means**2 + (1 - means) ** 2)
+        apart = runs * (means**2 + (1 - means) ** 2)
         squares = np.where(part, cells.squares + moved + apart, 0.0)
-        parts = weights**2 * np.maximum(squares / (counts - 1) / counts, least)
+        parts = weights**2 * np.where(
+            part, squares / (counts - 1) / counts + added, 0.0
+        )
         variance = parts.sum(axis=-1)
         freedom = variance**2 / (parts**2 / (counts - 1)).sum(axis=-1)
         half = stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance)

@@ -66,6 +66,7 @@ def mean_difference(
     level: float = LEVEL,
     power: float = POWER,
     reach: float = 0.0,
+    added: float = 0.0,
 ) -> float | None:
     """Returns the least true difference of two means over tasks that a t test finds.
 
@@ -80,17 +81,29 @@ def mean_difference(
         level: the chance of a false alarm.
         power: the chance to find it.
         reach: what the difference of the runs has to exceed besides.
+        added: variance that the test adds to that of each mean over runs.
     """
     freedom = 2 * tasks * (runs - 1)
     if freedom < 1:
         return None
     error = spread * math.sqrt(2 / (runs * tasks))
-    options = {"level": level, "power": power, "least": reach / error}
-    return error * detectable_shift(float(freedom), **options)
+    shift = detectable_shift(
+        float(freedom),
+        level=level,
+        power=power,
+        least=reach / error,
+        added=2 * added / tasks / error**2,
+    )
+    return error * shift
 
 
 def detectable_shift(
-    freedom: float, *, level: float, power: float = POWER, least: float = 0.0
+    freedom: float,
+    *,
+    level: float,
+    power: float = POWER,
+    least: float = 0.0,
+    added: float = 0.0,
 ) -> float:
     """Returns how many standard errors a difference takes for a t test to find it.
 
@@ -99,13 +112,14 @@ def detectable_shift(
         level: the chance of a false alarm, two-sided.
         power: the chance to find it.
         least: standard errors that what is found has to exceed besides.
+        added: variance that the test adds to the estimated one, as a share of the true.
     """
     limit = float(stats.t.ppf(1 - level / 2, freedom))
 
     def short(shift: float) -> float:
-        return _power(shift, limit, freedom, least) - power
+        return _power(shift, limit, freedom, least, added) - power
 
-    top = 10 * limit + 10 + least
+    top = 10 * limit * math.sqrt(1 + added) + 10 + least
     return float(optimize.root_scalar(short, bracket=(0.0, top)).root)
 
 
@@ -217,20 +231,26 @@ def _verdict_difference(
     """The least difference that reads "beats" (`differences.py`)."""
     if seeds < FEW_SEEDS:
         return None
-    limit = float(stats.t.ppf(1 - level / 2, 2 * tasks * (seeds - 1)))
-    unseen = limit * math.sqrt(2 * unseen_variance(seeds) / tasks)
-    reach = max(unseen, float(unseen_share(seeds * tasks, 1 - level)))
-    return mean_difference(spread, seeds, tasks=tasks, level=level, reach=reach)
+    return mean_difference(
+        spread,
+        seeds,
+        tasks=tasks,
+        level=level,
+        reach=float(unseen_share(seeds * tasks, 1 - level)),
+        added=float(unseen_variance(seeds)),
+    )
 
 
-def _power(shift: float, limit: float, freedom: float, least: float) -> float:
+def _power(
+    shift: float, limit: float, freedom: float, least: float, added: float
+) -> float:
     """How often a shifted t statistic exceeds its limit, and its difference the least.
 
     The noncentral t distribution, as the mean of a normal one over the quantiles of
     the estimated spread: scipy's own loses its digits for large shifts.
     """
     levels = (np.arange(2_000) + 0.5) / 2_000
-    spreads = np.sqrt(stats.chi2.ppf(levels, freedom) / freedom)
+    spreads = np.sqrt(stats.chi2.ppf(levels, freedom) / freedom + added)
     bars = np.maximum(limit * spreads, least)
     return float(np.mean(stats.norm.sf(bars - shift) + stats.norm.cdf(-bars - shift)))
 
