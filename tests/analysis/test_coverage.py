@@ -6,7 +6,7 @@ chance between 0.05 and 0.95, drawn for each contender and task:
 
                                          normal      all-or-none   mixed
     an overall score                     94.6-95.9   93.2-99.5     93.2-99.5
-    all differences of a store at once   100         96.0-100      97.0-100
+    all differences of a store at once   100         97.4-100      98.6-100
 
 The mean of a cell, of normal runs, from two seeds on: 95; the share of solved runs of a
 cell that is not marked: 95 to 96; a band of a profile: 96 to 98; the effective length
