@@ -48,7 +48,7 @@ WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "asked_parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
-    *("normalized", "counted", "counted_score", "chance", "best", "bar"),
+    *("normalized", "counted", "counted_score", "chance", "best", "worst", "bar"),
     "test_rows",
     *("solve_step", "solve_seconds", "length"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),
@@ -77,6 +77,7 @@ def runs_frame(
                           answer does; a failed run counts for nothing and is NaN
         counted_score     the score on the task's own scale, without a floor; a diverged
                           run has chance
+        worst             the score below which no answer can fall; NaN if unknown
         bar, solved       the score that solves the task, and whether it was reached
         share             whether the score is a share of right answers
         solve_step        the step of the first check whose validation score reaches
@@ -175,6 +176,7 @@ def _scores(record: Record) -> dict[str, object]:
         "share": scoring.share,
         "chance": scoring.chance,
         "best": scoring.best,
+        "worst": scoring.worst,
         "bar": scoring.solved,
     }
 

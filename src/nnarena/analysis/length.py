@@ -14,15 +14,17 @@ import numpy as np
 import pandas as pd
 
 from .frame import Row
-from .intervals import Interval, cell_interval
-from .scores import all_or_none_tasks, on_scale
+from .intervals import Interval, cell_interval, within
+from .scores import all_or_none_tasks, floor_of
 
 
 @dataclass(frozen=True)
 class LengthPoint:
     """What the runs of a contender count at one length; see `runs_frame`.
 
-    `bar` is what solves the task, on the same scale.
+    `bar` is what solves the task, on the same scale. `uniform` says that all runs
+    solved the task, or none did, on one that no contender's runs split: the interval
+    knows nothing of a rare other end, as that of a cell (`standing.py`).
     """
 
     length: float
@@ -32,6 +34,7 @@ class LengthPoint:
     interval: Interval | None
     solved: int
     bar: float
+    uniform: bool
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ class LengthCurve:
     `effective` is the effective length; 0 where the bar is not reached at the
     shortest. `interval` reaches from the longest length up to which the intervals
     of all means lie above the bar to the longest up to which they reach it; None
-    where some mean has none. `at_least` says that `effective` is the longest that
-    was run, so that the truth may lie beyond.
+    where some mean has none. `uniform` says that it rests on a length that is: where
+    runs end otherwise now and then, it holds less often than it says. `at_least` says
+    that `effective` is the longest that was run, so that the truth may lie beyond.
     """
 
     contender: str
@@ -54,6 +58,7 @@ class LengthCurve:
     points: tuple[LengthPoint, ...]
     effective: float
     interval: Interval | None
+    uniform: bool
     at_least: bool
     trained: float | None = None
 
@@ -138,6 +143,7 @@ def curve_of(
         points=points,
         effective=effective,
         interval=effective_interval([p.interval for p in points], bars, lengths),
+        uniform=any(point.uniform for point in points),
         at_least=bool(effective == lengths[-1]),
         trained=trained,
     )
@@ -146,14 +152,17 @@ def curve_of(
 def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
     sample = np.array([row["counted"] for row in group])
     task = group[0]["task"]
+    solved = sum(row["solved"] for row in group)
+    ends = cell_interval(sample, split=task in split)
     return LengthPoint(
         length=float(group[0]["length"]),
         task=task,
         runs=len(group),
         mean=float(sample.mean()),
-        interval=on_scale(cell_interval(sample, split=task in split)),
-        solved=sum(row["solved"] for row in group),
+        interval=within(ends, floor_of(group[0]), 1.0),
+        solved=solved,
         bar=_bar(group[0]),
+        uniform=task not in split and solved in (0, len(group)),
     )
 
 

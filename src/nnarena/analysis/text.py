@@ -168,7 +168,8 @@ def _length(curve: LengthCurve) -> str:
         least = "at least " if curve.at_least else ""
         reached = f"{least}{curve.effective:g}"
     ends = curve.interval
-    doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]"
+    mark = UNIFORM if curve.uniform else ""
+    doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]{mark}"
     return f"{curve.contender} {reached}{doubt}"
 
 

@@ -5,8 +5,21 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...analysis.length import LengthCurve
+from ...analysis.text import UNIFORM
 from .figure import Figure, finished, rows_chart, slugs
-from .marks import FEW, Looks, Rows, color, dash, in_focus, numbers, shape, unit_scale
+from .marks import (
+    FEW,
+    Looks,
+    Rows,
+    color,
+    dash,
+    doubts,
+    in_focus,
+    numbers,
+    shape,
+    unit_scale,
+)
+from .scores import doubt_note
 
 
 EACH = "trained at each"
@@ -58,7 +71,7 @@ def _figure(curves: Sequence[LengthCurve], looks: Looks, name: str) -> Figure:
         name,
         f"{task} at each {curves[0].length_name}",
         f"Mean normalized score on {task} with its interval over seeds. "
-        f"{_reading(curves)}",
+        f"{_reading(curves)}{doubt_note(rows)}",
         finished(_marks(base, curves, looks), 280, task, title),
         rows,
     )
@@ -76,8 +89,9 @@ def _marks(
     ends = {"y": "low:Q", "y2": "high:Q"}
     rules = base.mark_rule(strokeWidth=1.5).encode(**ends)
     points = base.mark_point(**style).encode(shape=marks)
+    doubt = doubts(base, y="high:Q")
     if all(curve.trained is None for curve in curves):
-        return [rules, lines, points]
+        return [rules, lines, points, doubt]
     each, there = alt.datum["series"] == EACH, alt.datum["trained_there"] == "yes"
     hollow = {**style, "filled": False, "strokeWidth": 1.5}
     asked = [
@@ -93,6 +107,7 @@ def _marks(
     return [
         *(layer.transform_filter(~each) for layer in asked),
         *(layer.transform_filter(each) for layer in (rules, lines, points)),
+        doubt,
     ]
 
 
@@ -121,6 +136,7 @@ def _rows(curve: LengthCurve) -> Rows:
             "mean": point.mean,
             "low": point.interval.low if point.interval else None,
             "high": point.interval.high if point.interval else None,
+            "mark": UNIFORM if point.uniform and point.interval else "",
             "solved": f"{point.solved} of {point.runs}",
         }
         for point in curve.points
