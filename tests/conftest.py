@@ -33,11 +33,14 @@ MAPS = 20_000
 
 
 def pytest_addoption(parser):
-    """Adds the option to compile for an older processor than this one."""
+    """Adds what CI asks for: an older processor than this one, and no test left out."""
     parser.addoption(
         "--isa",
         metavar="SSE4_2|AVX2",
         help="the newest instructions that programs may use",
+    )
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that is skipped fails"
     )
 
 
@@ -49,6 +52,16 @@ def pytest_configure(config):
     if flags:
         os.environ.setdefault("XLA_FLAGS", flags)
     os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Fails a test that skips where none may: what it needs is missing."""
+    report = yield
+    if report.skipped and item.config.option.no_skips:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where no test may be: {call.excinfo.value}"
+    return report
 
 
 @pytest.fixture(autouse=True, scope="module")
