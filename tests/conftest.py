@@ -4,8 +4,8 @@ Quick tests run small programs once, so that compiling is what they cost: their 
 generated without optimization and by XLA's older emitters, in a quarter of the time.
 Slow ones train, and are optimized.
 
-What one test compiled serves the others, other processes, and the next session: programs
-are kept in pytest's own cache (`pytest --cache-clear` empties it).
+What one test compiled serves the others, other processes, and the next session:
+programs are kept in pytest's own cache (`pytest --cache-clear` empties it).
 
 Every compiled program holds some maps of memory for as long as JAX keeps it, and Linux
 grants a process 65,530: at the limit, the compiler ends the process with a segmentation
