@@ -1,8 +1,9 @@
 """A contender: a registered model with its settings, ready to be built for a task."""
 
 import functools
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -157,10 +158,34 @@ class Contender:
         return part
 
     def shapes(self, signature: Signature, width: int) -> PyTree:
-        """Returns the model with shapes in place of weights; allocates nothing."""
-        return eqx.filter_eval_shape(
-            lambda key: self.build(signature, width, key=key), jax.random.key(0)
+        """Returns the model with shapes in place of weights; allocates nothing.
+
+        A plan asks for the same on every task of one signature, so each is traced once.
+
+        Raises:
+            CannotPlay, ValueError: as `build` does.
+        """
+        said = json.dumps(self.settings, sort_keys=True, default=repr)
+        precise = bool(jax.config.read("jax_enable_x64"))
+        return _traced(
+            _Shapes(
+                key=(self.entry.make, said, repr(signature), width, precise),
+                build=functools.partial(self.build, signature, width),
+            )
         )
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """What builds a model, and all that its shapes depend on."""
+
+    key: tuple
+    build: Callable[..., AbstractModel] = field(compare=False)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _traced(shapes: _Shapes) -> PyTree:
+    return eqx.filter_eval_shape(lambda key: shapes.build(key=key), jax.random.key(0))
 
 
 def count_parameters(model: PyTree) -> int:

@@ -4,6 +4,7 @@ With several jobs every array of a program leads with the axis of their seeds; w
 of them tries, such as learning rates, is tried in turn or is an axis too.
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,12 @@ class Compiled:
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs on disk, so that the next process need not compile."""
+    """Keeps compiled programs on disk, so that the next process need not compile.
+
+    Where JAX is told another folder (`JAX_COMPILATION_CACHE_DIR`), it stays with that.
+    """
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
     jax.config.update(
         "jax_compilation_cache_dir", str(provenance.cache_folder() / "xla")
     )
