@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar
 
-from .numbers import fitting
+from .numbers import fitting, setting_kinds
 from .plugins import displace, executing, file_of
 from .problems import UserProblem
 from .source_files import module_digest
@@ -103,15 +103,9 @@ class Entry:
 
     @property
     def kinds(self) -> dict[str, Any]:
-        """The types of the settings: annotated, or those of their defaults."""
-        try:
-            hints = get_type_hints(self.make.__init__)  # pyright: ignore
-        except Exception:  # somebody's annotation that does not resolve
-            hints = {}
-        return {
-            name: hints.get(name, _kind_of(default))
-            for name, default in self.defaults.items()
-        }
+        """The types of the settings, with their ranges."""
+        make: Any = self.make
+        return setting_kinds(make.__init__ if isinstance(make, type) else make)
 
     def settings(
         self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
@@ -254,13 +248,6 @@ class Registry:
     def names_from(self, module_name: str) -> list[str]:
         """The names that one module registered, as a plug-in's file did."""
         return [e.name for e in self._entries.values() if e.home == module_name]
-
-
-def _kind_of(default: Any) -> Any:
-    """Returns the type of a setting without annotation, by its default."""
-    if isinstance(default, bool | float | str):
-        return type(default)
-    return int | float if isinstance(default, int) else Any
 
 
 def _digest(make: type, home: str) -> str:

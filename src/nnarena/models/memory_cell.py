@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AboveZero, AtLeastOne, NotNegative, held
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.ltc import Positive, positive_at
@@ -96,22 +97,21 @@ class MemoryCell(AbstractCell):
     steepness: float = eqx.field(static=True)
     method: Method = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
         start: Start = "flip_flop",
-        steepness: float = 20.0,
+        steepness: AboveZero = 20.0,
         solver: Solver = "semi_implicit",
-        unfolds: int = 4,
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-        max_steps: int = 256,
+        unfolds: AtLeastOne = 4,
+        rtol: NotNegative = 1e-4,
+        atol: NotNegative = 1e-6,
+        max_steps: AtLeastOne = 256,
         key: Key,
     ):
-        if steepness <= 0.0:
-            raise ValueError(f"steepness must be above zero, not {steepness}")
         input_key, start_key = jax.random.split(key)
         neurons = 2 * hidden
         straight = features == neurons

@@ -4,33 +4,33 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.faults import blaming
 from ..core.plugins import import_file
 from ..core.problems import CannotPlay, UserProblem, first_problem
-from ..core.registry import Registry
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
-from ..metrics import METRICS
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..models.inspection import require_contender
 from ..runs.plans import Cell, Plan, Refusal, make_plan
-from ..runs.record import Entrant, Identity, Plugin
+from ..runs.record import Identity, Plugin
 from ..tasks import TASKS, AbstractTask
 from ..tasks.inspection import make_sound_task
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
 from ..training.objective import objective_of
 from .config import Choice, ModelChoice, Suite, SuiteProblem
-from .recipes import CannotTrain, entrant, make_trainer, recipe_of, suite_recipe
-
-
-METRIC = ", scored by "
-"""Joins a task's version and that of its metric."""
+from .entrants import (
+    model_entrant,
+    outdated,
+    settings_of,
+    task_entrant,
+    trained_entrant,
+)
+from .recipes import CannotTrain, make_trainer, recipe_of, suite_recipe
 
 
 class Job(BaseModel):
@@ -106,36 +106,15 @@ def assemble(job: Job) -> Assembled:
         import_file(job.copies.get(plugin.path, plugin.path))
     identity = job.identity
     model, task, trainer = identity.model, identity.task, identity.trainer
-    choice = Choice(name=task.name, settings=_settings(task, TASKS))
+    choice = Choice(name=task.name, settings=settings_of(task, TASKS))
     made = make_task(choice)
-    if task.version != (today := _task(choice, made).version):
-        raise ValueError(_outdated("task", task, today))
+    if task.version != (today := task_entrant(choice, made).version):
+        raise ValueError(outdated("task", task, today))
     return Assembled(
-        contender=Contender(model.name, _settings(model, MODELS)),
+        contender=Contender(model.name, settings_of(model, MODELS)),
         task=made,
-        trainer=make_trainer(trainer.name, _settings(trainer, TRAINERS)),
+        trainer=make_trainer(trainer.name, settings_of(trainer, TRAINERS)),
         width=identity.width,
-    )
-
-
-def _settings(entrant: Entrant, registry: Registry) -> dict[str, Any]:
-    """Returns the settings of a run: what it does not name is as it was at first.
-
-    Raises:
-        ValueError: its results are of another version than today's.
-    """
-    entry = registry[entrant.name]
-    settings = {**entry.former, **entrant.all_settings}
-    today = entry.version_of(settings)
-    if entrant.version.partition(METRIC)[0] != today:
-        raise ValueError(_outdated(registry.kind, entrant, today))
-    return settings
-
-
-def _outdated(kind: str, entrant: Entrant, today: str) -> str:
-    return (
-        f"{kind} {entrant.name!r} was version {entrant.version} when its run was "
-        f"planned and is version {today} now"
     )
 
 
@@ -243,11 +222,11 @@ def _cell_jobs(
     reason = make_trainer(recipe.name, recipe.all_settings).accepts(shapes)
     if reason is not None:
         raise CannotTrain(recipe, reason)
-    played = _task(task, made)
+    played = task_entrant(task, made)
     return [
         Job(
             identity=Identity(
-                model=_model(contender),
+                model=trained_entrant(contender, shapes, recipe),
                 width=width,
                 task=played,
                 trainer=recipe,
@@ -274,22 +253,8 @@ def _blaming(contender: Contender) -> contextlib.AbstractContextManager[None]:
 def _refusal(model: ModelChoice, task: Choice, reason: CannotPlay) -> Refusal:
     """Returns what is kept of a pair that cannot be run."""
     return Refusal(
-        model=_model(Contender(model.name, model.settings)),
-        task=_task(task, make_task(task)),
+        model=model_entrant(Contender(model.name, model.settings)),
+        task=task_entrant(task, make_task(task)),
         trainer=reason.trainer if isinstance(reason, CannotTrain) else None,
         reason=str(reason),
     )
-
-
-def _model(contender: Contender) -> Entrant:
-    return entrant(contender.entry, contender.settings, contender.frame)
-
-
-def _task(choice: Choice, made: AbstractTask) -> Entrant:
-    """Returns what identifies a task: the metric too, if another file's or changed."""
-    entry, metric = TASKS[choice.name], METRICS[made.scoring.metric]
-    found = entrant(entry, entry.settings(choice.settings))
-    if (version := metric.version_of({})) in ("1", found.version):
-        return found
-    version = f"{found.version}{METRIC}{metric.name} {version}"
-    return found.model_copy(update={"version": version})

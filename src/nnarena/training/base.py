@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ..core.numbers import require, setting_kinds
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Splits
@@ -96,7 +97,15 @@ class AbstractTrainer(eqx.Module):
 
     Registered in `TRAINERS`, it is named by a suite, by one contender of a suite, or by
     the entrant that is made for it.
+
+    Raises:
+        ValueError: a setting is not of its type, or outside of its range.
     """
+
+    def __check_init__(self):
+        for name, kind in setting_kinds(type(self).__init__).items():
+            if hasattr(self, name):  # a constructor of its own may keep another form
+                require(kind, **{name: getattr(self, name)})
 
     @abc.abstractmethod
     def accepts(self, model: PyTree) -> str | None:
