@@ -10,6 +10,7 @@ from tests.rollouts import enter_rollout
 from typer.testing import CliRunner
 
 import nnarena
+from nnarena.analysis.text import board_text
 from nnarena.cli import app
 from nnarena.core.problems import CannotPlay
 from nnarena.models import MODELS, AbstractLayer
@@ -17,7 +18,7 @@ from nnarena.report.page import render_report
 from nnarena.runs.plans import read_refusals
 from nnarena.suite import programs
 from nnarena.suite.config import parse_suite
-from nnarena.suite.session import Session, open_session
+from nnarena.suite.session import Session, leaderboard, open_session
 
 
 LENGTH = 40
@@ -71,7 +72,7 @@ def in_time(hs, sequence, gate):
 
 def dimmed(hs, sequence, gate):
     """A mask that takes 30 off a score, which a large input makes up for."""
-    scores = sequence.xs[:, 0] - 30.0 * (1 - jnp.tri(len(hs)))
+    scores = sequence.xs[None, :, 0] - 30.0 * (1 - jnp.tri(len(hs)))
     return jax.nn.softmax(scores, axis=-1) @ hs
 
 
@@ -89,6 +90,7 @@ PEEKERS = (mean_of_all, last_step_alone, by_blocks, from_zero, in_time, dimmed)
 @pytest.fixture(autouse=True)
 def _entered(monkeypatch):
     enter_rollout(monkeypatch)
+    MODELS.discover()
     monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
     for mix in (*PEEKERS, convolved):
         enter = MODELS.register(mix.__name__, family="test", source="a talk")
@@ -126,8 +128,14 @@ def test_the_same_peek_is_free_where_no_task_forbids_it(tmp_path, monkeypatch):
     assert session.ready() == session
 
 
+def test_a_cell_sees_one_step_and_need_not_be_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "looks_ahead", None)
+    session = session_of(tmp_path, "gru", "dnc", "ncp")
+    assert session.ready() == session
+
+
 def test_what_is_done_is_not_tried_again(tmp_path, monkeypatch):
-    session = session_of(tmp_path, "elman").ready()
+    session = session_of(tmp_path, "last_step").ready()
     list(session.run(workers=0))
     monkeypatch.setattr(programs, "looks_ahead", None)
     assert session.ready() == session
@@ -137,8 +145,8 @@ def test_a_refusal_is_kept_and_shown_as_any_other(tmp_path):
     session = session_of(tmp_path, "mean_of_all", "elman").ready()
     assert not [event for event in session.run(workers=0) if event.kind == "failed"]
     (refusal,) = read_refusals(session.store)
-    page = render_report(session.store, "tests")
-    assert f"cannot play: {refusal.reason}" in page
+    assert f"{refusal.label}." in render_report(session.store, "tests")
+    assert f"{refusal.label}." in board_text(leaderboard(session.results))
 
 
 def test_python_and_the_command_line_are_told(tmp_path):

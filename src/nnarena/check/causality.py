@@ -47,5 +47,5 @@ def _require_causality(case: ModelCase, signatures: Sequence[Signature]) -> None
 
 def _first_cut(case: ModelCase, signature: Signature) -> int | None:
     """Returns the first step whose change reaches an answer before it, if one does."""
-    build = partial(case.build, signature)
-    return looks_ahead(build, signature, LENGTH, range(1, LENGTH))
+    ask = partial(case.answer, signature, moved=True)
+    return looks_ahead(ask, signature, LENGTH, range(1, LENGTH))

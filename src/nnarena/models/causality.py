@@ -1,22 +1,25 @@
 """Whether an answer uses a later input, found by changing what is later.
 
 `causal` is what a contender declares. On a task that forbids looking ahead that is not
-enough, so every contender is tried before it is trained: at the task's own number of
-steps, since what mixes steps in blocks may look no further than a block, and with
-weights moved off their start, since a path may start at zero and open in training.
+enough, so whoever sees more than one step at a time is tried before it is trained: at
+the task's own number of steps, since what mixes steps in blocks may look no further
+than a block, and with weights moved off their start, since a path may start at zero and
+open in training. A cell sees one step, and the loop that takes it is the arena's.
 """
 
 from collections.abc import Callable, Sequence as Many
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, PyTree
 
 from ..core.compiling import RUN_ONCE, filter_jit
 from ..core.frozen import trainable
 from ..core.types import Features, Key, Sequence, Signature
 from .base import AbstractModel
+from .sequence import Recurrent, SequenceModel
 
 
 HUGE = 1e3
@@ -29,39 +32,68 @@ convolution by Fourier transforms rounds each number by the size of all."""
 MOVED = 0.02
 """The deviation of what is added to every weight."""
 
-
-def some_cuts(length: int) -> list[int]:
-    """Returns a few steps between the second and the last, both among them."""
-    return sorted({1, 2, length // 4, length // 2, 3 * length // 4, length - 1} - {0})
+Ask = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Returns the answers at every step to inputs and elapsed times."""
 
 
 def looks_ahead(
-    build: Callable[[Key], AbstractModel],
-    signature: Signature,
-    length: int,
-    cuts: Many[int],
+    ask: Ask, signature: Signature, length: int, cuts: Many[int]
 ) -> int | None:
     """Returns the first cut of which what is after it reaches an answer before it.
 
     None if there is none. Inputs and elapsed times from a cut on are changed, for
     others of the same size and for huge ones. All are finite: an input that is not may
     reach an earlier answer through a weight of zero (see `nnarena.nn.attention`).
-
-    Args:
-        build: returns the model for a key, as it answers at every step.
-        signature: the question that it answers.
-        length: steps of the sequence.
-        cuts: steps from which inputs are changed.
     """
-    ends = jnp.asarray([*cuts, length])  # the last one changes nothing
-    for size in (1.0, HUGE) if isinstance(signature.inputs, Features) else (1.0,):
-        xs, others = (drawn(signature, length, seed) for seed in (0, 1))
-        others = others if size == 1.0 else (size * others).astype(np.float32)
-        *changed, whole = np.asarray(_answers(build, xs, others, ends))
-        for cut, answers in zip(cuts, changed, strict=True):
-            if not _alike(answers[:cut], whole[:cut], ROUNDING * size):
+    sizes = (1.0, HUGE) if isinstance(signature.inputs, Features) else (1,)
+    xs, others = (drawn(signature, length, seed) for seed in (0, 1))
+    dts = np.ones(length, np.float32)
+    whole = ask(xs, dts)
+    for cut in cuts:
+        later = np.arange(length) >= cut
+        there = later.reshape(-1, *[1] * (xs.ndim - 1))
+        slower = np.where(later, np.float32(0.5), dts)
+        for size in sizes:
+            mixed = np.where(there, size * others, xs).astype(xs.dtype)
+            if not _alike(ask(mixed, slower)[:cut], whole[:cut], ROUNDING * size):
                 return cut
     return None
+
+
+def some_cuts(length: int) -> list[int]:
+    """Returns a few steps between the second and the last, both among them."""
+    return sorted({1, length // 4, length // 2, length - 1} - {0})
+
+
+def sees_more_than_a_step(model: PyTree) -> bool:
+    """Returns whether a model, or its shapes, has a part that is given a sequence."""
+    alone = type(model) is SequenceModel
+    return not (alone and all(type(layer) is Recurrent for layer in model.layers))
+
+
+def asking(build: Callable[[Key], AbstractModel]) -> Ask:
+    """Returns what asks a model of its own weights, moved off their start.
+
+    The model is built within, so that one program is compiled and not one per weight.
+    """
+
+    @partial(filter_jit, options=RUN_ONCE)
+    def answer(xs: Array, dts: Array) -> Array:
+        return moved(build(jax.random.key(0)))(Sequence(xs, dts))
+
+    return lambda xs, dts: np.asarray(answer(jnp.asarray(xs), jnp.asarray(dts)))
+
+
+def moved(model: AbstractModel) -> AbstractModel:
+    """Returns the model with noise added to every weight that training may move."""
+    rng = np.random.default_rng(0)
+
+    def noisy(leaf: Array, free: bool) -> Array:
+        if not free:
+            return leaf
+        return leaf + jnp.asarray(MOVED * rng.standard_normal(leaf.shape), leaf.dtype)
+
+    return jax.tree.map(noisy, model, trainable(model))
 
 
 def drawn(signature: Signature, length: int, seed: int) -> np.ndarray:
@@ -75,40 +107,3 @@ def drawn(signature: Signature, length: int, seed: int) -> np.ndarray:
 def _alike(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> bool:
     scale = np.abs(theirs).max(initial=1.0, where=np.isfinite(theirs))
     return np.allclose(ours, theirs, rtol=0, atol=tolerance * scale, equal_nan=True)
-
-
-def _compiled(
-    build: Callable[[Key], AbstractModel],
-    xs: Array,
-    others: Array,
-    cuts: Int[Array, " cuts"],
-) -> Array:
-    """Returns the answers to `xs` that are `others` from each cut on.
-
-    The model is built within, so that one program is compiled and not one per weight.
-    """
-    key = jax.random.key(0)
-    model = _moved(build(key), key)
-    steps = jnp.arange(len(xs))
-
-    def answers(cut: Int[Array, ""]) -> Array:
-        later = steps >= cut
-        mixed = jnp.where(later.reshape(-1, *[1] * (xs.ndim - 1)), others, xs)
-        return model(Sequence(mixed, jnp.where(later, 0.5, 1.0)))
-
-    return jax.vmap(answers)(cuts)
-
-
-_answers = filter_jit(_compiled, RUN_ONCE)
-
-
-def _moved(model: AbstractModel, key: Key) -> AbstractModel:
-    """Returns the model with noise added to every weight that training may move."""
-    leaves, structure = jax.tree.flatten(model)
-    free = jax.tree.leaves(trainable(model))
-    keys = jax.random.split(key, len(leaves))
-    moved = [
-        leaf + MOVED * jax.random.normal(own, leaf.shape, leaf.dtype) if may else leaf
-        for leaf, may, own in zip(leaves, free, keys, strict=True)
-    ]
-    return jax.tree.unflatten(structure, moved)
