@@ -54,7 +54,7 @@ def has_range(kind: Any) -> bool:
     if get_origin(kind) is Annotated:
         bare, *extras = get_args(kind)
         limited = any(getattr(extra, "metadata", ()) for extra in extras)
-        return limited if bare in NUMBERS else has_range(bare)
+        return limited if is_numeric(bare) else has_range(bare)
     return kind not in (*NUMBERS, Any) and all(map(has_range, get_args(kind)))
 
 

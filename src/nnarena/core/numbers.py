@@ -53,14 +53,17 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 
 AtLeastTwo = Annotated[int, Field(ge=2)]
 
-AboveZero = Annotated[float, Field(gt=0)]
+AS_FLOAT = AfterValidator(float)
+"""A whole number stands for the number that it is, and both are one run."""
 
-NotNegative = Annotated[float, Field(ge=0)]
+AboveZero = Annotated[int | float, Field(gt=0), AS_FLOAT]
 
-Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[int | float, Field(ge=0), AS_FLOAT]
+
+Share = Annotated[int | float, Field(ge=0, le=1), AS_FLOAT]
 """A part of a whole, none of it and all of it among them."""
 
-BelowOne = Annotated[float, Field(ge=0, lt=1)]
+BelowOne = Annotated[int | float, Field(ge=0, lt=1), AS_FLOAT]
 """A part that leaves something."""
 
 
@@ -226,6 +229,8 @@ def _told(kind: Any) -> str:
         return f"a list, each {_told(get_args(kind)[0])}"
     if isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping):
         return f"a table, each {_told(get_args(kind)[-1])}"
+    if set(_parts(kind)) == {int, float}:
+        return NAMES[float]
     several = [_told(part) for part in _parts(kind)] or words_of(kind)
     return " or ".join(several) or NAMES.get(kind, str(kind))
 

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 from pydantic import Field
 
-from ..core.numbers import AtLeastOne, held
+from ..core.numbers import AS_FLOAT, AtLeastOne, held
 from ..core.scoring import mean_squared_error
 from ..core.types import Example, Features, Key, Sequence, Signature, Values
 from . import TASKS
 from .base import AbstractTask, FiniteRows, SyntheticSplits
 
 
-Rate = Annotated[float, Field(gt=0, le=1)]
+Rate = Annotated[int | float, Field(gt=0, le=1), AS_FLOAT]
 
 
 @TASKS.register("cell", family="synthetic memory", source="brantner2021neural")

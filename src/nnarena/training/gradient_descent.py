@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ..core.frozen import trainable
 from ..core.numbers import (
+    AS_FLOAT,
     AboveZero,
     AtLeastOne,
     BelowOne,
@@ -33,7 +34,7 @@ from .search import SearchProgram
 
 Schedule = Literal["warmup_cosine", "constant", "plateau"]
 
-DropFactor = Annotated[float, Field(gt=0, lt=1)]
+DropFactor = Annotated[int | float, Field(gt=0, lt=1), AS_FLOAT]
 
 
 def as_rates(given: Trials) -> float | tuple[float, ...]:
