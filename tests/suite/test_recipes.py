@@ -98,7 +98,7 @@ def test_a_model_may_be_made_for_a_trainer(monkeypatch):
         ({"name": "ridge", "strengths": [0.0]}, SuiteProblem, "strengths must be"),
         ({"optimizer": "adamm"}, SuiteProblem, "'adamm' is none of adamw, adam, sgd"),
         ({"clip_by": "size"}, SuiteProblem, "'size' is none of global_norm"),
-        ({"momentum": 1.0}, SuiteProblem, "momentum is 1.0, but must be"),
+        ({"momentum": 1.0}, SuiteProblem, "momentum must be a number of at least 0"),
         ({"penalties": {"l3": 1.0}}, UnknownName, "no penalty named 'l3'.*l1"),
     ],
 )

@@ -92,6 +92,19 @@ def program_bytes(compiled: Any) -> int | None:
         return None
 
 
+def number(kind: Any, default: float) -> Any:
+    """Returns the field of a recipe for a number of a kind, which it holds as a float.
+
+    So that a recipe of whole numbers is the same recipe.
+    """
+
+    def as_float(given: Any) -> float:
+        return float(given)
+
+    as_float.__annotations__["given"] = kind
+    return eqx.field(static=True, default=default, converter=as_float)
+
+
 class AbstractTrainer(eqx.Module):
     """A recipe: how models are fitted to tasks, with its settings filled in.
 

@@ -22,7 +22,7 @@ from ..core.numbers import (
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from . import PENALTIES, TRAINERS
-from .base import AbstractProgram, AbstractTrainer, Build
+from .base import AbstractProgram, AbstractTrainer, Build, number
 from .descent import Descent, Plateau
 from .descent_program import DescentProgram
 from .flops import Work
@@ -82,17 +82,17 @@ class GradientDescent(AbstractTrainer):
     batch: AtLeastOne = eqx.field(static=True, default=32)
     learning_rate: Trials = eqx.field(static=True, default=3e-3, converter=as_rates)
     schedule: Schedule = eqx.field(static=True, default="warmup_cosine")
-    warmup: Share = eqx.field(static=True, default=0.1)
-    clip: NotNegative = eqx.field(static=True, default=1.0)
-    weight_decay: NotNegative = eqx.field(static=True, default=0.01)
-    epsilon: AboveZero = eqx.field(static=True, default=1e-8)
+    warmup: float = number(Share, 0.1)
+    clip: float = number(NotNegative, 1.0)
+    weight_decay: float = number(NotNegative, 0.01)
+    epsilon: float = number(AboveZero, 1e-8)
     checks: AtLeastOne = eqx.field(static=True, default=20)
     patience: AtLeastOne | None = eqx.field(static=True, default=None)
-    min_gain: NotNegative = eqx.field(static=True, default=0.0)
+    min_gain: float = number(NotNegative, 0.0)
     drop_checks: AtLeastOne = eqx.field(static=True, default=2)
-    drop_factor: DropFactor = eqx.field(static=True, default=0.1)
+    drop_factor: float = number(DropFactor, 0.1)
     optimizer: Optimizer = eqx.field(static=True, default="adamw")
-    momentum: BelowOne = eqx.field(static=True, default=0.9)
+    momentum: float = number(BelowOne, 0.9)
     clip_by: Clipping = eqx.field(static=True, default="global_norm")
     penalties: dict[str, NotNegative] | None = eqx.field(
         static=True, default=None, converter=as_strengths
