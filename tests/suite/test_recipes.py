@@ -242,6 +242,7 @@ class Stacked(AbstractLayer):
 
     def __call__(self, sequence, *, key=None):
         hs = sequence.xs
+        assert self.parts.bias is not None
         for weight, bias in zip(self.parts.weight, self.parts.bias, strict=True):
             hs = jax.nn.relu(hs @ weight.T + bias[None])
         return hs

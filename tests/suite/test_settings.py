@@ -219,7 +219,7 @@ def test_without_a_registry_the_same_words_are_said(name):
 def test_ranges_are_told_in_words():
     for kind, value, words in (
         (AboveZero, 0.0, "must be a number above 0, not 0.0"),
-        (Share | None, 2, "must be a number of at least 0 and of at most 1 or null"),
+        (Share, 2, "must be a number of at least 0 and of at most 1, not 2"),
         (Trials, [2, 1], None),
         (float, math.nan, "must be a number, not nan"),
     ):

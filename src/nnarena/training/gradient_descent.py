@@ -80,7 +80,9 @@ class GradientDescent(AbstractTrainer):
 
     steps: AtLeastOne = eqx.field(static=True, default=1_000)
     batch: AtLeastOne = eqx.field(static=True, default=32)
-    learning_rate: Trials = eqx.field(static=True, default=3e-3, converter=as_rates)
+    learning_rate: float | tuple[float, ...] = eqx.field(
+        static=True, default=3e-3, converter=as_rates
+    )
     schedule: Schedule = eqx.field(static=True, default="warmup_cosine")
     warmup: float = number(Share, 0.1)
     clip: float = number(NotNegative, 1.0)
@@ -106,7 +108,7 @@ class GradientDescent(AbstractTrainer):
     def rates(self) -> tuple[float, ...]:
         """The learning rates on trial, as they rise."""
         given = self.learning_rate
-        return (given,) if isinstance(given, float) else tuple(given)
+        return given if isinstance(given, tuple) else (given,)
 
     @property
     def steps_per_check(self) -> int:

@@ -40,7 +40,7 @@ class Ridge(AbstractTrainer):
     steps: AtLeastOne = eqx.field(static=True, default=1_000)
     batch: AtLeastOne = eqx.field(static=True, default=32)
     checks: AtLeastOne = eqx.field(static=True, default=20)
-    strengths: Trials = eqx.field(
+    strengths: tuple[float, ...] = eqx.field(
         static=True, default=(1e-8, 1e-6, 1e-4, 1e-2, 1.0), converter=as_strengths
     )
 
