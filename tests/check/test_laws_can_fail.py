@@ -164,6 +164,26 @@ class DerivesItsWeight(AbstractLayer):
         return jnp.tanh(2.0 * jnp.cumsum(xs, axis=0) / steps @ self.weight.value())
 
 
+class StacksItsGains(AbstractLayer):
+    r"""Scales the mean twice: $$h_t = g_2 \tanh(g_1 \sum_{s \le t} x_s W / t)$$."""
+
+    weight: jax.Array
+    gains: jax.Array
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, key):
+        self.weight = jax.random.normal(key, (features, 32))
+        self.gains = jnp.ones((2, 32))
+        self.hidden_size, self.causal = 32, True
+
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
+        steps = jnp.arange(1.0, xs.shape[0] + 1.0)[:, None]
+        first, second = self.gains[:1], self.gains[1:]
+        return second * jnp.tanh(first * (jnp.cumsum(xs, axis=0) / steps @ self.weight))
+
+
 FLAWED_MODELS = {
     "none": (layer_with(), {}),
     "reads the end first": (
@@ -196,6 +216,10 @@ FLAWED_MODELS = {
     "says nothing of what its weight derives from": (
         DerivesItsWeight,
         {"roles": "expected `layers[0].weight.raw`, from which a weight derives, to"},
+    ),
+    "decays gains as a matrix, for they are two": (
+        StacksItsGains,
+        {"roles": "expected `layers[0].gains`, by its name no map, not to be decayed"},
     ),
     "raises": (
         layer_with(raises_on_one_step),

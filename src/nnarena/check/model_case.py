@@ -20,6 +20,7 @@ from ..core.types import (
     When,
 )
 from ..models.base import AbstractModel
+from ..models.causality import moved as move
 from ..models.contender import Contender
 from ..models.inspection import require_answers
 from .quick import quick_jit
@@ -99,6 +100,7 @@ class ModelCase:
     def __init__(self, name: str, settings: Mapping[str, Any] | None = None):
         self.contender = Contender(name, settings or {})
         self._models: dict[str, AbstractModel] = {}
+        self._moved: dict[str, AbstractModel] = {}
 
     @property
     def entry(self) -> Entry:
@@ -122,12 +124,14 @@ class ModelCase:
         contender = self.contender.for_signature(signature)
         return contender.build(signature, WIDTH, key=key)
 
-    def model(self, signature: Signature) -> AbstractModel:
-        """Returns the small model for a signature: always the same one."""
+    def model(self, signature: Signature, *, moved: bool = False) -> AbstractModel:
+        """Returns the small model for a signature: always the same one of each kind."""
         name = words_for(signature)
         if name not in self._models:
             self._models[name] = self.build(signature, jax.random.key(0))
-        return self._models[name]
+        if moved and name not in self._moved:
+            self._moved[name] = move(self._models[name])
+        return (self._moved if moved else self._models)[name]
 
     def answer(
         self,
@@ -135,11 +139,16 @@ class ModelCase:
         xs: np.ndarray,
         dts: np.ndarray,
         present: np.ndarray | None = None,
+        *,
+        moved: bool = False,
     ) -> np.ndarray:
-        """Returns the answers to one sequence; one program per signature and length."""
+        """Returns the answers to one sequence; one program per signature and length.
+
+        With `moved`, of weights off their start, as in training.
+        """
         there = None if present is None else jnp.asarray(present)
         question = Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
-        return np.asarray(_answer(self.model(signature), question))
+        return np.asarray(_answer(self.model(signature, moved=moved), question))
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray

@@ -94,7 +94,9 @@ class Sequence(eqx.Module):
     `present` says which steps are there: the first so many, one at least. None says
     that all are, and costs nothing. What stands in the others, the padding, changes no
     answer: the loop over time keeps its state there, attention does not look at them,
-    and a mean leaves them out. An entrant need not know of it.
+    and a mean leaves them out. An entrant need not know of it. Whatever the padding
+    held, here it is zeros, one unit of time apart: a product with a NaN is NaN even
+    where its weight is zero, in answers and gradients alike.
     """
 
     xs: Inputs
@@ -108,9 +110,12 @@ class Sequence(eqx.Module):
         present: Bool[Array, " time"] | None = None,
     ):
         """Holds the steps; without elapsed times each is one unit after the last."""
-        self.xs = xs
-        self.dts = jnp.ones(xs.shape[0]) if dts is None else dts
-        self.present = present
+        dts = jnp.ones(xs.shape[0]) if dts is None else dts
+        if present is not None:
+            there = present.reshape(*present.shape, *[1] * (xs.ndim - present.ndim))
+            xs = jnp.where(there, xs, jnp.zeros((), xs.dtype))
+            dts = jnp.where(present, dts, jnp.ones((), dts.dtype))
+        self.xs, self.dts, self.present = xs, dts, present
 
     @property
     def length(self) -> int:

@@ -12,6 +12,7 @@ import jax
 from jaxtyping import PyTree
 
 from ..core.frozen import trainable
+from ..core.numbers import AtLeastOne, BelowOne
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
 from ..core.types import Key, Signature
@@ -31,13 +32,13 @@ from .sequence import (
 
 
 FRAME_SETTINGS = {
-    "depth": Shared(int, 1),
+    "depth": Shared(AtLeastOne, 1),
     "embed": Shared(Embed, "linear"),
     "head": Shared(Head, "linear"),
     "readout": Shared(Readout, "last"),
     "checkpoint": Shared(Checkpoint, "none"),
-    "truncation": Shared(int | None, None),
-    "dropout": Shared(float, 0.0),
+    "truncation": Shared(AtLeastOne | None, None),
+    "dropout": Shared(BelowOne, 0.0),
 }
 """Settings of the frame, which every cell and layer accepts besides its own."""
 
@@ -124,8 +125,6 @@ class Contender:
         key: Key,
     ) -> SequenceModel:
         """Returns layers of the entrant, with its own settings, in the shared frame."""
-        if frame["depth"] < 1:
-            raise ValueError(f"depth is {frame['depth']}, but takes at least one layer")
         frame_key, *layer_keys = jax.random.split(key, 1 + frame["depth"])
         embed_key, head_key = jax.random.split(frame_key)
         embed = make_embed(frame["embed"], signature, width, key=embed_key)

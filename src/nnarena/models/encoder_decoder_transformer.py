@@ -4,6 +4,7 @@ from functools import partial
 
 import equinox as eqx
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import Attention
 from ..nn.encoder_decoder import EncoderDecoder
@@ -53,18 +54,19 @@ class EncoderDecoderTransformer(AbstractModel):
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 2,
-        key_size: int | None = None,
-        expansion: int = 4,
-        encoder_layers: int = 2,
-        decoder_layers: int = 2,
+        heads: AtLeastOne = 2,
+        key_size: AtLeastOne | None = None,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 2,
+        decoder_layers: AtLeastOne = 2,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         key: Key,
     ):

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import AbstractAttention, glorot_linear
 from ..nn.encoder_decoder import EncoderDecoder
@@ -39,8 +40,6 @@ class RecurrentAttention(AbstractAttention):
         causal: bool,
         key: Key,
     ):
-        if heads < 1:
-            raise ValueError(f"attention needs at least 1 head, but got {heads}")
         if rotary:
             raise ValueError(
                 "a rotary encoding turns queries and keys, and here are no keys; "
@@ -106,18 +105,19 @@ class RNNAttentionTransformer(AbstractModel):
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 1,
-        capacity: int = 4,
-        expansion: int = 4,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
+        heads: AtLeastOne = 1,
+        capacity: AtLeastOne = 4,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 1,
+        decoder_layers: AtLeastOne = 1,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         key: Key,
     ):

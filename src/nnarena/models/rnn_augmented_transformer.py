@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import (
     AbstractAttention,
@@ -131,18 +132,19 @@ class RNNAugmentedTransformer(AbstractModel):
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 1,
-        key_size: int | None = None,
-        expansion: int = 4,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
+        heads: AtLeastOne = 1,
+        key_size: AtLeastOne | None = None,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 1,
+        decoder_layers: AtLeastOne = 1,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         start: Start = "gates",
         causal: bool = False,
         key: Key,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ..core.numbers import require
+from ..core.numbers import BelowOne, require
 from ..core.types import Inputs, Key, Sequence, Signature, State, Tokens
 from ..nn import initializers
 from ..nn.fold import unroll_fold
@@ -110,10 +110,7 @@ class SequenceModel(AbstractModel):
         readout: Readout = "last",
         dropout: float = 0.0,
     ):
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(
-                f"dropout is {dropout}, but must be at least 0 and below 1"
-            )
+        require(BelowOne, dropout=dropout)
         self.embed, self.layers, self.head = embed, layers, head
         self.signature, self.readout, self.dropout = signature, readout, dropout
         self.causal = all(layer.causal for layer in layers)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, require
 from ..core.roles import role
 from ..core.types import Inputs, Key, Sequence, Signature, Times, Tokens
 from .attention import AbstractAttention, Present, glorot_linear
@@ -143,9 +144,7 @@ class EncoderDecoder(eqx.Module):
         key: Key,
     ):
         layers = {"encoder_layers": encoder_layers, "decoder_layers": decoder_layers}
-        for name, number in {"expansion": expansion, **layers}.items():
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, but it is {number}")
+        require(AtLeastOne, expansion=expansion, **layers)
         keys = iter(jax.random.split(key, 4 + 2 * encoder_layers + 3 * decoder_layers))
         answers = signature.outputs.size
         self.embed = _embedding(signature, width, key=next(keys))

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.numbers import require
+from ..core.numbers import AtLeastOne, require
 from ..core.types import Sequence, State
 from .parametrization import resolve
 
@@ -101,8 +101,7 @@ def unroll(
         ValueError: there is no such way to checkpoint, or no step to truncate at.
     """
     require(Checkpoint, checkpoint=checkpoint)
-    if stop_every is not None and stop_every < 1:
-        raise ValueError(f"truncation is {stop_every}, but takes at least 1 step")
+    require(AtLeastOne | None, truncation=stop_every)
     ready = own_vectors(resolve(cell), sequence.xs[0, 0])
 
     def step(state, seen):

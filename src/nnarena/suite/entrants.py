@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jaxtyping import PyTree
+
 from ..core.registry import Entry, Registry, Shared
+from ..core.roles import has_stacked_vectors
 from ..metrics import METRICS
+from ..models.contender import Contender
 from ..runs.record import Entrant, entrant_of
 from ..tasks import TASKS, AbstractTask
 from ..tasks.inspection import make_sound_task
@@ -14,6 +18,9 @@ from .config import Choice
 
 METRIC = ", scored by "
 """Joins a task's version and that of its metric."""
+
+STACKS = ", stacks decayed as one layer"
+"""Follows the version of a model whose results changed as its stacked biases did."""
 
 
 def entrant(
@@ -34,9 +41,28 @@ def settings_of(entrant: Entrant, registry: Registry) -> dict[str, Any]:
     entry = registry[entrant.name]
     settings = {**entry.former, **entrant.all_settings}
     today = entry.version_of(settings)
-    if entrant.version.partition(METRIC)[0] != today:
+    found = entrant.version.partition(METRIC)[0].removesuffix(STACKS)
+    if found != today:
         raise ValueError(_outdated(registry.kind, entrant, today))
     return settings
+
+
+def model_entrant(contender: Contender) -> Entrant:
+    """Returns what identifies a model, whatever trains it."""
+    return entrant(contender.entry, contender.settings, contender.frame)
+
+
+def trained_entrant(contender: Contender, shapes: PyTree, recipe: Entrant) -> Entrant:
+    """Returns what identifies a model, as a recipe trains it.
+
+    Decay acted on biases in a stack of layers once: what it did to such models shows
+    in their version, and in no other run's.
+    """
+    found, settings = model_entrant(contender), recipe.all_settings
+    decays = settings.get("weight_decay") or settings.get("penalties")
+    if not (decays and has_stacked_vectors(shapes)):
+        return found
+    return found.model_copy(update={"version": found.version + STACKS})
 
 
 def make_task(choice: Choice) -> AbstractTask:

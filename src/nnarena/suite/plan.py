@@ -22,12 +22,13 @@ from ..training import TRAINERS
 from ..training.base import AbstractTrainer
 from .config import ModelChoice, Suite, SuiteProblem, TaskChoice
 from .entrants import (
-    entrant,
     make_task,
+    model_entrant,
     settings_of,
     task_entrant,
     task_like,
     task_of,
+    trained_entrant,
 )
 from .recipes import CannotTrain, make_trainer, recipe_of, suite_recipe
 
@@ -208,7 +209,7 @@ def _cell_jobs(
     return [
         Job(
             identity=Identity(
-                model=_model(contender),
+                model=trained_entrant(contender, shapes, recipe),
                 width=width,
                 task=played,
                 trainer=recipe,
@@ -249,12 +250,8 @@ def _each_once(tasks: Iterable[Entrant]) -> list[Entrant]:
 def _refusal(model: ModelChoice, task: TaskChoice, reason: CannotPlay) -> Refusal:
     """Returns what is kept of a pair that cannot be run."""
     return Refusal(
-        model=_model(Contender(model.name, model.settings)),
+        model=model_entrant(Contender(model.name, model.settings)),
         task=task_entrant(task, make_task(task)),
         trainer=reason.trainer if isinstance(reason, CannotTrain) else None,
         reason=str(reason),
     )
-
-
-def _model(contender: Contender) -> Entrant:
-    return entrant(contender.entry, contender.settings, contender.frame)

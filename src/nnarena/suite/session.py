@@ -1,7 +1,7 @@
 """Running a suite from Python or from the command line: the same few steps.
 
 session = open_session(load_suite("quick"), results="results")
-session.require_ready()
+session = session.ready()
 for event in session.run(): ...
 leaderboard("results")
 """
@@ -22,7 +22,6 @@ from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.words import plural
 from ..core.problems import CannotPlay
-from ..models import MODELS
 from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
 from . import provenance
@@ -36,7 +35,7 @@ from .limits import NO_LIMITS, Limits
 from .plan import Job, assemble, by_program, plan_of, plan_suite
 from .plugins import bring
 from .pool import WorkerPool
-from .programs import require_answers_of, task_splits, use_compilation_cache
+from .programs import peeks, require_answers_of, task_splits, use_compilation_cache
 from .recipes import USUAL
 from .words import in_words
 
@@ -72,11 +71,12 @@ class Session:
         """The finished jobs that lack evaluations, with what they lack alone."""
         return unanswered(self.store, self.jobs)
 
-    def require_ready(self) -> None:
-        """Reads the data of every pending task, and tries what comes from outside.
+    def ready(self) -> "Session":
+        """Returns the session after a trial of what could fail; pairs may be refused.
 
-        Once, before any work starts: each contender of somebody else's is traced on
-        each of its tasks.
+        Once, before any work starts: the data of every pending task is read, each
+        contender of somebody else's is traced on each of its tasks, and on a causal
+        task every contender is asked whether it looks ahead, whatever it declares.
 
         Raises:
             DataProblem: a file is missing or wrong.
@@ -85,12 +85,21 @@ class Session:
         tasks: dict[str, list[Job]] = {}
         for job, *_ in by_program(self.pending):
             tasks.setdefault(job.identity.task.model_dump_json(), []).append(job)
+        refusals = {refusal.pair: refusal for refusal in self.refusals}
+        refused: set[str] = set()
         for jobs in tasks.values():
             first, name = assemble(jobs[0]), jobs[0].identity.task.name
             splits = task_splits(first, name, provenance.data_folder())
             for job in jobs:
-                if MODELS[job.identity.model.name].outside:
-                    require_answers_of(assemble(job), splits)
+                assembled = assemble(job)
+                require_answers_of(assembled, splits)
+                if (reason := peeks(assembled, splits)) is not None:
+                    model, task = job.identity.model, job.identity.task
+                    refusal = Refusal(model=model, task=task, reason=reason)
+                    refusals[refusal.pair] = refusal
+                    refused.add(job.program)
+        kept = [job for job in self.jobs if job.program not in refused]
+        return dataclasses.replace(self, jobs=kept, refusals=list(refusals.values()))
 
     def run(
         self, workers: int | None = None, *, executor: AbstractExecutor | None = None
@@ -244,9 +253,9 @@ def run(
         "trainer": {"name": trainer, **settings},
     }
     session = open_session(parse_suite(in_words(content), "nnarena.run"), results)
+    session = session.ready()
     if not session.jobs:
         raise CannotPlay("; ".join(refusal.label for refusal in session.refusals))
-    session.require_ready()
     broken = [e for e in session.run(workers) if e.kind in ("failed", "unanswered")]
     if broken:
         failed = sum(event.kind == "failed" for event in broken)

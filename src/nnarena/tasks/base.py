@@ -8,13 +8,15 @@ the batch axis.
 
 import abc
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
+from pydantic import Field
 
+from ..core.numbers import AtLeastOne, require
 from ..core.scoring import Scoring
 from ..core.types import Example, Key, Signature
 from .files import DataFolder, DataProblem
@@ -80,19 +82,8 @@ THESIS_BATCH = 128
 
 FEWEST_ROWS = 10 * THESIS_BATCH
 
-
-def enough_rows(rows: int | None) -> int | None:
-    """Returns the size of a finite set of rows, None if there is none.
-
-    Raises:
-        ValueError: a tenth of it is less than a batch.
-    """
-    if rows is not None and rows < FEWEST_ROWS:
-        raise ValueError(
-            f"a finite set needs at least {FEWEST_ROWS:,} rows, a batch in a tenth of "
-            f"them, not {rows:,}"
-        )
-    return rows
+FiniteRows = Annotated[int, Field(ge=FEWEST_ROWS)]
+"""The size of a finite set: a tenth of it is a batch at least."""
 
 
 def _chosen(rows: Rows, places: np.ndarray) -> Rows:
@@ -111,7 +102,8 @@ class SyntheticSplits(eqx.Module):
     rows: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        enough_rows(self.rows)
+        require(AtLeastOne, validation=self.validation, test=self.test)
+        require(FiniteRows | None, rows=self.rows)
 
     def draw(self, *, key: Key) -> Splits:
         """Returns keys as rows: held-out ones from `key`, no end of training ones."""

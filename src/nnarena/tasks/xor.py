@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
@@ -56,7 +57,8 @@ class XOR(AbstractTask):
     length: int = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, length: int = 64):
+    @held
+    def __init__(self, *, length: AtLeastOne = 64):
         if not SHORTEST <= length <= LISTED and length < UNLISTED:
             raise ValueError(
                 f"xor needs a length of {SHORTEST} to {LISTED}, or of at least "

@@ -12,6 +12,7 @@ from jax.stages import Lowered
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.compiling import jit
+from ..core.numbers import require, setting_kinds
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows, Splits
@@ -97,12 +98,33 @@ def program_bytes(compiled: Any) -> int | None:
         return None
 
 
+def number(kind: Any, default: float) -> Any:
+    """Returns the field of a recipe for a number of a kind, which it holds as a float.
+
+    So that a recipe of whole numbers is the same recipe.
+    """
+
+    def as_float(given: Any) -> float:
+        return float(given)
+
+    as_float.__annotations__["given"] = kind
+    return eqx.field(static=True, default=default, converter=as_float)
+
+
 class AbstractTrainer(eqx.Module):
     """A recipe: how models are fitted to tasks, with its settings filled in.
 
     Registered in `TRAINERS`, it is named by a suite, by one contender of a suite, or by
     the entrant that is made for it.
+
+    Raises:
+        ValueError: a setting is not of its type, or outside of its range.
     """
+
+    def __check_init__(self):
+        for name, kind in setting_kinds(type(self).__init__).items():
+            if hasattr(self, name):  # a constructor of its own may keep another form
+                require(kind, **{name: getattr(self, name)})
 
     @abc.abstractmethod
     def accepts(self, model: PyTree) -> str | None:

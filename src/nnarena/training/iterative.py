@@ -21,6 +21,7 @@ from jaxtyping import Array, PyTree
 
 from ..core.faults import blaming, require_sound, told
 from ..core.frozen import trainable
+from ..core.numbers import AtLeastOne
 from ..core.types import Key, Scalar
 from ..tasks.base import AbstractTask, Splits
 from .base import AbstractProgram, AbstractTrainer, Build
@@ -59,15 +60,9 @@ class AbstractIterativeTrainer(AbstractTrainer):
     with the lowest validation loss are kept; they are tested once, at the end.
     """
 
-    steps: int = eqx.field(static=True, default=1_000)
-    batch: int = eqx.field(static=True, default=32)
-    checks: int = eqx.field(static=True, default=20)
-
-    def __check_init__(self):
-        for name in ("steps", "batch", "checks"):
-            count = getattr(self, name)
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1")
+    steps: AtLeastOne = eqx.field(static=True, default=1_000)
+    batch: AtLeastOne = eqx.field(static=True, default=32)
+    checks: AtLeastOne = eqx.field(static=True, default=20)
 
     @abc.abstractmethod
     def init(self, weights: PyTree) -> PyTree:
