@@ -21,12 +21,14 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .core.scoring import (
         Scoring as Scoring,
         accuracy as accuracy,
+        exact_match as exact_match,
         mean_squared_error as mean_squared_error,
     )
     from .core.types import (
         Classes as Classes,
         Example as Example,
         Features as Features,
+        Generated as Generated,
         Labels as Labels,
         Sequence as Sequence,
         Signature as Signature,
@@ -47,7 +49,12 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractModel as AbstractModel,
     )
     from .models.base import Nudges as Nudges, Trace as Trace
+    from .models.decoder import (
+        AbstractDecoder as AbstractDecoder,
+        AbstractParallelDecoder as AbstractParallelDecoder,
+    )
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .nn.unroll import unroll as unroll
     from .suite.session import leaderboard as leaderboard, run as run
     from .tasks import (
         TASKS as TASKS,
@@ -84,17 +91,19 @@ _NAMES = {
     "core.frozen": ["Frozen"],
     "core.problems": ["CannotPlay"],
     "core.roles": ["role"],
-    "core.scoring": ["Scoring", "accuracy", "mean_squared_error"],
+    "core.scoring": ["Scoring", "accuracy", "exact_match", "mean_squared_error"],
     "core.types": [
-        *("Classes", "Example", "Features", "Labels", "Sequence", "Signature"),
-        *("Tokens", "Values"),
+        *("Classes", "Example", "Features", "Generated", "Labels", "Sequence"),
+        *("Signature", "Tokens", "Values"),
     ],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [
         *("MODELS", "AbstractCell", "AbstractFold", "AbstractLayer", "AbstractModel"),
     ],
     "models.base": ["Nudges", "Trace"],
+    "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
     "nn.parametrization": ["AbstractParametrization"],
+    "nn.unroll": ["unroll"],
     "suite.session": ["leaderboard", "run"],
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -12,6 +13,7 @@ import pytest
 from nnarena.check import MODEL_LAWS, ModelCase, judge
 from nnarena.core.types import Features, Signature
 from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
+from nnarena.models.decoder import AbstractParallelDecoder
 from nnarena.models.last_step import LastStep
 from nnarena.nn.parametrization import AbstractParametrization
 
@@ -326,3 +328,110 @@ def test_a_model_without_an_account(enter, monkeypatch, docstring, source, sente
     verdict = judge(documented, ModelCase("flawed"))
     assert verdict.passed is False
     assert sentence in verdict.detail
+
+
+class Says(AbstractParallelDecoder):
+    r"""Says what it is told, or a little more: $$y_t = W_{s_t} + W_x$$."""
+
+    tables: tuple[jax.Array, jax.Array]
+    signature: Signature
+    flaw: ClassVar[str] = "none"
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, key):
+        first, second = jax.random.split(key)
+        size = signature.outputs.size
+        self.tables = (
+            jax.random.normal(first, (signature.inputs.size, size)),
+            jax.random.normal(second, (size, size)),
+        )
+        self.signature, self.causal = signature, True
+
+    def remember(self, sequence, context=None, *, key=None):
+        there = sequence.present
+        if there is None or self.flaw == "hears noise":
+            there = jnp.ones(sequence.length, bool)
+        return jnp.mean(self.tables[0][sequence.xs], axis=0, where=there[:, None])
+
+    def parallel(self, memory, tokens):
+        own = self.tables[1][tokens]
+        if self.flaw == "hears itself later":
+            own = own + jnp.flip(own, axis=0)
+        return own + memory[None]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sentence"),
+    [
+        ("none", ""),
+        ("hears itself later", "expected the same answers fed with its own answers"),
+        ("hears noise", "the same answers to a question padded with 4 steps, but they"),
+    ],
+)
+def test_a_decoder_that_is_not_what_it_says(enter, monkeypatch, flaw, sentence):
+    monkeypatch.setattr(Says, "flaw", flaw)
+    enter(MODELS, Says)
+    law = next(law for law in MODEL_LAWS if law.name == "generates")
+    verdict = judge(law, ModelCase("flawed"))
+    assert verdict.passed is (flaw == "none"), verdict.detail
+    assert sentence in verdict.detail
+
+
+class Tells(AbstractModel):
+    r"""The mean of a story and its question: $$y_t = W (x_t + \bar{c})$$."""
+
+    table: jax.Array
+    signature: Signature
+    flaw: ClassVar[str] = "none"
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, key):
+        shape = signature.inputs.size, signature.outputs.size
+        self.table = jax.random.normal(key, shape)
+        self.signature, self.causal = signature, True
+
+    def __call__(self, sequence, context=None, *, key=None):
+        story = sequence if context is None else context
+        there = story.present
+        if there is None or self.flaw == "hears noise":
+            there = jnp.ones(story.length, bool)
+        told = jnp.mean(self.table[story.xs], axis=0, where=there[:, None])
+        asked = self.table[sequence.xs]
+        if self.flaw == "looks ahead":
+            asked = asked.at[0].add(asked[1])
+        return asked + told[None]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sentence"),
+    [
+        ("none", ""),
+        ("hears noise", "the same answers where story and question are padded with 3"),
+        ("looks ahead", "a change of the question from step 1 on changed the answer"),
+    ],
+)
+def test_a_reader_of_stories_that_is_not_what_it_says(
+    enter, monkeypatch, flaw, sentence
+):
+    monkeypatch.setattr(Tells, "flaw", flaw)
+    enter(MODELS, Tells)
+    law = next(law for law in MODEL_LAWS if law.name == "context")
+    verdict = judge(law, ModelCase("flawed"))
+    assert verdict.passed is (flaw == "none"), verdict.detail
+    assert sentence in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("law", "reason"),
+    [
+        ("context", "it reads no context, and the task has one"),
+        ("generates", "it generates no answers, and the task asks for generated ones"),
+    ],
+)
+def test_who_can_do_neither_is_not_judged(enter, law, reason):
+    enter(MODELS, OneAnswerTooMany)
+    found = judge(
+        next(one for one in MODEL_LAWS if one.name == law), ModelCase("flawed")
+    )
+    assert found.passed is None
+    assert found.detail == reason

@@ -12,6 +12,7 @@ from ..core.registry import Entry
 from ..core.types import (
     Classes,
     Features,
+    Generated,
     Key,
     Sequence,
     Signature,
@@ -50,6 +51,12 @@ SIGNATURES = (
 )
 """The kinds of question that every model answers."""
 
+CONTEXT = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
+"""The same vocabulary in question and story, answered at every step of the question."""
+
+GENERATED = Signature(Tokens(5), Classes(6), Generated(longest=5, start=4, stop=5))
+"""An answer of four classes that may be said."""
+
 EVERY_STEP = (values_of("every step"), classes_of("every step"))
 
 CAUSAL = tuple(
@@ -62,7 +69,8 @@ def words_for(signature: Signature) -> str:
     """Returns a signature in words, for the sentence of a broken law."""
     kind = "features" if isinstance(signature.inputs, Features) else "tokens"
     causal = ", causal" if signature.causal else ""
-    return f"{kind}, answered {signature.answers}{causal}"
+    context = ", with a context" if signature.context else ""
+    return f"{kind}, answered {signature.when}{causal}{context}"
 
 
 def draw_inputs(
@@ -79,8 +87,8 @@ def draw_inputs(
 
 
 @quick_jit
-def _answer(model: AbstractModel, question: Sequence) -> Array:
-    return model(question)
+def _answer(model: AbstractModel, *asked: Sequence) -> Array:
+    return model(*asked)
 
 
 @quick_jit
@@ -139,7 +147,11 @@ class ModelCase:
         """Returns the answers to one sequence; one program per signature and length."""
         there = None if present is None else jnp.asarray(present)
         question = Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
-        return np.asarray(_answer(self.model(signature), question))
+        return self.answer_to(signature, question)
+
+    def answer_to(self, signature: Signature, *asked: Sequence) -> np.ndarray:
+        """Returns the answers to a question, and to its context where it has one."""
+        return np.asarray(_answer(self.model(signature), *asked))
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray

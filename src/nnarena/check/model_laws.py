@@ -12,7 +12,9 @@ from ..models.contender import count_parameters, fit_width
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
 from .causality import check_causal
+from .context_law import check_context
 from .documents import require_account
+from .generation_law import check_generation
 from .laws import Law, NotJudged, require
 from .model_case import (
     EVERY_STEP,
@@ -57,8 +59,7 @@ def _check_shapes(case: ModelCase) -> None:
         for length in (1, 2, LENGTH):
             xs, dts = map(jnp.asarray, draw_inputs(signature, length))
             answers = eqx.filter_eval_shape(model, Sequence(xs, dts))
-            steps = (length,) if signature.answers == "every step" else ()
-            wanted = (*steps, signature.outputs.size)
+            wanted = (*signature.answer_axes(length), signature.outputs.size)
             require(
                 answers.shape == wanted and answers.dtype == jnp.float32,
                 f"{words_for(signature)}, {length} steps: expected answers of shape "
@@ -269,6 +270,8 @@ MODEL_LAWS = (
     Law("causal", "Looks ahead if and only if it says so.", check_causal),
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
     Law("padding", "Padding changes no answer.", _check_padding),
+    Law("context", "Reads a context; its padding changes nothing.", check_context),
+    Law("generates", "Fed its own answers, forced equals free.", check_generation),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
     Law("roles", "Declares how what derives weights is trained.", check_roles),

@@ -9,7 +9,7 @@ from ..nn.attention import Attention
 from ..nn.encoder_decoder import EncoderDecoder
 from ..nn.positions import Positions
 from . import MODELS
-from .base import NO_NUDGES, AbstractModel, Trace, nudged
+from .encoder_decoder import AbstractEncoderDecoder
 
 
 @MODELS.register(
@@ -17,7 +17,7 @@ from .base import NO_NUDGES, AbstractModel, Trace, nudged
     family="attention",
     source="vaswani2017attention",
 )
-class EncoderDecoderTransformer(AbstractModel):
+class EncoderDecoderTransformer(AbstractEncoderDecoder):
     r"""A sequence is read by attention to itself, then asked by start tokens.
 
     $$\begin{aligned}
@@ -81,11 +81,3 @@ class EncoderDecoderTransformer(AbstractModel):
             key=key,
         )
         self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        return self.body(sequence)
-
-    def trace(self, sequence, *, nudges=NO_NUDGES):
-        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
-        return Trace(self.body.answer(inputs, sequence), inputs)

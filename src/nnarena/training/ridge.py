@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..models.decoder import AbstractDecoder
 from ..tasks.base import AbstractTask, Splits
 from . import TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
@@ -54,6 +55,8 @@ class Ridge(AbstractTrainer):
             raise ValueError("strengths must be numbers above 0, one at least")
 
     def accepts(self, model):
+        if isinstance(model, AbstractDecoder) and model.signature.generated:
+            return "it generates its answers, and each changes what the readout reads"
         return why_not(model)
 
     def reading(self, build: Build, task: AbstractTask, splits: Splits) -> Reading:
