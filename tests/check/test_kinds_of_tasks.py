@@ -10,8 +10,8 @@ from nnarena.check import TASK_LAWS, TaskCase, judge
 from nnarena.core.faults import EntrantProblem
 from nnarena.core.types import Example, Features, Sequence, Signature
 from nnarena.tasks import TASKS
-from nnarena.tasks.inspection import sound_splits
 from nnarena.tasks.files import DataFolder
+from nnarena.tasks.inspection import sound_splits
 
 
 def broken(name: str) -> dict[str, str]:

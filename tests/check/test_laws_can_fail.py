@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.bahdanau import Bahdanau
 
 from nnarena.check import MODEL_LAWS, ModelCase, judge
 from nnarena.core.types import Features, Signature
@@ -435,3 +436,16 @@ def test_who_can_do_neither_is_not_judged(enter, law, reason):
     )
     assert found.passed is None
     assert found.detail == reason
+
+
+def test_who_can_only_generate_is_held_to_what_it_can(enter):
+    enter(MODELS, Bahdanau)
+    case = ModelCase("flawed")
+    case.require_sound()
+    verdicts = {law.name: judge(law, case) for law in MODEL_LAWS}
+    assert [v for v in verdicts.values() if v.passed is False] == []
+    held = {name for name, verdict in verdicts.items() if verdict.passed}
+    assert {"documented", "shapes", "generates", "gradients", "overfits"} <= held
+    assert {"roles", "keys", "alone", "width"} <= held
+    assert "generates its answers, and the task asks once" in verdicts["learns"].detail
+    assert verdicts["context"].detail == "it reads no context, and the task has one"

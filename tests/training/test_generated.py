@@ -1,6 +1,5 @@
 """Generated answers in training: forced for the loss, free for score and selection."""
 
-import importlib.util
 from pathlib import Path
 
 import equinox as eqx
@@ -11,6 +10,7 @@ import pytest
 import sklearn.metrics
 from tests.bahdanau import Bahdanau
 
+from nnarena.core.plugins import import_file
 from nnarena.core.scoring import accuracy, exact_match, negative_log_likelihood
 from nnarena.core.types import Classes, Example, Generated, Sequence, Signature, Tokens
 from nnarena.models.contender import Contender
@@ -22,7 +22,7 @@ from nnarena.training.gradient_descent import GradientDescent
 from nnarena.training.objective import evaluate, row_loss, selected_by
 
 
-ROOT = Path(__file__).parents[2]
+FILE = Path(__file__).parents[2] / "examples/reverse.py"
 START, STOP, LONGEST = 4, 5, 5
 ANSWERS = Generated(LONGEST, START, STOP)
 ROWS = 200
@@ -169,13 +169,7 @@ def test_the_best_check_has_the_highest_score():
 
 def reverse() -> AbstractTask:
     """Returns the task of the example."""
-    path = ROOT / "examples" / "reverse.py"
-    spec = importlib.util.spec_from_file_location("reverse_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    if "reverse" not in {entry.name for entry in TASKS}:
-        spec.loader.exec_module(module)
+    import_file(FILE)
     return TASKS["reverse"].make()
 
 

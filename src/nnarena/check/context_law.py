@@ -3,9 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.problems import CannotPlay
 from ..core.types import Sequence
-from .laws import NotJudged, require
+from .laws import require
 from .model_case import CONTEXT, ModelCase, draw_inputs, words_for
 
 
@@ -22,12 +21,9 @@ def check_context(case: ModelCase) -> None:
 
     Raises:
         LawBroken: one of them does.
-        NotJudged: the model reads no context.
+        CannotPlay: the model reads no context.
     """
-    try:
-        model = case.model(CONTEXT)
-    except CannotPlay as reason:
-        raise NotJudged(str(reason)) from reason
+    model = case.model(CONTEXT)
     named = words_for(CONTEXT)
     asked, padded = _asked(seed=0), _asked(seed=0, padding=PADDING)
     whole = case.answer_to(CONTEXT, *asked)

@@ -51,6 +51,9 @@ SIGNATURES = (
 )
 """The kinds of question that every model answers."""
 
+FIRST = (SIGNATURES[0], SIGNATURES[2])
+"""One of each kind of input, for laws to which the time of the answer is nothing."""
+
 CONTEXT = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
 """The same vocabulary in question and story, answered at every step of the question."""
 
@@ -118,8 +121,16 @@ class ModelCase:
         Raises:
             EntrantProblem: it cannot; with file and line.
         """
-        for signature in SIGNATURES:
+        for signature in self.playable(*SIGNATURES):
             require_answers(self.contender, signature, WIDTH, LENGTH)
+
+    def playable(self, *signatures: Signature) -> tuple[Signature, ...]:
+        """Returns those of some signatures that the model can play.
+
+        If it is a decoder, which can play none but generated answers, those.
+        """
+        found = [s for s in signatures if self.contender.why_not(s) is None]
+        return tuple(found) or (GENERATED,)
 
     def build(self, signature: Signature, key: Key) -> AbstractModel:
         """Returns the small model with the weights of a key, as it plays such a task.

@@ -18,6 +18,7 @@ from .generation_law import check_generation
 from .laws import Law, NotJudged, require
 from .model_case import (
     EVERY_STEP,
+    FIRST,
     LENGTH,
     SIGNATURES,
     WIDTH,
@@ -54,7 +55,7 @@ def _check_documented(case: ModelCase) -> None:
 
 
 def _check_shapes(case: ModelCase) -> None:
-    for signature in SIGNATURES:
+    for signature in case.playable(*SIGNATURES):
         model = case.model(signature)
         for length in (1, 2, LENGTH):
             xs, dts = map(jnp.asarray, draw_inputs(signature, length))
@@ -138,7 +139,7 @@ def _check_padding(case: ModelCase) -> None:
 
 
 def _check_gradients(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         lesson = train(case.model(signature), signature, steps=1)
         leaves = jax.tree_util.tree_leaves_with_path(lesson.gradients)
         for path, leaf in leaves:
@@ -155,7 +156,7 @@ def _check_gradients(case: ModelCase) -> None:
 
 
 def _check_keys(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         first, again, other = (
             case.build(signature, jax.random.key(seed)) for seed in (0, 0, 1)
         )
@@ -199,7 +200,7 @@ def _check_irregular_times(case: ModelCase) -> None:
 
 
 def _check_overfits(case: ModelCase) -> None:
-    signature = SIGNATURES[0]
+    signature = case.playable(*FIRST)[0]
     losses = np.asarray(train(case.model(signature), signature, steps=STEPS).losses)
     start, lowest = float(losses[0]), float(losses.min())
     require(
@@ -232,7 +233,7 @@ def _check_learns(case: ModelCase) -> None:
 
 
 def _check_alone(case: ModelCase) -> None:
-    signature, steps = SIGNATURES[0], 5
+    signature, steps = case.playable(*FIRST)[0], 5
     model = case.model(signature)
     other = case.build(signature, jax.random.key(1))
     alone = np.asarray(train(model, signature, steps=steps).losses)
@@ -247,7 +248,7 @@ def _check_alone(case: ModelCase) -> None:
 
 
 def _check_width(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         counted = count_parameters(case.contender.shapes(signature, WIDTH))
         built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
         require(

@@ -95,14 +95,14 @@ class Contender:
             CannotPlay: its answers use later inputs, and the signature forbids that, or
                 it has no way to read a context or to answer as the signature asks.
         """
-        if (reason := self._why_not(signature)) is not None:
+        if (reason := self.why_not(signature)) is not None:
             raise CannotPlay(reason)
         model = self._build(signature, width, key=key)
         if self._causality(signature) and not model.causal:
             raise CannotPlay(self._looks_ahead)
         return model
 
-    def _why_not(self, signature: Signature) -> str | None:
+    def why_not(self, signature: Signature) -> str | None:
         """Returns what a whole model lacks to play, or None; the frame has it all."""
         make = self.entry.make
         if self.framed or not isinstance(make, type):

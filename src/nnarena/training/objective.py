@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Example, Key, When
+from ..core.types import Example, Key, Signature, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
@@ -115,13 +115,17 @@ def example_of(task: AbstractTask, row: Any) -> Example:
 
 
 def taught(
-    model: AbstractModel, task: AbstractTask, example: Example, *, key: Key | None
+    model: AbstractModel,
+    signature: Signature,
+    example: Example,
+    *,
+    key: Key | None = None,
 ) -> Array:
     """Returns the answers that the loss judges: generated ones are forced.
 
     With a key the model answers as in training, where it may draw.
     """
-    if task.signature.generated is None:
+    if signature.generated is None:
         return model(*example.asked, key=key)
     decoder = cast(AbstractDecoder, model)
     return decoder.forced(example.targets, *example.asked, key=key)
@@ -132,7 +136,7 @@ def row_judged(
 ) -> Judged:
     """Returns what is kept of a model's answers to the example of one row."""
     example = example_of(task, row)
-    answers = taught(model, task, example, key=None)
+    answers = taught(model, task.signature, example)
     if task.signature.generated is None:
         return objective.judge(answers, example)
     return objective.judge(model(*example.asked), example, forced=answers)
@@ -146,9 +150,10 @@ def row_loss(
     With a key the model answers as in training, where it may draw.
     """
     example = example_of(task, row)
-    loss = Loss(task.signature.outputs, task.scoring)
-    counts = example.judged(task.signature.answers)
-    return loss.sums(taught(model, task, example, key=key), example.targets, counts)
+    signature = task.signature
+    loss = Loss(signature.outputs, task.scoring)
+    answers = taught(model, signature, example, key=key)
+    return loss.sums(answers, example.targets, example.judged(signature.answers))
 
 
 def selected_by(
