@@ -115,13 +115,14 @@ NO_NUDGES = Nudges()
 class Trace(eqx.Module):
     """What a model did on the way to its answers.
 
+    Its steps are those of the context, where there is one, and of the question.
     `inputs` is what its first layer reads, None for tokens that a model of its own
     looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
     what each step of a cell left behind, None for a layer without a state, and the
     outputs. A model without layers that are known to the arena has none.
     """
 
-    answers: Inexact[Array, " outputs"] | Inexact[Array, "time outputs"]
+    answers: Inexact[Array, " outputs"] | Inexact[Array, "answers outputs"]
     inputs: Float[Array, "time width"] | None = None
     states: tuple[State | None, ...] = ()
     hs: tuple[Float[Array, "time hidden"], ...] = ()

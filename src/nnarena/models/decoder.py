@@ -65,17 +65,15 @@ class AbstractDecoder(AbstractModel):
     def forced(
         self,
         targets: Int[Array, " answers"],
-        sequence: Sequence,
-        context: Sequence | None = None,
-        *,
+        *asked: Sequence,
         key: Key | None = None,
     ) -> Float[Array, "answers outputs"]:
         """Returns the logits of each class of an answer, given those before it."""
-        encoded = self.encode(sequence, context, key=key)
+        encoded = self.encode(*asked, key=key)
         return forced(self, _generated(self), targets, *encoded)
 
-    def __call__(self, sequence, context=None, *, key=None):
-        return self.free(*self.encode(sequence, context, key=key))
+    def __call__(self, sequence, *context, key=None):
+        return self.free(*self.encode(sequence, *context, key=key))
 
 
 def _generated(decoder: AbstractDecoder) -> Generated:

@@ -47,7 +47,8 @@ class EncoderDecoderTransformer(AbstractEncoderDecoder):
     Departs from the paper in heads as wide as the model, in having no dropout, and in
     the decoder, which gets start tokens instead of earlier answers
     (`EncoderDecoder`): one if the task answers once, as in the thesis, one per step
-    if it answers at every step. Affine maps start Glorot-uniform, biases zero.
+    if it answers at every step. Where answers are generated it gets what it said, as
+    in the paper. Affine maps start Glorot-uniform, biases zero.
     """
 
     body: EncoderDecoder

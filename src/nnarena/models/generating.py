@@ -28,11 +28,14 @@ class RecurrentDecoder(AbstractDecoder):
     table: eqx.nn.Embedding
     cells: tuple[AbstractCell, ...]
     head: eqx.nn.Linear | None
-    causal: bool = eqx.field(static=True, default=True)
 
     @property
     def signature(self):
         return self.reader.signature
+
+    @property
+    def causal(self):
+        return self.reader.causal
 
     def encode(self, sequence, context=None, *, key=None):
         steps, _ = self.reader.read(sequence, context)
@@ -66,11 +69,14 @@ class CausalDecoder(AbstractParallelDecoder):
     reader: SequenceModel
     table: eqx.nn.Embedding
     head: eqx.nn.Linear | None
-    causal: bool = eqx.field(static=True, default=True)
 
     @property
     def signature(self):
         return self.reader.signature
+
+    @property
+    def causal(self):
+        return self.reader.causal
 
     def remember(self, sequence, context=None, *, key=None):
         return self.reader.read(sequence, context)[0], key

@@ -93,7 +93,8 @@ class RNNAttentionTransformer(AbstractEncoderDecoder):
 
     No mask either, as in the thesis: the decoder's start tokens see each other in both
     directions. With `causal` every reader stops at its query's own place instead, so
-    that no answer depends on a later step, nor on how many there are.
+    that no answer depends on a later step, nor on how many there are. So do those of
+    the decoder's own answers where these are generated.
 
     `heads` networks are read out together; `capacity` is the number of layers of
     rotations in each, at most as many as units. `expansion`, `encoder_layers`,

@@ -119,7 +119,7 @@ class RNNAugmentedTransformer(AbstractEncoderDecoder):
     place has $z_{ij} = 0$, but the LSTM still takes that step, so that an answer knows
     of later places only how many there are. A task that answers once has one start
     token, and nothing to hide. With `causal` all attention is masked, and the LSTM
-    stops at its query's own place.
+    stops at its query's own place, as it does where answers are generated.
 
     `heads`, `key_size`, `expansion`, `encoder_layers`, `decoder_layers`, `encoding`
     and `longest` are those of `encoder_decoder_transformer`; the LSTM is as wide as a
