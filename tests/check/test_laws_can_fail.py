@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -336,17 +335,17 @@ class Says(AbstractParallelDecoder):
 
     tables: tuple[jax.Array, jax.Array]
     signature: Signature
-    flaw: ClassVar[str] = "none"
+    flaw: str = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
-    def __init__(self, signature: Signature, hidden: int, *, key):
+    def __init__(self, signature: Signature, hidden: int, *, flaw: str = "none", key):
         first, second = jax.random.split(key)
         size = signature.outputs.size
         self.tables = (
             jax.random.normal(first, (signature.inputs.size, size)),
             jax.random.normal(second, (size, size)),
         )
-        self.signature, self.causal = signature, True
+        self.signature, self.flaw, self.causal = signature, flaw, True
 
     def remember(self, sequence, context=None, *, key=None):
         there = sequence.present
@@ -369,11 +368,10 @@ class Says(AbstractParallelDecoder):
         ("hears noise", "the same answers to a question padded with 4 steps, but they"),
     ],
 )
-def test_a_decoder_that_is_not_what_it_says(enter, monkeypatch, flaw, sentence):
-    monkeypatch.setattr(Says, "flaw", flaw)
+def test_a_decoder_that_is_not_what_it_says(enter, flaw, sentence):
     enter(MODELS, Says)
     law = next(law for law in MODEL_LAWS if law.name == "generates")
-    verdict = judge(law, ModelCase("flawed"))
+    verdict = judge(law, ModelCase("flawed", {"flaw": flaw}))
     assert verdict.passed is (flaw == "none"), verdict.detail
     assert sentence in verdict.detail
 
@@ -383,13 +381,13 @@ class Tells(AbstractModel):
 
     table: jax.Array
     signature: Signature
-    flaw: ClassVar[str] = "none"
+    flaw: str = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
-    def __init__(self, signature: Signature, hidden: int, *, key):
+    def __init__(self, signature: Signature, hidden: int, *, flaw: str = "none", key):
         shape = signature.inputs.size, signature.outputs.size
         self.table = jax.random.normal(key, shape)
-        self.signature, self.causal = signature, True
+        self.signature, self.flaw, self.causal = signature, flaw, True
 
     def __call__(self, sequence, context=None, *, key=None):
         story = sequence if context is None else context
@@ -411,13 +409,10 @@ class Tells(AbstractModel):
         ("looks ahead", "a change of the question from step 1 on changed the answer"),
     ],
 )
-def test_a_reader_of_stories_that_is_not_what_it_says(
-    enter, monkeypatch, flaw, sentence
-):
-    monkeypatch.setattr(Tells, "flaw", flaw)
+def test_a_reader_of_stories_that_is_not_what_it_says(enter, flaw, sentence):
     enter(MODELS, Tells)
     law = next(law for law in MODEL_LAWS if law.name == "context")
-    verdict = judge(law, ModelCase("flawed"))
+    verdict = judge(law, ModelCase("flawed", {"flaw": flaw}))
     assert verdict.passed is (flaw == "none"), verdict.detail
     assert sentence in verdict.detail
 

@@ -42,7 +42,9 @@ class Random(AbstractTask):
         if self.metric.startswith("negative"):
             unit = self.metric.rpartition(" ")[2]
             return negative_log_likelihood(chance=2.0, solved=0.1, unit=unit)
-        return {"accuracy": accuracy, "exact match": exact_match}[self.metric](chance=0)
+        return {"accuracy": accuracy, "exact match": exact_match}[self.metric](
+            chance=0.0
+        )
 
     def splits(self, data, *, key):
         keys = jax.random.split(key, ROWS)

@@ -26,10 +26,10 @@ class Heard(eqx.Module):
     `counts` are the answers up to the first `stop`.
     """
 
-    free: Float[Array, "questions answers outputs"]
-    forced: Float[Array, "questions answers outputs"]
-    padded: Float[Array, "questions answers outputs"]
-    counts: Bool[Array, "questions answers"]
+    free: Float[Array, "*questions answers outputs"]
+    forced: Float[Array, "*questions answers outputs"]
+    padded: Float[Array, "*questions answers outputs"]
+    counts: Bool[Array, "*questions answers"]
 
 
 def check_generation(case: ModelCase) -> None:

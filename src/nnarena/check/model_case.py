@@ -1,6 +1,7 @@
 """A model under test: small, built once per signature, compiled once per program."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -59,6 +60,8 @@ CONTEXT = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
 
 GENERATED = Signature(Tokens(5), Classes(6), Generated(longest=5, start=4, stop=5))
 """An answer of four classes that may be said."""
+
+GENERATED_IN_CONTEXT = replace(GENERATED, context=Tokens(5))
 
 EVERY_STEP = (values_of("every step"), classes_of("every step"))
 
