@@ -1,5 +1,7 @@
 """Contexts are read before questions, as one sequence, by all that have a frame."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,7 @@ TOKENS = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
 KEY = jax.random.key(1)
 
 
-def build(name: str, signature: Signature, **settings):
+def build(name: str, signature: Signature, **settings) -> Any:
     contender = Contender(name, settings).for_signature(signature)
     return contender.build(signature, 8, key=KEY)
 

@@ -1,5 +1,7 @@
 """Contenders that generate: what they hand over, what they look at, who cannot."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -26,7 +28,8 @@ from nnarena.training import TRAINERS
 
 
 START, STOP, LONGEST = 4, 5, 6
-SIGNATURE = Signature(Tokens(5), Classes(6), Generated(LONGEST, START, STOP))
+ANSWERS = Generated(LONGEST, START, STOP)
+SIGNATURE = Signature(Tokens(5), Classes(6), ANSWERS)
 ASKED = Sequence(jnp.array([3, 1, 4, 0, 2]))
 KEY = jax.random.key(3)
 PADDED = Sequence(
@@ -34,7 +37,9 @@ PADDED = Sequence(
 )
 
 
-def build(name: str, signature: Signature = SIGNATURE, width: int = 8, **settings):
+def build(
+    name: str, signature: Signature = SIGNATURE, width: int = 8, **settings
+) -> Any:
     contender = Contender(name, settings).for_signature(signature)
     return contender.build(signature, width, key=KEY)
 
@@ -109,7 +114,7 @@ def test_an_encoder_decoder_is_fed_what_it_said_in_place_of_start_tokens():
 
 @pytest.mark.parametrize("entry", list(MODELS), ids=lambda entry: entry.name)
 def test_every_contender_of_the_package_can_generate_with_a_context(entry):
-    signature = Signature(Features(3), Classes(6), SIGNATURE.answers, context=Tokens(7))
+    signature = Signature(Features(3), Classes(6), ANSWERS, context=Tokens(7))
     contender = Contender(entry.name).for_signature(signature)
     model = contender.shapes(signature, 8)
     question, context = Sequence(jnp.zeros((4, 3))), Sequence(jnp.zeros(9, int))
@@ -158,7 +163,7 @@ def entered(monkeypatch):
 
 ONCE = Signature(Tokens(5), Classes(6))
 STORY = Signature(Tokens(5), Classes(6), context=Tokens(5))
-TOLD = Signature(Tokens(5), Classes(6), SIGNATURE.answers, context=Tokens(5))
+TOLD = Signature(Tokens(5), Classes(6), ANSWERS, context=Tokens(5))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_an_attention_decoder_is_one_file():
     answers = model(ASKED)
     np.testing.assert_allclose(answers, model(PADDED), atol=1e-5)
     said = jnp.argmax(answers, axis=1)
-    counts = SIGNATURE.answers.until_stop(said)
+    counts = ANSWERS.until_stop(said)
     np.testing.assert_allclose(
         model.forced(said, ASKED)[counts], answers[counts], atol=1e-5
     )

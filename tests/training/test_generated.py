@@ -11,7 +11,12 @@ import sklearn.metrics
 from tests.bahdanau import Bahdanau
 
 from nnarena.core.plugins import import_file
-from nnarena.core.scoring import accuracy, exact_match, negative_log_likelihood
+from nnarena.core.scoring import (
+    Scoring,
+    accuracy,
+    exact_match,
+    negative_log_likelihood,
+)
 from nnarena.core.types import Classes, Example, Generated, Sequence, Signature, Tokens
 from nnarena.models.contender import Contender
 from nnarena.models.decoder import AbstractDecoder
@@ -27,24 +32,21 @@ START, STOP, LONGEST = 4, 5, 5
 ANSWERS = Generated(LONGEST, START, STOP)
 ROWS = 200
 
+SHARE, WHOLE = accuracy(chance=0.0), exact_match(chance=0.0)
+NATS = negative_log_likelihood(chance=2.0, solved=0.1, unit="nats")
+
 
 class Random(AbstractTask):
     """Random answers of any length: 1 3 stop. Chance: 0, as good as nothing."""
 
-    metric: str = eqx.field(static=True)
+    scoring: Scoring = eqx.field(static=True)
+
+    def __init__(self, scoring: Scoring = SHARE):
+        self.scoring = scoring
 
     @property
     def signature(self):
         return Signature(Tokens(4), Classes(6), ANSWERS)
-
-    @property
-    def scoring(self):
-        if self.metric.startswith("negative"):
-            unit = self.metric.rpartition(" ")[2]
-            return negative_log_likelihood(chance=2.0, solved=0.1, unit=unit)
-        return {"accuracy": accuracy, "exact match": exact_match}[self.metric](
-            chance=0.0
-        )
 
     def splits(self, data, *, key):
         keys = jax.random.split(key, ROWS)
@@ -64,7 +66,11 @@ class Looked(AbstractDecoder):
 
     tables: jax.Array
     signature: Signature
-    causal: bool = eqx.field(static=True, default=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, tables: jax.Array):
+        self.tables, self.causal = tables, True
+        self.signature = Random().signature
 
     def encode(self, sequence, context=None, *, key=None):
         return self.tables[sequence.xs[0]], jnp.array(0)
@@ -76,12 +82,12 @@ class Looked(AbstractDecoder):
 @pytest.fixture(scope="module")
 def decoder():
     tables = jax.random.normal(jax.random.key(0), (4, LONGEST, 6, 6))
-    return Looked(tables, Random("accuracy").signature)
+    return Looked(tables)
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    task = Random("accuracy")
+    task = Random()
     rows = task.splits(DataFolder(), key=jax.random.key(1)).test
     return rows, jax.tree.map(np.asarray, jax.vmap(task.example)(rows))
 
@@ -112,11 +118,11 @@ def test_the_score_is_that_of_what_is_said_freely(decoder, drawn):
     rows, examples = drawn
     pairs = list(judged_by_hand(decoder, examples))
     said, truth = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    found = evaluate(decoder, Random("accuracy"), rows, batch=64)
+    found = evaluate(decoder, Random(), rows, batch=64)
     wanted = sklearn.metrics.accuracy_score(truth, said)
     np.testing.assert_allclose(found.mean_score, wanted, rtol=1e-6)
     assert START in said  # some stop too early
-    found = evaluate(decoder, Random("exact match"), rows, batch=64)
+    found = evaluate(decoder, Random(WHOLE), rows, batch=64)
     whole = [ours == theirs for ours, theirs in pairs]
     np.testing.assert_allclose(found.mean_score, np.mean(whole), rtol=1e-6)
 
@@ -132,29 +138,27 @@ def test_the_loss_is_that_of_forced_answers(decoder, drawn):
             token = target
             if target == STOP:
                 break
-    task = Random("accuracy")
+    task = Random()
     found = evaluate(decoder, task, rows, batch=64)
     np.testing.assert_allclose(found.mean_loss, np.mean(losses), rtol=1e-5)
     sums = jax.vmap(lambda row: row_loss(decoder, task, row))(rows)
     total = sums.total.sum() / sums.weight.sum()
     np.testing.assert_allclose(total, np.mean(losses), rtol=1e-5)
-    likelihood = Random("negative log-likelihood in nats")
-    nats = evaluate(decoder, likelihood, rows, batch=64)
+    nats = evaluate(decoder, Random(NATS), rows, batch=64)
     np.testing.assert_allclose(nats.mean_score, np.mean(losses), rtol=1e-5)
 
 
 def test_an_answer_that_is_no_number_leaves_no_score(decoder, drawn):
     tables = decoder.tables.at[2].set(jnp.nan)
     spoiled = eqx.tree_at(lambda own: own.tables, decoder, tables)
-    found = evaluate(spoiled, Random("accuracy"), drawn[0], batch=64)
+    found = evaluate(spoiled, Random(), drawn[0], batch=64)
     assert not bool(found.finite)
 
 
 def test_weights_are_selected_by_what_is_said_freely():
     loss, score = jnp.array(0.3), jnp.array(0.8)
-    assert float(selected_by(Random("accuracy"), loss, score)) == pytest.approx(-0.8)
-    nats = Random("negative log-likelihood in nats")
-    assert float(selected_by(nats, loss, score)) == pytest.approx(0.8)
+    assert float(selected_by(Random(), loss, score)) == pytest.approx(-0.8)
+    assert float(selected_by(Random(NATS), loss, score)) == pytest.approx(0.8)
     assert float(selected_by(TASKS["copy"].make(), loss, score)) == pytest.approx(0.3)
 
 

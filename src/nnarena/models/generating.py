@@ -29,6 +29,16 @@ class RecurrentDecoder(AbstractDecoder):
     cells: tuple[AbstractCell, ...]
     head: eqx.nn.Linear | None
 
+    def __init__(
+        self,
+        reader: SequenceModel,
+        table: eqx.nn.Embedding,
+        cells: tuple[AbstractCell, ...],
+        head: eqx.nn.Linear | None,
+    ):
+        self.reader, self.table = reader, table
+        self.cells, self.head = cells, head
+
     @property
     def signature(self):
         return self.reader.signature
@@ -69,6 +79,14 @@ class CausalDecoder(AbstractParallelDecoder):
     reader: SequenceModel
     table: eqx.nn.Embedding
     head: eqx.nn.Linear | None
+
+    def __init__(
+        self,
+        reader: SequenceModel,
+        table: eqx.nn.Embedding,
+        head: eqx.nn.Linear | None,
+    ):
+        self.reader, self.table, self.head = reader, table, head
 
     @property
     def signature(self):
