@@ -23,7 +23,8 @@ class AbstractDecoder(AbstractModel):
 
     Its answer to a question is what it says when it is fed its own classes. One that
     can also answer once, or at every step, has a `__call__` that does so where its
-    signature asks for it.
+    signature asks for it. One that reads no context leaves that argument of `encode`
+    out, and is refused where there is a context.
     """
 
     signature: eqx.AbstractVar[Signature]
