@@ -42,7 +42,7 @@ class Bahdanau(nnarena.AbstractDecoder):
         self.head = eqx.nn.Linear(hidden, outputs, key=keys[7])
         self.signature = signature
 
-    def encode(self, sequence, *, key=None):
+    def encode(self, sequence, *, key=None):  # pyright: ignore  (it reads no context)
         del key  # nothing is drawn
         vectors = sequence.with_xs(jax.vmap(self.tables[0])(sequence.xs))
         seen = nnarena.unroll(self.encoder, vectors)

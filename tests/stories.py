@@ -1,5 +1,6 @@
 """A task for tests of contexts: who is where, by the facts of a story?"""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +19,11 @@ class Story(AbstractTask):
     them; both are of one vocabulary, people first.
     """
 
+    facts: int = eqx.field(static=True)
+
+    def __init__(self, *, facts: int = FACTS):
+        self.facts = facts
+
     @property
     def signature(self):
         words = Tokens(PEOPLE + PLACES)
@@ -33,13 +39,13 @@ class Story(AbstractTask):
 
     def example(self, row):
         count_key, who_key, where_key, asked_key = jax.random.split(row, 4)
-        count = jax.random.randint(count_key, (), 2, FACTS + 1)
-        who = jax.random.permutation(who_key, PEOPLE)[:FACTS]
-        where = jax.random.randint(where_key, (FACTS,), 0, PLACES)
+        count = jax.random.randint(count_key, (), 2, self.facts + 1)
+        who = jax.random.permutation(who_key, PEOPLE)[: self.facts]
+        where = jax.random.randint(where_key, (self.facts,), 0, PLACES)
         asked = jax.random.randint(asked_key, (), 0, count)
         facts = jnp.stack([who, PEOPLE + where], axis=1).reshape(-1)
         return Example(
             Sequence(who[asked][None]),
             where[asked],
-            context=Sequence(facts, present=jnp.arange(2 * FACTS) < 2 * count),
+            context=Sequence(facts, present=jnp.arange(2 * self.facts) < 2 * count),
         )

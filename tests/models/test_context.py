@@ -107,10 +107,13 @@ def test_a_trace_leads_through_the_story():
 def test_a_story_holds_the_answer():
     rows = jax.random.split(KEY, 50)
     examples = jax.vmap(Story().example)(rows)
+    story = examples.context
+    assert story is not None
+    assert story.present is not None
     for row in range(50):
-        story, asked = examples.context, int(examples.question.xs[row, 0])
+        asked = int(examples.question.xs[row, 0])
         facts = np.asarray(story.xs[row])[np.asarray(story.present[row])]
-        known = dict(facts.reshape(-1, 2).tolist())
+        known = {int(fact[0]): int(fact[1]) for fact in facts.reshape(-1, 2)}
         assert known[asked] - PEOPLE == int(examples.targets[row])
 
 

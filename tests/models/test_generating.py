@@ -48,7 +48,6 @@ def build(
 @pytest.mark.parametrize("asked", [ASKED, PADDED], ids=["whole", "padded"])
 def test_the_decoder_goes_on_from_where_the_encoder_ended(name, depth, asked):
     model = build(name, depth=depth)
-    assert isinstance(model, RecurrentDecoder)
     hs, states = jax.vmap(model.reader.embed)(ASKED.xs), []
     for layer in model.reader.layers:
         state = layer.cell.init_state()
@@ -70,6 +69,12 @@ def test_the_decoder_goes_on_from_where_the_encoder_ended(name, depth, asked):
             break
 
 
+def test_cells_hand_over_their_state_and_layers_are_causal():
+    assert isinstance(build("gru"), RecurrentDecoder)
+    assert isinstance(build("transformer"), CausalDecoder)
+    assert isinstance(build("window"), CausalDecoder)
+
+
 def test_encoder_and_decoder_have_weights_of_their_own():
     model = build("gru", depth=2)
     read = [layer.cell.recurrent_weight for layer in model.reader.layers]
@@ -83,7 +88,6 @@ def test_encoder_and_decoder_have_weights_of_their_own():
 @pytest.mark.parametrize("name", ["transformer", "window"])
 def test_a_causal_layer_reads_question_and_answer_as_one(name):
     model = build(name)
-    assert isinstance(model, CausalDecoder)
     (layer,) = model.reader.layers
     assert layer.causal
     said, answers = [START], model(PADDED)

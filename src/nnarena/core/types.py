@@ -5,7 +5,7 @@ Everything here describes ONE example. A caller adds axes (batch, seeds) with
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -95,6 +95,9 @@ class Generated:
         return jnp.cumsum(stops) == stops  # none before
 
 
+Steps = TypeVar("Steps", bound=int | None)
+"""A number of steps, or none where it is not known."""
+
 When = Literal["once", "every step"] | Generated
 """When a task wants its answers: after the last step, after each, or generated."""
 
@@ -144,7 +147,7 @@ class Signature(eqx.Module):
         """When answers are given, in words."""
         return "by generating" if isinstance(self.answers, Generated) else self.answers
 
-    def answer_axes(self, steps: int | None) -> tuple[int | None, ...]:
+    def answer_axes(self, steps: Steps) -> tuple[int | Steps, ...]:
         """Returns the axes of the answers to a question of so many steps, None: any."""
         if isinstance(self.answers, Generated):
             return (self.answers.longest,)

@@ -14,7 +14,7 @@ from jaxtyping import PyTree
 from ..core.frozen import trainable
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
-from ..core.types import Key, Signature, Tokens
+from ..core.types import Key, Signature
 from ..nn.joined import make_context
 from ..nn.parametrization import resolve
 from ..nn.unroll import Checkpoint
@@ -164,9 +164,8 @@ class Contender:
         )
         if not signature.generated:
             return model
-        table = make(
-            Tokens(signature.outputs.size), key=jax.random.fold_in(head_key, 1)
-        )
+        table_key = jax.random.fold_in(head_key, 1)
+        table = eqx.nn.Embedding(signature.outputs.size, width, key=table_key)
         if not all(isinstance(part, AbstractCell) for part in parts):
             return CausalDecoder(model, table, head)
         own_keys = [jax.random.fold_in(layer_key, 1) for layer_key in layer_keys]

@@ -16,10 +16,10 @@ class AbstractEncoderDecoder(AbstractParallelDecoder):
     def signature(self):
         return self.body.signature
 
-    def __call__(self, sequence, context=None, *, key=None):
+    def __call__(self, sequence, *context, key=None):
         if self.signature.generated:
-            return self.free(*self.encode(sequence, context, key=key))
-        return self.body(sequence, context)
+            return self.free(*self.encode(sequence, *context, key=key))
+        return self.body(sequence, *context)
 
     def remember(self, sequence, context=None, *, key=None):
         del key  # no dropout

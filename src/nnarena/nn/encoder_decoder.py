@@ -223,7 +223,8 @@ class EncoderDecoder(eqx.Module):
         present: Present = None,
     ) -> Float[Array, "answers outputs"]:
         """Returns the logits after each class of an answer so far."""
-        classes = jax.nn.one_hot(tokens, self.start.in_features, dtype=encoded.dtype)
+        outputs = self.start.weight.shape[1]
+        classes = jax.nn.one_hot(tokens, outputs, dtype=encoded.dtype)
         places = jnp.arange(len(tokens), dtype=ts.dtype)
         ys = self._scaled(affine(self.start, classes), places)
         return self._decoded(ys, places, encoded, ts, present)

@@ -121,7 +121,7 @@ def unroll(
         last, found = by_chunks(chunk, start, seen)
     else:
         last, found = jax.lax.scan(step, start, seen)
-    return Unrolled(*found, last)
+    return Unrolled(found[0], found[1], last)
 
 
 def _found(state: State, seen: Seen) -> State:
