@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         Classes as Classes,
         Example as Example,
         Features as Features,
+        Generated as Generated,
         Labels as Labels,
         Sequence as Sequence,
         Signature as Signature,
@@ -56,7 +57,12 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractModel as AbstractModel,
     )
     from .models.base import Nudges as Nudges, Trace as Trace
+    from .models.decoder import (
+        AbstractDecoder as AbstractDecoder,
+        AbstractParallelDecoder as AbstractParallelDecoder,
+    )
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .nn.unroll import unroll as unroll
     from .suite.evaluate import evaluate as evaluate
     from .suite.session import leaderboard as leaderboard, run as run
     from .tasks import (
@@ -105,16 +111,18 @@ _NAMES = {
         *("mean_squared_error", "negative_log_likelihood", "wrong_bits"),
     ],
     "core.types": [
-        *("Classes", "Example", "Features", "Labels", "Sequence", "Signature"),
-        *("Tokens", "Values"),
+        *("Classes", "Example", "Features", "Generated", "Labels", "Sequence"),
+        *("Signature", "Tokens", "Values"),
     ],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [
         *("MODELS", "AbstractCell", "AbstractFold", "AbstractLayer", "AbstractModel"),
     ],
     "models.base": ["Nudges", "Trace"],
+    "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
     "nn.parametrization": ["AbstractParametrization"],
     "suite.evaluate": ["evaluate"],
+    "nn.unroll": ["unroll"],
     "suite.session": ["leaderboard", "run"],
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],

@@ -95,7 +95,7 @@ def test_what_a_suite_asks_in_two_entries_is_asked_once(tmp_path):
     [
         ({"dealy": 4}, "'copy' has no setting 'dealy'"),
         ({"delay": "long"}, "copy: delay must be a whole number"),
-        ({"delay": 0}, "copy needs delay >= 1"),
+        ({"delay": 0}, "copy: delay must be a whole number of at least 1"),
     ],
 )
 def test_what_no_task_can_be_asked_is_refused_at_planning(tmp_path, asked, says):

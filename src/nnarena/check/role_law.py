@@ -7,7 +7,7 @@ import jax
 from ..core.roles import roles_by_path
 from ..nn.parametrization import AbstractParametrization
 from .laws import require
-from .model_case import SIGNATURES, WIDTH, ModelCase, words_for
+from .model_case import FIRST, WIDTH, ModelCase, words_for
 
 
 VECTOR = re.compile(r"(?:^|_)(?:bias(?:es)?|gains?|offsets?)(?:_|$)")
@@ -24,7 +24,7 @@ def check_roles(case: ModelCase) -> None:
     Raises:
         LawBroken: one declares none.
     """
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         shapes = case.contender.shapes(signature, WIDTH)
         derived = tuple(_parametrizations(shapes))
         for path, found in roles_by_path(shapes).items():

@@ -14,7 +14,7 @@ from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import last_place, read, sooner
 from . import MODELS
-from .base import NO_NUDGES, AbstractModel, Trace, nudged
+from .encoder_decoder import AbstractEncoderDecoder
 from .unitary_rnn import UnitaryRNN
 
 
@@ -74,7 +74,7 @@ class RecurrentAttention(AbstractAttention):
 @MODELS.register(
     "rnn_attention_transformer", family="attention", source="brantner2021neural"
 )
-class RNNAttentionTransformer(AbstractModel):
+class RNNAttentionTransformer(AbstractEncoderDecoder):
     r"""A transformer that attends by reading: a unitary network in place of softmax.
 
     $$\begin{aligned}
@@ -92,7 +92,8 @@ class RNNAttentionTransformer(AbstractModel):
 
     No mask either, as in the thesis: the decoder's start tokens see each other in both
     directions. With `causal` every reader stops at its query's own place instead, so
-    that no answer depends on a later step, nor on how many there are.
+    that no answer depends on a later step, nor on how many there are. So do those of
+    the decoder's own answers where these are generated.
 
     `heads` networks are read out together; `capacity` is the number of layers of
     rotations in each, at most as many as units. `expansion`, `encoder_layers`,
@@ -121,12 +122,11 @@ class RNNAttentionTransformer(AbstractModel):
         causal: bool = False,
         key: Key,
     ):
+        stops = causal or signature.generated is not None
         self.body = EncoderDecoder(
             signature,
             hidden,
-            attention=partial(
-                RecurrentAttention, hidden, heads, capacity, stops=causal
-            ),
+            attention=partial(RecurrentAttention, hidden, heads, capacity, stops=stops),
             expansion=expansion,
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
@@ -136,11 +136,3 @@ class RNNAttentionTransformer(AbstractModel):
             key=key,
         )
         self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        return self.body(sequence)
-
-    def trace(self, sequence, *, nudges=NO_NUDGES):
-        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
-        return Trace(self.body.answer(inputs, sequence), inputs)

@@ -24,7 +24,7 @@ from ..tasks.base import AbstractTask, Rows
 from .base import Build, Check, Figure, with_weights
 from .batches import Draws, Order
 from .flops import Work, work
-from .objective import Tally, evaluate
+from .objective import Tally, evaluate, selected_by
 
 
 class Progress(eqx.Module):
@@ -32,9 +32,10 @@ class Progress(eqx.Module):
 
     `constants` are arrays of the model that are not trained: wirings, masks, indices,
     and what is frozen.
-    `bar` is what a validation loss must lie `min_gain` below to count as a gain,
-    `stale_checks` how many checks had none. Updates are `rate_scale` times those of the
-    highest learning rate: by the rate on trial and the plateaus so far.
+    `best_loss` is the least that `selected_by` found. `bar` is what the next must lie
+    `min_gain` below to count as a gain, `stale_checks` how many checks had none.
+    Updates are `rate_scale` times those of the highest learning rate: by the rate on
+    trial and the plateaus so far.
     """
 
     params: PyTree
@@ -201,8 +202,9 @@ class AbstractDescent(abc.ABC):
         check: Check,
     ) -> tuple[Progress, Check]:
         """Keeps the best weights and decides whether the run goes on."""
-        step, loss = jnp.asarray(check.step), check.validation_loss
-        finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
+        step, score = jnp.asarray(check.step), jnp.asarray(check.validation_score)
+        loss = selected_by(self.task, jnp.asarray(check.validation_loss), score)
+        finite = jnp.isfinite(check.train_loss + check.validation_loss + score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)
         stale = jnp.where(gained, 0, state.stale_checks + 1)

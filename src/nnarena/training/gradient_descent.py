@@ -59,7 +59,8 @@ class GradientDescent(AbstractTrainer):
 
     `steps` updates of `batch` examples at each `learning_rate`; after every
     `steps / checks` of them the validation split is read, and the weights with the
-    lowest validation loss are kept. The rate rises linearly over `warmup` of the run
+    lowest validation loss are kept; of answers that are generated, those with the best
+    validation score. The rate rises linearly over `warmup` of the run
     and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
     "plateau": `drop_checks` checks without a gain. Gradients are clipped to `clip`, if
     it is not 0: their "global_norm", each "weight_norm", or every "value". Which

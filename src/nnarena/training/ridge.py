@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.numbers import AtLeastOne, Trials
+from ..models.decoder import AbstractDecoder
 from ..tasks.base import AbstractTask, Splits
 from . import TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
@@ -45,6 +46,8 @@ class Ridge(AbstractTrainer):
     )
 
     def accepts(self, model):
+        if isinstance(model, AbstractDecoder) and model.signature.generated:
+            return "it generates its answers, and each changes what the readout reads"
         return why_not(model)
 
     def reading(self, build: Build, task: AbstractTask, splits: Splits) -> Reading:
