@@ -29,8 +29,9 @@ def check_context(case: ModelCase) -> None:
         LawBroken: one of them does.
         CannotPlay: the model reads no context.
     """
-    able = case.contender.why_not(CONTEXT) is None
-    signature = CONTEXT if able else GENERATED_IN_CONTEXT
+    ways = CONTEXT, GENERATED_IN_CONTEXT
+    able = (way for way in ways if case.contender.why_not(way) is None)
+    signature = next(able, CONTEXT)
     model, named = case.model(signature), words_for(signature)
     asked, padded = _asked(padding=0), _asked(padding=PADDING)
     whole = case.answer_to(signature, *asked)
