@@ -60,9 +60,20 @@ def looks_ahead(
     return None
 
 
+MANY = 64
+"""Steps up to which every cut is tried; of more, so many are drawn."""
+
+
 def some_cuts(length: int) -> list[int]:
-    """Returns a few steps between the second and the last, both among them."""
-    return sorted({1, length // 4, length // 2, length - 1} - {0})
+    """Returns steps between the second and the last: all, or many without a pattern.
+
+    What mixes steps in blocks shows at no cut where its blocks end, so that cuts at
+    halves and quarters alone would not find blocks of powers of two.
+    """
+    if length <= MANY:
+        return list(range(1, length))
+    some = np.random.default_rng(length).permutation(np.arange(1, length))[:MANY]
+    return sorted({1, length - 1, *some.tolist()})
 
 
 def sees_more_than_a_step(model: PyTree) -> bool:
