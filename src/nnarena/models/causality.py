@@ -32,6 +32,9 @@ convolution by Fourier transforms rounds each number by the size of all."""
 MOVED = 0.02
 """The deviation of what is added to every weight."""
 
+MANY = 64
+"""Steps up to which every cut is tried; of more, so many are drawn."""
+
 Ask = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Returns the answers at every step to inputs and elapsed times."""
 
@@ -58,10 +61,6 @@ def looks_ahead(
             if not _alike(ask(mixed, slower)[:cut], whole[:cut], ROUNDING * size):
                 return cut
     return None
-
-
-MANY = 64
-"""Steps up to which every cut is tried; of more, so many are drawn."""
 
 
 def some_cuts(length: int) -> list[int]:
