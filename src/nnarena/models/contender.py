@@ -205,7 +205,7 @@ class Contender:
             CannotPlay, ValueError: as `build` does.
         """
         said = json.dumps(self.settings, sort_keys=True, default=repr)
-        precise = bool(jax.config.jax_enable_x64)  # of a context too
+        precise = bool(jax.config.read("jax_enable_x64"))
         return _traced(
             _Shapes(
                 key=(self.entry.make, said, repr(signature), width, precise),
