@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 from tests.memory_layer_equation import solve
 
 from nnarena.core.types import Sequence
@@ -18,7 +19,6 @@ from nnarena.models.memory_layer_transformer import (
     MemoryLayerTransformer,
 )
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.unroll import unroll
 
 
 WIDTH, SIZE, LENGTH = 4, 6, 7

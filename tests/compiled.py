@@ -1,0 +1,8 @@
+"""What tests ask of the package, as one program: by itself each of its steps is one."""
+
+import equinox as eqx
+
+from nnarena.nn import unroll as loop
+
+
+unroll = eqx.filter_jit(loop.unroll)
