@@ -2,7 +2,8 @@
 
 import equinox as eqx
 
-from nnarena.nn import unroll as loop
+from nnarena.nn import ode, unroll as loop
 
 
 unroll = eqx.filter_jit(loop.unroll)
+integrate = eqx.filter_jit(ode.integrate)
