@@ -106,22 +106,30 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
         require_answers(assembled.contender, signature, width, steps)
 
 
+def is_tried(assembled: Assembled) -> bool:
+    """Returns whether a contender could see what it may not on its task.
+
+    Where an answer at every step may use no later input, and where generated answers
+    are forced; but of no cell.
+    """
+    signature = assembled.task.signature
+    return withholds(signature) and may_look_ahead(
+        assembled.contender.shapes(signature, assembled.width), signature
+    )
+
+
 def peeks(assembled: Assembled, splits: Splits) -> str | None:
     """Returns why a contender may not play a task, if it sees what it may not there.
 
-    Found by trying, at the task's own sizes, where an answer at every step may use no
-    later input and where generated answers are forced. That compiles one program, which
-    the machine keeps. Other tasks pay nothing, nor do cells.
+    Found by trying, at the task's own sizes: that compiles one program, which the
+    machine keeps, and runs it up to some hundred times.
 
     Raises:
         EntrantProblem: somebody's contender raises something when it is tried.
     """
+    if not is_tried(assembled):
+        return None
     signature = assembled.task.signature
-    if not withholds(signature):
-        return None
-    shapes = assembled.contender.shapes(signature, assembled.width)
-    if not may_look_ahead(shapes, signature):
-        return None
     use_compilation_cache()
     example = example_shapes(assembled.task, splits)
     question, context = example.question, example.context
