@@ -59,7 +59,8 @@ def show_plan(
         f"{len(session.jobs)} runs, {left} of them to do, with {count} workers: {took}"
     )
     news.print(
-        "[dim]times are estimates until a run of the program is measured here[/]"
+        "[dim]times are estimates until a run of the program is measured here: "
+        "committed runs took 0.6 to 8 times as long[/]"
     )
 
 

@@ -4,7 +4,9 @@ A pair of contender and task that the results folder already knows from this pro
 is taken at what it took. Any other is estimated from the trace of its training step:
 so many results of operations and so much work in matrix products, each at the price
 that was fitted to the quick suite on one processor, scaled by how fast this machine
-does one small reference loop. Expect such an estimate within a factor of two.
+does one small reference loop. It counts updates, not checks and tests. Of 19 programs
+of the committed records from such a processor it says 0.13 to 1.67 of what they took,
+0.74 in the middle, and 14 within a factor of two; what runs beside others takes longer.
 """
 
 import functools
