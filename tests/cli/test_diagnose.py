@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nnarena.cli import app
+from nnarena.models import MODELS
 from nnarena.runs.store import DirectoryStore
 
 
@@ -89,3 +90,25 @@ def test_a_folder_without_runs_is_refused(tmp_path):
 
 def test_it_has_help():
     assert "horizon" in run(app, ["diagnose", "--help"]).output
+
+
+@pytest.mark.slow
+def test_no_contender_of_the_package_is_left_out(tmp_path):
+    """One step of training each: a row of numbers for every one, and no empty table."""
+    names = [entry.name for entry in MODELS]
+    quoted = ", ".join(f'"{name}"' for name in names)
+    (tmp_path / "all.toml").write_text(
+        f"models = [{quoted}]\n"
+        'tasks = [{ name = "add", length = 6 }]\n'
+        "seeds = 1\nwidth = 8\n"
+        "[trainer]\nsteps = 1\nbatch = 4\nchecks = 1\n"
+    )
+    words = ["run", str(tmp_path / "all.toml"), "-r", str(tmp_path / "out"), "-w", "0"]
+    done = run(app, words)
+    assert done.exit_code == 0, done.output
+    answer = run(app, ["diagnose", str(tmp_path / "out"), "--json"])
+    assert answer.exit_code == 0, answer.output
+    rows = {row["contender"]: row for row in json.loads(answer.stdout)}
+    assert rows.keys() == {*names}
+    assert all(row["length"] == 6 and row["seeds"] == 1 for row in rows.values())
+    assert [name for name, row in rows.items() if row["first_to_last"] is None] == []
