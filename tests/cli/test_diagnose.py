@@ -92,10 +92,23 @@ def test_it_has_help():
     assert "horizon" in run(app, ["diagnose", "--help"]).output
 
 
+OF_EACH_KIND = (
+    "window",  # a control without memory
+    "elman",
+    "dnc",
+    "unitary_ncp",
+    "transformer",
+    "encoder_decoder_transformer",
+    "rnn_augmented_transformer",
+    "memory_augmented_transformer",
+)
+
+
 @pytest.mark.slow
-def test_no_contender_of_the_package_is_left_out(tmp_path):
+def test_no_kind_of_contender_is_left_out(tmp_path):
     """One step of training each: a row of numbers for every one, and no empty table."""
-    names = [entry.name for entry in MODELS]
+    names = [name for name in OF_EACH_KIND if name in MODELS]
+    assert names == [*OF_EACH_KIND]
     quoted = ", ".join(f'"{name}"' for name in names)
     (tmp_path / "all.toml").write_text(
         f"models = [{quoted}]\n"
