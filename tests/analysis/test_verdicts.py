@@ -6,8 +6,8 @@ may in 5 stores of 100. Measured, in percent, the largest over 1, 3 and 6 tasks,
 0.5 (4,000 stores; of 6 contenders 2,000, of 20 500, of rare ends half as many):
 
     contenders   normal   all-or-none   mixed   steady and rare   alike   bad and good
-    2            0.0      3.2           2.1     3.5               3.9     3.5
-    6            0.0      1.8           0.7     1.5               2.4     2.0
+    2            0.0      3.2           1.2     5.3               5.1     4.7
+    6            0.0      1.2           0.2     2.9               4.7     3.6
     20           0.0      1.2           0.2     3.2               4.8     3.2
 """
 

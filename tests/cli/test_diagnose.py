@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nnarena.cli import app
+from nnarena.models import MODELS
 from nnarena.runs.store import DirectoryStore
 
 
@@ -89,3 +90,38 @@ def test_a_folder_without_runs_is_refused(tmp_path):
 
 def test_it_has_help():
     assert "horizon" in run(app, ["diagnose", "--help"]).output
+
+
+OF_EACH_KIND = (
+    "window",  # a control without memory
+    "elman",
+    "dnc",
+    "unitary_ncp",
+    "transformer",
+    "encoder_decoder_transformer",
+    "rnn_augmented_transformer",
+    "memory_augmented_transformer",
+)
+
+
+@pytest.mark.slow
+def test_no_kind_of_contender_is_left_out(tmp_path):
+    """One step of training each: a row of numbers for every one, and no empty table."""
+    names = [name for name in OF_EACH_KIND if name in MODELS]
+    assert names == [*OF_EACH_KIND]
+    quoted = ", ".join(f'"{name}"' for name in names)
+    (tmp_path / "all.toml").write_text(
+        f"models = [{quoted}]\n"
+        'tasks = [{ name = "add", length = 6 }]\n'
+        "seeds = 1\nwidth = 8\n"
+        "[trainer]\nsteps = 1\nbatch = 4\nchecks = 1\n"
+    )
+    words = ["run", str(tmp_path / "all.toml"), "-r", str(tmp_path / "out"), "-w", "0"]
+    done = run(app, words)
+    assert done.exit_code == 0, done.output
+    answer = run(app, ["diagnose", str(tmp_path / "out"), "--json"])
+    assert answer.exit_code == 0, answer.output
+    rows = {row["contender"]: row for row in json.loads(answer.stdout)}
+    assert rows.keys() == {*names}
+    assert all(row["length"] == 6 and row["seeds"] == 1 for row in rows.values())
+    assert [name for name, row in rows.items() if row["first_to_last"] is None] == []
