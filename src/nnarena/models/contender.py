@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 from ..core.frozen import trainable
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
+from ..core.seeds import key_shape
 from ..core.types import Key, Signature
 from ..nn.parametrization import resolve
 from ..nn.unroll import Checkpoint
@@ -159,7 +160,7 @@ class Contender:
     def shapes(self, signature: Signature, width: int) -> PyTree:
         """Returns the model with shapes in place of weights; allocates nothing."""
         return eqx.filter_eval_shape(
-            lambda key: self.build(signature, width, key=key), jax.random.key(0)
+            lambda key: self.build(signature, width, key=key), key_shape()
         )
 
 

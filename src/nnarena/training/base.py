@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Splits
@@ -195,13 +196,18 @@ def with_weights(build: Build, weights: PyTree) -> AbstractModel:
     `weights` is what `AbstractProgram.best` returns, or `weight_shapes` filled by
     `tree_from_paths`.
     """
-    skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
-    return eqx.combine(weights, eqx.filter(skeleton, _is_shape, inverse=True))
+    return eqx.combine(weights, skeleton(build))
+
+
+def skeleton(build: Build) -> PyTree:
+    """Returns the model of `build` without its arrays."""
+    made = eqx.filter_eval_shape(build, key_shape())
+    return eqx.filter(made, _is_shape, inverse=True)
 
 
 def weight_shapes(build: Build) -> PyTree:
     """Returns the arrays of a model, trained or not, with shapes in their place."""
-    return eqx.filter(eqx.filter_eval_shape(build, jax.random.key(0)), _is_shape)
+    return eqx.filter(eqx.filter_eval_shape(build, key_shape()), _is_shape)
 
 
 def _is_shape(leaf: Any) -> bool:
@@ -231,3 +237,27 @@ def tree_from_paths(like: PyTree, arrays: Mapping[str, np.ndarray]) -> PyTree:
         return found if isinstance(leaf, np.ndarray) else jnp.asarray(found)
 
     return jax.tree_util.tree_map_with_path(take, like)
+
+
+def choose(
+    condition: Bool[Array | np.ndarray, "*seeds"], yes: PyTree, no: PyTree
+) -> PyTree:
+    """Returns one tree or the other, or of each seed one or the other.
+
+    An array of numpy stays one, of its own precision.
+    """
+
+    def of(a: Any, b: Any) -> Any:
+        extra = a.ndim - condition.ndim
+        where = np.where if isinstance(a, np.ndarray) else jnp.where
+        return where(condition.reshape(condition.shape + (1,) * extra), a, b)
+
+    return jax.tree.map(of, yes, no)
+
+
+def count_of(steps: Int[Array, "..."]) -> int:
+    """Returns a count; of several seeds that of those that went furthest.
+
+    A state that is cut into its seeds' checkpoints has such a count for each of them.
+    """
+    return int(np.max(np.asarray(steps)))

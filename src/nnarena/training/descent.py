@@ -2,24 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..core.compiling import traced_once
 from ..core.frozen import trainable
+from ..core.seeds import key_shape
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows
-from .base import Build, Check, with_weights
+from .base import Build, Check, choose, skeleton
 from .batches import Draws, Order
-from .flops import Work, work
-from .objective import Tally, batch_loss, evaluate, example_of
+from .compiling import Compiled
+from .objective import Judged, batch_loss, example_of, judge, objective_of
 from .penalties import AbstractPenalty
 
 
@@ -51,6 +53,17 @@ class Progress(eqx.Module):
     diverged: Bool[Array, ""]
 
 
+class Trained(eqx.Module):
+    """What the updates of a check come to: weights, and means over the updates."""
+
+    params: PyTree
+    optimizer: PyTree
+    step: Int[Array, ""]
+    loss: Scalar
+    gradient_norm: Scalar
+    learning_rate: Scalar
+
+
 @dataclass(frozen=True)
 class Plateau:
     """The rate is multiplied by `factor` at every `checks` checks without a gain."""
@@ -61,7 +74,7 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Descent:
-    """A run as pure functions of one seed: start, check, evaluate.
+    """A run as pure functions of one seed: start, then train and judge in turn.
 
     `rate` is the learning rate that `optimizer` follows, the highest one on trial;
     `scales` are the rates on trial as parts of it, `penalties` what is added to the
@@ -82,10 +95,15 @@ class Descent:
     highest_rate: float
     scales: tuple[float, ...]
     penalties: tuple[tuple[AbstractPenalty, float], ...] = ()
+    compiled: Compiled = "well"
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
-        return with_weights(self.build, eqx.combine(params, constants))
+        return eqx.combine(params, constants, self._skeleton)
+
+    @cached_property
+    def _skeleton(self) -> PyTree:
+        return skeleton(self.build)
 
     def start(self, init_key: Key) -> Progress:
         """Returns the state before the first update, at the first rate."""
@@ -138,6 +156,11 @@ class Descent:
             total = total + strength * penalty(model, example, key=own_key)
         return total
 
+    @cached_property
+    def _update(self) -> Callable[..., Any]:
+        # What its work is and who sums in it is read from the trace that is compiled.
+        return traced_once(self.update)
+
     def update(
         self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
     ):
@@ -152,27 +175,21 @@ class Descent:
         updates = optax.tree.scale(state.rate_scale, updates)
         return optax.apply_updates(params, updates), optimizer, loss, gradients
 
-    def check(
+    def train(
         self,
         state: Progress,
         first: Int[Array, ""],
         count: Int[Array, ""],
         train: Rows | None,
-        validation: Rows,
         data_key: Key,
-    ) -> tuple[Progress, Check]:
-        """`count` updates from step `first` on, then a look at the validation split."""
-        order = Order(
-            train,
-            first=first,
-            span=self.steps_per_check,
-            batch=self.batch,
-            key=data_key,
-        )
+    ) -> Trained:
+        """Returns what `count` updates from step `first` on come to."""
+        span, batch = self.steps_per_check, self.batch
+        order = Order(train, first=first, span=span, batch=batch, key=data_key)
 
         def update(index, carry):
             params, optimizer, losses, norms = carry
-            params, optimizer, loss, gradients = self.update(
+            params, optimizer, loss, gradients = self._update(
                 params,
                 optimizer,
                 state,
@@ -186,57 +203,42 @@ class Descent:
         params, optimizer, losses, norms = jax.lax.fori_loop(
             0, count, update, (state.params, state.optimizer, zero, zero)
         )
-        seen = self.evaluate(params, state.constants, validation)
-        check = Check(
+        return Trained(
+            params=params,
+            optimizer=optimizer,
             step=first + count,
-            train_loss=losses / count.astype(losses.dtype),
+            loss=losses / count.astype(losses.dtype),
+            gradient_norm=norms / count.astype(norms.dtype),
+            learning_rate=self.rate(first + count - 1) * state.rate_scale,
+        )
+
+    def answer(self, params: PyTree, constants: PyTree, rows: Rows) -> Judged:
+        """Returns what is kept of the answers to each of a batch of held-out rows."""
+        return judge(self.model(params, constants), self.task, rows)
+
+    def judge(
+        self, state: Progress, trained: Trained, judged: Judged
+    ) -> tuple[Progress, Check]:
+        """Keeps the best weights and decides whether the run goes on.
+
+        `judged` is what is kept of all answers to the validation split.
+        """
+        seen = objective_of(self.task).tally(judged)
+        check = Check(
+            step=trained.step,
+            train_loss=trained.loss,
             validation_loss=seen.mean_loss,
             validation_score=seen.mean_score,
             best_step=state.best_step,
             stopped=state.stopped,
             diverged=state.diverged,
             figures={
-                "learning_rate": self.rate(first + count - 1) * state.rate_scale,
-                "gradient_norm": norms / count.astype(norms.dtype),
+                "learning_rate": trained.learning_rate,
+                "gradient_norm": trained.gradient_norm,
             },
             chosen={"learning_rate": jnp.full((), self.highest_rate)},
         )
-        return self._judge(state, params, optimizer, check)
-
-    def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
-        """Returns the tally of weights on a split."""
-        model = self.model(params, constants)
-        return evaluate(model, self.task, rows, batch=max(self.batch, 64))
-
-    def _judge(
-        self,
-        state: Progress,
-        params: PyTree,
-        optimizer: PyTree,
-        check: Check,
-    ) -> tuple[Progress, Check]:
-        """Keeps the best weights and decides whether the run goes on."""
-        step, loss = jnp.asarray(check.step), check.validation_loss
-        finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
-        better = finite & (loss < state.best_loss)
-        gained = finite & (loss < state.bar - self.min_gain)
-        stale = jnp.where(gained, 0, state.stale_checks + 1)
-        patience = self.patience
-        tired = False if patience is None else stale >= patience
-        following = Progress(
-            params=params,
-            constants=state.constants,
-            optimizer=optimizer,
-            best_params=choose(better, params, state.best_params),
-            best_loss=jnp.where(better, loss, state.best_loss),
-            best_step=jnp.where(better, step, state.best_step),
-            step=step,
-            bar=jnp.where(gained, loss, state.bar),
-            stale_checks=stale,
-            rate_scale=self._rescaled(state.rate_scale, stale),
-            stopped=tired | ~finite | (step >= self.steps),
-            diverged=~finite,
-        )
+        following = self._following(state, trained, check)
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
         kept = choose(state.stopped, state, following)
         said = replace(
@@ -248,6 +250,29 @@ class Descent:
         )
         return kept, said
 
+    def _following(self, state: Progress, trained: Trained, check: Check) -> Progress:
+        """Returns the state after a check of a run that had not stopped before."""
+        step, loss = jnp.asarray(check.step), check.validation_loss
+        finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
+        better = finite & (loss < state.best_loss)
+        gained = finite & (loss < state.bar - self.min_gain)
+        stale = jnp.where(gained, 0, state.stale_checks + 1)
+        tired = self.patience is not None and stale >= self.patience
+        return Progress(
+            params=trained.params,
+            constants=state.constants,
+            optimizer=trained.optimizer,
+            best_params=choose(better, trained.params, state.best_params),
+            best_loss=jnp.where(better, loss, state.best_loss),
+            best_step=jnp.where(better, step, state.best_step),
+            step=step,
+            bar=jnp.where(gained, loss, state.bar),
+            stale_checks=stale,
+            rate_scale=self._rescaled(state.rate_scale, stale),
+            stopped=tired | ~finite | (step >= self.steps),
+            diverged=~finite,
+        )
+
     def _rescaled(self, scale: Scalar, stale: Int[Array, ""]) -> Scalar:
         """Returns what is left of the learning rate after so many flat checks."""
         if self.plateau is None:
@@ -255,44 +280,19 @@ class Descent:
         flat = (stale > 0) & (stale % self.plateau.checks == 0)
         return jnp.where(flat, self.plateau.factor * scale, scale)
 
-    def step_work(self, train: Rows | None) -> Work:
-        """Returns the work of one update, from its trace; nothing is run."""
-        return work(self.trace_step(train))
+    def trace_step(
+        self, train: Rows | None, state: Progress | None = None
+    ) -> ClosedJaxpr:
+        """Returns the trace of one update; `state` may be the shapes of a start."""
+        zero = jax.ShapeDtypeStruct((), jnp.int32)
 
-    def trace_step(self, train: Rows | None) -> ClosedJaxpr:
-        """Returns the trace of one update."""
-        key, zero = jax.random.key(0), jnp.array(0)
-        shapes = jax.eval_shape(self.start, key)
+        def batch(train, first, key):
+            order = Order(train, first=first, span=1, batch=self.batch, key=key)
+            return order.at(first), order.keys_at(first)
 
-        def batch(train):
-            order = Order(train, first=zero, span=1, batch=self.batch, key=key)
-            return order.at(zero), order.keys_at(zero)
-
-        rows, keys = jax.eval_shape(batch, train)
-        return jax.make_jaxpr(self.update)(
-            shapes.params, shapes.optimizer, shapes, rows, keys
+        if state is None:
+            state = jax.eval_shape(self.start, key_shape())
+        rows, keys = jax.eval_shape(batch, train, zero, key_shape())
+        return jax.make_jaxpr(self._update)(
+            state.params, state.optimizer, state, rows, keys
         )
-
-
-def choose(
-    condition: Bool[Array | np.ndarray, "*seeds"], yes: PyTree, no: PyTree
-) -> PyTree:
-    """Returns one tree or the other, or of each seed one or the other.
-
-    An array of numpy stays one, of its own precision.
-    """
-
-    def of(a: Any, b: Any) -> Any:
-        extra = a.ndim - condition.ndim
-        where = np.where if isinstance(a, np.ndarray) else jnp.where
-        return where(condition.reshape(condition.shape + (1,) * extra), a, b)
-
-    return jax.tree.map(of, yes, no)
-
-
-def count_of(steps: Int[Array, "..."]) -> int:
-    """Returns a count; of several seeds that of those that went furthest.
-
-    A state that is cut into its seeds' checkpoints has such a count for each of them.
-    """
-    return int(jnp.max(steps))

@@ -1,23 +1,31 @@
-"""The compiled form of a run by gradient descent: start, check, test."""
+"""The compiled form of a run by gradient descent.
+
+start ─ train ─ answer validation ─ judge ─ train ─ ... ─ answer test ─ tally
+
+A check is three programs, since one of them is that of the test, too.
+"""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..core.compiling import RUN_ONCE, jit
-from ..tasks.base import AbstractTask, Splits
-from .base import AbstractProgram, program_bytes
-from .compiling import sum_options
-from .descent import Descent, count_of
+from ..core.compiling import jit
+from ..core.seeds import key_shape
+from ..tasks.base import Splits
+from .base import AbstractProgram, count_of, program_bytes
+from .compiling import once_options, step_options
+from .descent import Descent
 from .flops import work
+from .held_out import Answering, drawn, in_batches
+from .objective import objective_of
 
 
 class DescentProgram(AbstractProgram):
-    """The three compiled parts of a run: start, check, test.
+    """The compiled parts of a run.
 
-    `begin` starts anew from given weights, at another rate. With `side_by_side` the
-    rates on trial are an axis of every array of the state, after that of the seeds;
-    what is tested has no such axis.
+    `begin` starts anew from given weights, at another rate; it is compiled where it is
+    used. With `side_by_side` the rates on trial are an axis of every array of the
+    state, after that of the seeds; what is tested has no such axis.
     """
 
     def __init__(
@@ -35,30 +43,49 @@ class DescentProgram(AbstractProgram):
             return jax.vmap(function, in_axes=axes) if side_by_side else function
 
         self.descent = descent
-        self.splits = _drawn(descent.task, jax.tree.map(jnp.asarray, splits))
         self.checks = -(-descent.steps // descent.steps_per_check)
-        shape = () if seeds is None else (seeds,)
-        keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
-        count = jax.ShapeDtypeStruct((), jnp.int32)
-        rows = self.splits.train, self.splits.validation
+        self.train_rows = jax.tree.map(jnp.asarray, splits.train)
+        held_out, rows = drawn(descent.task, splits), max(descent.batch, 64)
+        self.validation_batches = in_batches(held_out.validation, rows)
+        self.test_batches = in_batches(held_out.test, rows)
+
         first = descent.start_all if side_by_side else descent.start
-        start = jit(batched(first, 0), RUN_ONCE)
-        begin = jit(batched(descent.begin, (0, 0, 0)))
-        one = tried(descent.check, (0, None, None, None, None, None))
-        check = jit(batched(one, (0, None, None, None, None, 0)))
-        test = jit(batched(descent.evaluate, (0, 0, None)))
-        step = descent.trace_step(splits.train)
-        options = sum_options(step)
+        once = once_options(descent.compiled)
+        start = jit(batched(first, 0), once)
+        self.begin = batched(descent.begin, (0, 0, 0))
+        one = tried(descent.train, (0, None, None, None, None))
+        train = jit(batched(one, (0, None, None, None, 0)))
+        judge = jit(batched(tried(descent.judge, 0), 0), once)
+        tally = jit(batched(objective_of(descent.task).tally, 0), once)
+
+        keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
         state = jax.eval_shape(start, keys)
-        alone = jax.eval_shape(batched(descent.start, 0), keys)
+        alone = state
+        if side_by_side:
+            alone = jax.eval_shape(batched(descent.start, 0), keys)
+        step = descent.trace_step(splits.train, None if seeds else alone)
+        options = step_options(step, descent.compiled)
+        answering = Answering(batched(descent.answer, (0, 0, None)), options)
+        looking = answering
+        if side_by_side:
+            look = tried(descent.answer, (0, 0, None))
+            looking = Answering(batched(look, (0, 0, None)), options)
+
+        count = jax.ShapeDtypeStruct((), jnp.int32)
         self._start = start.lower(keys).compile()
-        self.begin = begin  # compiled only where several rates are tried
-        checked = check.lower(state, count, count, *rows, keys)
-        _, self.told = checked.out_info  # the shapes and types of a check
-        self._check = checked.compile(compiler_options=options)
-        tested = test.lower(alone.best_params, alone.constants, self.splits.test)
-        self._test = tested.compile(compiler_options=options)
-        self.bytes = program_bytes(self._check)
+        trained = train.lower(state, count, count, self.train_rows, keys)
+        self._train = trained.compile(compiler_options=options)
+        weights = trained.out_info.params, state.constants
+        seen = looking.compile(weights, self.validation_batches)
+        judged = judge.lower(state, trained.out_info, seen)
+        _, self.told = judged.out_info  # the shapes and types of a check
+        self._judge = judged.compile()
+        weights = alone.best_params, alone.constants
+        seen = answering.compile(weights, self.test_batches)
+        self._tally = tally.lower(seen).compile()
+        self._answer, self._look = answering, looking
+        sizes = program_bytes(self._train), looking.bytes
+        self.bytes = None if None in sizes else max(sizes)
         self.matmul_flops_per_step = work(step).exact_matmul_flops
 
     def start(self, init_key):
@@ -67,25 +94,20 @@ class DescentProgram(AbstractProgram):
     def advance(self, state, data_key):
         first = count_of(state.step)
         count = min(self.descent.steps_per_check, self.descent.steps - first)
-        return self._check(
-            state,
-            jnp.int32(first),
-            jnp.int32(count),
-            self.splits.train,
-            self.splits.validation,
-            data_key,
+        trained = self._train(
+            state, jnp.int32(first), jnp.int32(count), self.train_rows, data_key
         )
+        weights = trained.params, state.constants
+        seen = self._look(weights, self.validation_batches)
+        return self._judge(state, trained, seen)
 
     def test(self, state):
-        return self._test(state.best_params, state.constants, self.splits.test)
+        weights = state.best_params, state.constants
+        return self._tally(self._answer(weights, self.test_batches))
 
     def best(self, state):
         return eqx.combine(state.best_params, state.constants)
 
 
-def _drawn(task: AbstractTask, splits: Splits) -> Splits:
-    """Returns the splits with held-out rows of a synthetic task turned to examples."""
-    if splits.train is not None:
-        return splits
-    draw = jit(jax.vmap(task.example), RUN_ONCE)
-    return Splits(None, draw(splits.validation), draw(splits.test))
+def _spread(key, seeds: int | None):
+    return key if seeds is None else jnp.broadcast_to(key, (seeds,))

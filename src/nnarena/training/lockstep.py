@@ -23,8 +23,8 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.compiling import jit
 from ..core.types import Key, Keys
-from .base import AbstractProgram, Check
-from .descent import Progress, choose, count_of
+from .base import AbstractProgram, Check, choose, count_of
+from .descent import Progress
 from .descent_program import DescentProgram
 
 

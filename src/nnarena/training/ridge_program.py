@@ -15,10 +15,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
 from ..core.compiling import RUN_ONCE, jit
+from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..tasks.base import Rows, Splits
-from .base import AbstractProgram, Check, program_bytes
-from .descent import choose
+from .base import AbstractProgram, Check, choose, program_bytes
+from .held_out import drawn
 from .reading import Reading
 from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
 
@@ -61,20 +62,15 @@ class RidgeProgram(AbstractProgram):
         def batched(function: Callable, axes: Any) -> Any:
             return jit(function if seeds is None else jax.vmap(function, in_axes=axes))
 
-        task = reading.task
         self.reading, self.strengths, self.seeds = reading, strengths, seeds
-        self.splits = jax.tree.map(jnp.asarray, splits)
-        if splits.train is None:
-            draw = jit(jax.vmap(task.example), RUN_ONCE)
-            held = draw(self.splits.validation), draw(self.splits.test)
-            self.splits = Splits(None, *held)
+        self.splits = jax.tree.map(jnp.asarray, drawn(reading.task, splits))
         self.checks = -(-reading.steps // reading.steps_per_check)
         self.matmul_flops_per_step = None  # the host's products are not counted
         started = reading.start if seeds is None else jax.vmap(reading.start)
         self._start = jit(started, RUN_ONCE)
         self._rows = batched(reading.rows, (None, None, 0))
         self._answering = batched(reading.answering, (0, 0, 0))
-        keys = jax.eval_shape(lambda: _spread(jax.random.key(0), seeds))
+        keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
         arrays = jax.eval_shape(self._start, keys)
         zero = jax.ShapeDtypeStruct((), jnp.int32)
         rows = jax.eval_shape(self._rows, zero, self.splits.train, keys)

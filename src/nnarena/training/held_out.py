@@ -1,0 +1,115 @@
+"""Held-out splits in batches, answered by one program for all of them.
+
+validation   ■ ■ ■ ■        each ■ is a batch: the same program answers it
+test         ■ ■ ■ ■ ■ ■    wherever two batches have as many rows
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from ..core.compiling import RUN_ONCE, Options, jit
+from ..core.types import Example
+from ..tasks.base import AbstractTask, Rows, Splits
+from .base import program_bytes
+from .objective import Judged, batch_size
+
+
+def drawn(task: AbstractTask, splits: Splits) -> Splits:
+    """Returns the splits with held-out rows of a synthetic task turned to examples.
+
+    Those of both splits in one program: so many more rows would be another one.
+    """
+    if splits.train is not None:
+        return splits
+    first = jax.tree.leaves(splits.validation)[0].shape[0]
+
+    def draw(validation: Rows, test: Rows) -> Example:
+        rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), validation, test)
+        return jax.vmap(task.example)(rows)
+
+    examples = jit(draw, RUN_ONCE)(splits.validation, splits.test)
+    examples = jax.tree.map(np.asarray, examples)
+    return Splits(
+        train=None,
+        validation=jax.tree.map(lambda column: column[:first], examples),
+        test=jax.tree.map(lambda column: column[first:], examples),
+    )
+
+
+def in_batches(rows: Rows, batch: int) -> list[Rows]:
+    """Returns a split cut into batches of about `batch` rows."""
+    rows = jax.tree.map(_on_host, rows)
+    count = jax.tree.leaves(rows)[0].shape[0]
+    size = batch_size(count, batch)
+    return [
+        jax.tree.map(lambda column, at=at: jnp.asarray(column[at : at + size]), rows)
+        for at in range(0, count, size)
+    ]
+
+
+def _on_host(column: Any) -> Any:
+    """Returns an array of numpy, which is cut without a program; keys stay keys."""
+    is_key = jnp.issubdtype(column.dtype, jax.dtypes.prng_key)
+    return column if is_key else np.asarray(column)
+
+
+class Answering:
+    """A function of weights and a batch, compiled: what is kept of each answer.
+
+    Of every shape of its arguments there is one program.
+    """
+
+    def __init__(self, function: Callable[..., Judged], options: Options):
+        self._function, self._options = jit(function), options
+        self._programs: dict[Any, tuple[Any, Judged]] = {}
+
+    def compile(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Judged:
+        """Makes ready for weights, or their shapes; returns the shape of all answers.
+
+        Those are what calling it will return.
+        """
+        parts = []
+        for rows in batches:
+            given = (*weights, rows)
+            if (shapes := _shapes(given)) not in self._programs:
+                lowered = self._function.lower(*given)
+                program = lowered.compile(compiler_options=self._options)
+                self._programs[shapes] = program, lowered.out_info
+            parts.append(self._programs[shapes][1])
+        return _joined(parts, _joined_shape)
+
+    def __call__(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Judged:
+        """Returns what is kept of all answers, one after another."""
+        parts = []
+        for rows in batches:
+            program, _ = self._programs[_shapes((*weights, rows))]
+            parts.append(program(*weights, rows))
+        return _joined(jax.device_get(parts), np.concatenate)
+
+    @property
+    def bytes(self) -> int | None:
+        """What the largest of the programs asks for, if they tell."""
+        sizes = [program_bytes(program) for program, _ in self._programs.values()]
+        told = [size for size in sizes if size is not None]
+        return max(told) if told else None
+
+
+def _joined(parts: Sequence[Judged], join: Callable[..., Any]) -> Judged:
+    """Returns the parts of all batches as one; axes of seeds and trials come before."""
+    axis = len(parts[0].loss.total.shape) - 1
+    return jax.tree.map(lambda *leaves: join(leaves, axis), *parts)
+
+
+def _joined_shape(leaves: Sequence[Any], axis: int) -> jax.ShapeDtypeStruct:
+    shape, rows = list(leaves[0].shape), sum(leaf.shape[axis] for leaf in leaves)
+    shape[axis] = rows
+    return jax.ShapeDtypeStruct(tuple(shape), leaves[0].dtype)
+
+
+def _shapes(tree: PyTree) -> Any:
+    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree))
