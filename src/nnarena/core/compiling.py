@@ -62,10 +62,14 @@ def known(options: Options) -> Options:
 
 @functools.cache
 def _is_known(name: str, value: str | bool) -> bool:
-    if name in ONE_THREAD:
-        return True  # without it results would not be what they are
+    if name in RUN_ONCE:
+        return True  # XLA's own, and without them results would not be what they are
+
+    def is_known():
+        return 0.0
+
     try:
-        jax.jit(lambda: 0.0, compiler_options={name: value}).lower().compile()
+        jax.jit(is_known, compiler_options={name: value}).lower().compile()
     except jax.errors.JaxRuntimeError:
         return False
     return True

@@ -27,7 +27,7 @@ def key_for(*names: str | int) -> Key:
     """
     digest = hashlib.sha256("\x1f".join(str(name) for name in names).encode()).digest()
     high, low = (int.from_bytes(digest[i : i + 4], "big") for i in (0, 4))
-    return _folded(np.int32(high >> 1), np.uint32(low))
+    return _compiled()(np.int32(high >> 1), np.uint32(low))
 
 
 @functools.cache
@@ -36,7 +36,11 @@ def key_shape() -> Any:
     return jax.eval_shape(jax.random.key, 0)
 
 
-@functools.partial(jit, options=SOONEST)
-def _folded(seed: Any, data: Any) -> Key:
-    # Of one program instead of the dozen that these calls are outside of any.
-    return jax.random.fold_in(jax.random.key(seed), data)
+@functools.cache
+def _compiled() -> Any:
+    # One program instead of the dozen that these calls are outside of any; made when
+    # it is first asked for, since an import computes nothing.
+    def folded(seed: Any, data: Any) -> Key:
+        return jax.random.fold_in(jax.random.key(seed), data)
+
+    return jit(folded, SOONEST)

@@ -48,8 +48,8 @@ def step_options(step: ClosedJaxpr, compiled: Compiled) -> Options:
     return {**sum_options(step), **(known(QUICKLY) if compiled == "quickly" else {})}
 
 
-def once_options(compiled: Compiled) -> Options:
-    """Returns how to compile what runs once in a run, or in a check."""
+def start_options(compiled: Compiled) -> Options:
+    """Returns how to compile what makes the first weights."""
     return SOONEST if compiled == "quickly" else RUN_ONCE
 
 

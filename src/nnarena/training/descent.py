@@ -21,7 +21,8 @@ from ..tasks.base import AbstractTask, Rows
 from .base import Build, Check, choose, skeleton
 from .batches import Draws, Order
 from .compiling import Compiled
-from .objective import Judged, batch_loss, example_of, judge, objective_of
+from .held_out import Answered
+from .objective import Judged, Tally, batch_loss, example_of, judge, objective_of
 from .penalties import AbstractPenalty
 
 
@@ -216,14 +217,18 @@ class Descent:
         """Returns what is kept of the answers to each of a batch of held-out rows."""
         return judge(self.model(params, constants), self.task, rows)
 
+    def tally(self, answered: Answered) -> Tally:
+        """Returns the loss and the score of a split."""
+        return objective_of(self.task).tally(answered.in_turn)
+
     def judge(
-        self, state: Progress, trained: Trained, judged: Judged
+        self, state: Progress, trained: Trained, answered: Answered
     ) -> tuple[Progress, Check]:
         """Keeps the best weights and decides whether the run goes on.
 
-        `judged` is what is kept of all answers to the validation split.
+        `answered` is what is kept of the answers to the validation split.
         """
-        seen = objective_of(self.task).tally(judged)
+        seen = self.tally(answered)
         check = Check(
             step=trained.step,
             train_loss=trained.loss,
@@ -241,14 +246,8 @@ class Descent:
         following = self._following(state, trained, check)
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
         kept = choose(state.stopped, state, following)
-        said = replace(
-            check,
-            step=kept.step,
-            best_step=kept.best_step,
-            stopped=kept.stopped,
-            diverged=kept.diverged,
-        )
-        return kept, said
+        told = ("step", "best_step", "stopped", "diverged")
+        return kept, replace(check, **{name: getattr(kept, name) for name in told})
 
     def _following(self, state: Progress, trained: Trained, check: Check) -> Progress:
         """Returns the state after a check of a run that had not stopped before."""

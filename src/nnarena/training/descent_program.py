@@ -8,16 +8,16 @@ A check is three programs, since one of them is that of the test, too.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..core.compiling import jit
 from ..core.seeds import key_shape
 from ..tasks.base import Splits
 from .base import AbstractProgram, count_of, program_bytes
-from .compiling import once_options, step_options
+from .compiling import start_options, step_options
 from .descent import Descent
 from .flops import work
 from .held_out import Answering, drawn, in_batches
-from .objective import objective_of
 
 
 class DescentProgram(AbstractProgram):
@@ -44,19 +44,18 @@ class DescentProgram(AbstractProgram):
 
         self.descent = descent
         self.checks = -(-descent.steps // descent.steps_per_check)
-        self.train_rows = jax.tree.map(jnp.asarray, splits.train)
+        self.train_rows = jax.device_put(splits.train)
         held_out, rows = drawn(descent.task, splits), max(descent.batch, 64)
         self.validation_batches = in_batches(held_out.validation, rows)
         self.test_batches = in_batches(held_out.test, rows)
 
         first = descent.start_all if side_by_side else descent.start
-        once = once_options(descent.compiled)
-        start = jit(batched(first, 0), once)
+        start = jit(batched(first, 0), start_options(descent.compiled))
         self.begin = batched(descent.begin, (0, 0, 0))
         one = tried(descent.train, (0, None, None, None, None))
         train = jit(batched(one, (0, None, None, None, 0)))
-        judge = jit(batched(tried(descent.judge, 0), 0), once)
-        tally = jit(batched(objective_of(descent.task).tally, 0), once)
+        judge = jit(batched(tried(descent.judge, 0), 0))
+        tally = jit(batched(descent.tally, 0))
 
         keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
         state = jax.eval_shape(start, keys)
@@ -79,10 +78,10 @@ class DescentProgram(AbstractProgram):
         seen = looking.compile(weights, self.validation_batches)
         judged = judge.lower(state, trained.out_info, seen)
         _, self.told = judged.out_info  # the shapes and types of a check
-        self._judge = judged.compile()
+        self._judge = judged.compile(compiler_options=options)
         weights = alone.best_params, alone.constants
         seen = answering.compile(weights, self.test_batches)
-        self._tally = tally.lower(seen).compile()
+        self._tally = tally.lower(seen).compile(compiler_options=options)
         self._answer, self._look = answering, looking
         sizes = program_bytes(self._train), looking.bytes
         self.bytes = None if None in sizes else max(sizes)
@@ -95,7 +94,7 @@ class DescentProgram(AbstractProgram):
         first = count_of(state.step)
         count = min(self.descent.steps_per_check, self.descent.steps - first)
         trained = self._train(
-            state, jnp.int32(first), jnp.int32(count), self.train_rows, data_key
+            state, np.int32(first), np.int32(count), self.train_rows, data_key
         )
         weights = trained.params, state.constants
         seen = self._look(weights, self.validation_batches)

@@ -7,6 +7,7 @@ test         ■ ■ ■ ■ ■ ■    wherever two batches have as many rows
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +48,8 @@ def in_batches(rows: Rows, batch: int) -> list[Rows]:
     count = jax.tree.leaves(rows)[0].shape[0]
     size = batch_size(count, batch)
     return [
-        jax.tree.map(lambda column, at=at: jnp.asarray(column[at : at + size]), rows)
+        # `jnp.asarray` would compile a program for every shape.
+        jax.device_put(jax.tree.map(lambda column, at=at: column[at : at + size], rows))
         for at in range(0, count, size)
     ]
 
@@ -56,6 +58,27 @@ def _on_host(column: Any) -> Any:
     """Returns an array of numpy, which is cut without a program; keys stay keys."""
     is_key = jnp.issubdtype(column.dtype, jax.dtypes.prng_key)
     return column if is_key else np.asarray(column)
+
+
+class Answered(eqx.Module):
+    """What is kept of the answers to a split: of whole batches, and of a last one.
+
+    `whole` leads with the axes of batches and of the examples in one, after those of
+    seeds and of trials.
+    """
+
+    whole: Judged
+    rest: Judged | None
+
+    @property
+    def in_turn(self) -> Judged:
+        """The same of one seed with one axis of examples."""
+        whole = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.whole)
+        if self.rest is None:
+            return whole
+        return jax.tree.map(
+            lambda first, last: jnp.concatenate([first, last]), whole, self.rest
+        )
 
 
 class Answering:
@@ -68,8 +91,8 @@ class Answering:
         self._function, self._options = jit(function), options
         self._programs: dict[Any, tuple[Any, Judged]] = {}
 
-    def compile(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Judged:
-        """Makes ready for weights, or their shapes; returns the shape of all answers.
+    def compile(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Answered:
+        """Makes ready for weights, or their shapes; returns the shape of the answers.
 
         Those are what calling it will return.
         """
@@ -81,15 +104,15 @@ class Answering:
                 program = lowered.compile(compiler_options=self._options)
                 self._programs[shapes] = program, lowered.out_info
             parts.append(self._programs[shapes][1])
-        return _joined(parts, _joined_shape)
+        return _together(parts, _stacked_shape)
 
-    def __call__(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Judged:
-        """Returns what is kept of all answers, one after another."""
+    def __call__(self, weights: Sequence[PyTree], batches: Sequence[Rows]) -> Answered:
+        """Returns what is kept of the answers to all batches."""
         parts = []
         for rows in batches:
             program, _ = self._programs[_shapes((*weights, rows))]
             parts.append(program(*weights, rows))
-        return _joined(jax.device_get(parts), np.concatenate)
+        return _together(jax.device_get(parts), np.stack)
 
     @property
     def bytes(self) -> int | None:
@@ -99,16 +122,18 @@ class Answering:
         return max(told) if told else None
 
 
-def _joined(parts: Sequence[Judged], join: Callable[..., Any]) -> Judged:
-    """Returns the parts of all batches as one; axes of seeds and trials come before."""
-    axis = len(parts[0].loss.total.shape) - 1
-    return jax.tree.map(lambda *leaves: join(leaves, axis), *parts)
+def _together(parts: Sequence[Judged], stack: Callable[..., Any]) -> Answered:
+    """Returns the parts of all batches; only the last may be smaller."""
+    shape = parts[0].loss.total.shape  # axes of seeds and trials, then that of examples
+    whole = [part for part in parts if part.loss.total.shape == shape]
+    stacked = jax.tree.map(lambda *leaves: stack(leaves, len(shape) - 1), *whole)
+    return Answered(stacked, parts[-1] if len(whole) < len(parts) else None)
 
 
-def _joined_shape(leaves: Sequence[Any], axis: int) -> jax.ShapeDtypeStruct:
-    shape, rows = list(leaves[0].shape), sum(leaf.shape[axis] for leaf in leaves)
-    shape[axis] = rows
-    return jax.ShapeDtypeStruct(tuple(shape), leaves[0].dtype)
+def _stacked_shape(leaves: Sequence[Any], axis: int) -> jax.ShapeDtypeStruct:
+    shape, count = leaves[0].shape, len(leaves)
+    stacked = (*shape[:axis], count, *shape[axis:])
+    return jax.ShapeDtypeStruct(stacked, leaves[0].dtype)
 
 
 def _shapes(tree: PyTree) -> Any:

@@ -63,7 +63,7 @@ class RidgeProgram(AbstractProgram):
             return jit(function if seeds is None else jax.vmap(function, in_axes=axes))
 
         self.reading, self.strengths, self.seeds = reading, strengths, seeds
-        self.splits = jax.tree.map(jnp.asarray, drawn(reading.task, splits))
+        self.splits = jax.device_put(drawn(reading.task, splits))
         self.checks = -(-reading.steps // reading.steps_per_check)
         self.matmul_flops_per_step = None  # the host's products are not counted
         started = reading.start if seeds is None else jax.vmap(reading.start)
@@ -128,9 +128,7 @@ class RidgeProgram(AbstractProgram):
         batch = self.reading.batch
         total: Moments | None = None
         for index in range(-(-count // batch)):
-            given = read(
-                arrays, rows, jnp.int32(index), jnp.int32(count - index * batch)
-            )
+            given = read(arrays, rows, np.int32(index), np.int32(count - index * batch))
             parts = [
                 moments_of(one.hidden, one.targets, one.counts)
                 for one in self._seeds_of(jax.tree.map(np.asarray, given))
@@ -143,7 +141,7 @@ class RidgeProgram(AbstractProgram):
     def advance(self, state, data_key):
         first = int(np.max(state.step))
         last = min(first + self.reading.steps_per_check, self.reading.steps)
-        rows = self._rows(jnp.int32(first), self.splits.train, data_key)
+        rows = self._rows(np.int32(first), self.splits.train, data_key)
         count = self._rows_between(first, last)
         with single_thread():
             seen = state.seen.plus(self._sums(self._read, state.arrays, rows, count))
@@ -184,7 +182,7 @@ class RidgeProgram(AbstractProgram):
         """Returns the task's figures of a readout, on the check's rows and held-out."""
         batch = self.reading.batch
         tallies = [
-            self._loss(arrays, rows, jnp.int32(i), jnp.int32(count - i * batch))
+            self._loss(arrays, rows, np.int32(i), np.int32(count - i * batch))
             for i in range(-(-count // batch))
         ]
         trained = jax.tree.map(lambda *leaves: sum(leaves), *tallies)
