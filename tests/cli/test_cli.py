@@ -160,7 +160,7 @@ def test_a_name_means_every_entry_of_that_name(tmp_path):
         (["run", "smoke", "--gpus", "1"], "say --on too"),
         (["show", "lstmm"], "did you mean lstm"),
         (["check", "mnits"], "did you mean mnist"),
-        (["list", "animals"], "models, tasks, trainers, suites"),
+        (["list", "animals"], "models, tasks, trainers, metrics, penalties, suites"),
         (["compare", "/nonexistent"], "no records"),
         (["report", "/nonexistent"], "/nonexistent"),
         (["export", "/nonexistent"], "/nonexistent"),

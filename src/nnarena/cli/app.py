@@ -22,6 +22,7 @@ from .options import (
     SuiteArgument,
     Tasks,
     TimeLimit,
+    Trainer,
     Version,
     Workers,
     folder_of,
@@ -59,6 +60,7 @@ def run(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
+    trainer: Trainer = None,
     results: Results = None,
     plugin: Plugins = None,
     workers: Workers = None,
@@ -79,7 +81,9 @@ def run(
     from .request import Request
     from .run import run_suite
 
-    request = Request(suite, models, tasks, seeds, parameters, steps, shard, plugin)
+    request = Request(
+        *(suite, models, tasks, seeds, parameters, steps, shard, plugin, trainer)
+    )
     placement = Placement(workers, time_limit, memory_limit, on, cores, gpus)
     run_suite(request, folder_of(results), placement)
 
@@ -92,6 +96,7 @@ def plan(
     seeds: Seeds = None,
     parameters: Parameters = None,
     steps: Steps = None,
+    trainer: Trainer = None,
     results: Results = None,
     plugin: Plugins = None,
     workers: Workers = None,
@@ -102,16 +107,21 @@ def plan(
     from .plan import show_plan
     from .request import Request
 
-    request = Request(suite, models, tasks, seeds, parameters, steps, shard, plugin)
+    request = Request(
+        *(suite, models, tasks, seeds, parameters, steps, shard, plugin, trainer)
+    )
     show_plan(request, folder_of(results), workers, as_json=json)
 
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="models, tasks or suites.")],
+    kind: Annotated[
+        str,
+        typer.Argument(help="models, tasks, trainers, metrics, penalties or suites."),
+    ],
     json: AsJson = False,
 ) -> None:
-    """List the models, tasks or suites that there are."""
+    """List the models, tasks, trainers, metrics, penalties or suites that there are."""
     from .listing import show_list
 
     show_list(kind, as_json=json)
@@ -120,7 +130,10 @@ def list_(
 @app.command(short_help="Show an entrant's equations or data, settings and source.")
 def show(
     name: Annotated[
-        str, typer.Argument(help="A model, task or suite, or FILE.py[:NAME].")
+        str,
+        typer.Argument(
+            help="A model, task, trainer, metric, penalty or suite, or FILE.py[:NAME]."
+        ),
     ],
     json: AsJson = False,
 ) -> None:

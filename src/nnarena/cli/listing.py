@@ -8,11 +8,19 @@ from rich.table import Table
 from ..core.numbers import words_of
 from ..core.references import bibtex, citation
 from ..core.registry import Entry, Shared, UnknownName
+from ..suite.words import (
+    KINDS as ENTRANTS,
+    PARTS,
+    find_entrants,
+    names_file,
+    registry_of,
+)
 from .console import guarded, out, print_json, refuse
 from .controls import controls_json, show_controls
 
 
-KINDS = ("models", "tasks", "trainers", "suites")
+REGISTERED = (*ENTRANTS, *PARTS)
+KINDS = (*REGISTERED, "suites")
 
 
 @guarded
@@ -33,12 +41,7 @@ def show_list(kind: str, *, as_json: bool) -> None:
 
 
 def _entries(kind: str) -> dict[str, Entry]:
-    from ..models import MODELS
-    from ..tasks import TASKS
-    from ..training import TRAINERS
-
-    registries = {"models": MODELS, "tasks": TASKS, "trainers": TRAINERS}
-    return {entry.name: entry for entry in registries[kind]}
+    return {entry.name: entry for entry in registry_of(kind)}
 
 
 def _entry_rows(kind: str) -> list[dict[str, str]]:
@@ -69,14 +72,13 @@ def _suite_rows() -> list[dict[str, str]]:
 
 @guarded
 def show_entrant(name: str, *, as_json: bool) -> None:
-    """Prints a model, a task, a trainer or a suite, or what a file registers."""
+    """Prints what a registry has under a name, a suite, or what a file registers."""
     from ..suite.config import load_suite, suite_names
-    from ..suite.words import find_entrants, names_file
 
     if names_file(name):
-        _show_file(find_entrants(name), as_json=as_json)
+        _show_file(find_entrants(name, REGISTERED), as_json=as_json)
         return
-    found = {kind: _entries(kind).get(name) for kind in KINDS[:-1]}
+    found = {kind: _entries(kind).get(name) for kind in REGISTERED}
     for kind, entry in found.items():
         if entry is not None:
             _show_entry(kind, entry, as_json=as_json)
@@ -89,7 +91,7 @@ def show_entrant(name: str, *, as_json: bool) -> None:
             _show_suite(suite)
         return
     known = sorted([*(n for kind in found for n in _entries(kind)), *suite_names()])
-    raise UnknownName("model, task, trainer or suite", name, known)
+    raise UnknownName("model, task, trainer, metric, penalty or suite", name, known)
 
 
 def _show_file(found: list[tuple[str, str, dict[str, Any]]], *, as_json: bool) -> None:
@@ -105,7 +107,7 @@ def _show_file(found: list[tuple[str, str, dict[str, Any]]], *, as_json: bool) -
 
 def _entry_json(kind: str, entry: Entry) -> dict[str, Any]:
     return {
-        "kind": kind[:-1],
+        "kind": registry_of(kind).kind,
         "name": entry.name,
         "family": entry.family,
         "version": entry.version,
@@ -131,7 +133,7 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     settings, shared = _settings(kind, entry), _frame(kind, entry)
     kinds = {name: one.kind for name, one in shared.items()} | entry.kinds
     out.print(
-        f"[bold]{entry.name}[/] ({kind[:-1]}, {entry.family}), "
+        f"[bold]{entry.name}[/] ({registry_of(kind).kind}, {entry.family}), "
         f"version {entry.version}\n"
     )
     out.print(entry.docstring, markup=False, soft_wrap=True)

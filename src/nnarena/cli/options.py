@@ -44,6 +44,14 @@ Tasks = Annotated[
         "FILE.py:NAME(setting=value), as with --models.",
     ),
 ]
+Trainer = Annotated[
+    str | None,
+    typer.Option(
+        help="Trainer instead of the suite's: NAME, NAME(setting=value), FILE.py or "
+        "FILE.py:NAME(setting=value). What it shares with the suite's (steps, batch, "
+        "...) stays as the suite has it; contenders with one of their own keep it.",
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", "-s", min=1, help="How many seeds.")
 ]

@@ -8,9 +8,10 @@ from typing import Any
 from ..core.problems import SuiteProblem
 from ..models.contender import Contender
 from ..suite.config import Choice, Suite, load_suite
+from ..suite.recipes import USUAL, common_settings
 from ..suite.session import Session, open_session
 from ..suite.shard import parse_shard
-from ..suite.words import Chosen, chosen, resolve_files, split_words
+from ..suite.words import Chosen, chosen, resolve_files, resolve_trainer, split_words
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Request:
     steps: int | None = None
     shard: str | None = None
     plugins: list[str] | None = None
+    trainer: str | None = None
 
 
 def resolve(request: Request, results: str) -> Session:
@@ -48,8 +50,10 @@ def resolve(request: Request, results: str) -> Session:
         changes["seeds"] = request.seeds
     if request.parameters is not None:
         changes["parameters"] = request.parameters
-    if request.steps is not None:
-        changes["trainer"] = {"steps": request.steps}
+    trainer, files = _trainer(request, suite)
+    plugins += files
+    if trainer:
+        changes["trainer"] = trainer
     changed: Suite = load_suite(request.suite, changes)
     session = open_session(changed, results, plugins=plugins)
     if shard is None:
@@ -73,6 +77,27 @@ def chosen_contenders(words: Sequence[str]) -> tuple[list[Contender], list[str]]
         except ValueError as error:
             raise SuiteProblem(str(error)) from error
     return contenders, [str(Path(file).resolve()) for file in files]
+
+
+def _trainer(request: Request, suite: Suite) -> tuple[dict[str, Any], list[str]]:
+    """Returns what changes of the suite's trainer, and the files that register it.
+
+    Another trainer takes over those of the suite's settings that it has too.
+
+    Raises:
+        SuiteProblem: a file registers no trainer, or several.
+        UnknownName: no trainer carries the name.
+    """
+    changed, files = {}, []
+    if request.trainer is not None:
+        table, files = resolve_trainer(request.trainer)
+        if table["name"] == suite.trainer.get("name", USUAL):
+            changed = {key: table[key] for key in table if key != "name"}
+        else:
+            changed = {**common_settings(table["name"], suite.trainer), **table}
+    if request.steps is not None:
+        changed["steps"] = request.steps
+    return changed, files
 
 
 def _choices(word: str | Chosen, known: Sequence[Choice]) -> list[Chosen]:

@@ -32,7 +32,11 @@ class UnknownName(UserProblem, KeyError):
     """A name that no entrant carries; the message lists near ones."""
 
     def __init__(self, kind: str, name: str, known: list[str]):
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        lower = {each.lower(): each for each in known}
+        near = [
+            lower[each]
+            for each in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+        ]
         hint = f"did you mean {' or '.join(near)}?" if near else "the known ones are: "
         listed = "" if near else ", ".join(known)
         super().__init__(f"there is no {kind} named {name!r}; {hint}{listed}")

@@ -10,8 +10,8 @@ parameters = 5_000          # width is solved to meet it; or: width = 64
 deviations = ["..."]        # from the study that the suite follows, or the usual
 plugins = ["my_model.py"]   # files that register entrants, beside this one
 
-Models and tasks may be words too, as on the command line (`words`): "add(length=50)",
-"my_model.py", "my_model.py:leaky(rate=0.2)".
+Models, tasks and trainers may be words too, as on the command line (`words`):
+"add(length=50)", "my_model.py", "my_model.py:leaky(rate=0.2)".
 
 [trainer]
 name = "gradient_descent"   # the default, for contenders that are made for no other
@@ -124,7 +124,8 @@ def suite_names() -> list[str]:
 def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suite:
     """Returns the suite of a name in the package, or of a TOML file.
 
-    `changes` replace its entries; those under "trainer" are merged in.
+    `changes` replace its entries; those under "trainer" are merged in, unless they name
+    another one.
 
     Raises:
         UnknownName: there is no suite of that name.
@@ -149,8 +150,11 @@ def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suit
         content["plugins"] = [str(path.parent / str(p)) for p in content["plugins"]]
     content = in_words(content, None if path is None else path.parent)
     merged = {"name": Path(name_or_path).stem, **content, **(changes or {})}
-    if isinstance(content.get("trainer"), dict) and changes and "trainer" in changes:
-        merged["trainer"] = {**content["trainer"], **changes["trainer"]}
+    own = content.get("trainer")
+    if isinstance(own, dict) and changes and "trainer" in changes:
+        changed = changes["trainer"]
+        if changed.get("name", own.get("name")) == own.get("name"):
+            merged["trainer"] = {**own, **changed}
     if changes and ("parameters" in changes or "width" in changes):
         merged = {
             key: value

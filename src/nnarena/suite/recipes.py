@@ -63,9 +63,18 @@ def recipe_of(suite: Suite, model: ModelChoice) -> Entrant:
     usual, common = _named(suite.trainer, USUAL)
     name, own = _named(model.trainer, MODELS[model.name].trainer or usual)
     if name != usual:
-        known = TRAINERS[name].defaults
-        common = {key: value for key, value in common.items() if key in known}
+        common = common_settings(name, common)
     return _recipe(name, {**common, **own})
+
+
+def common_settings(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those settings of another trainer that the one of a name has too.
+
+    Raises:
+        UnknownName: no trainer carries the name.
+    """
+    known = TRAINERS[name].defaults
+    return {key: value for key, value in given.items() if key in known}
 
 
 def _named(table: Mapping[str, Any], otherwise: str) -> tuple[str, dict[str, Any]]:

@@ -207,10 +207,10 @@ def run(
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are words, as on the command line, or dictionaries of a name and
-    its settings. Other keywords are settings of the `trainer` (`steps`,
-    `learning_rate`, ...). Runs that the folder already holds are not repeated. What a
-    script or notebook registers runs in this process alone; what a file registers, in
-    `workers` too.
+    its settings; the `trainer` is a word too, and other keywords are its settings
+    (`steps`, `learning_rate`, ...). Runs that the folder already holds are not
+    repeated. What a script or notebook registers runs in this process alone; what a
+    file registers, in `workers` too.
 
         nnarena.run(["lstm", "gru"], ["add(length=50)"], seeds=3)
         nnarena.run(["mine.py:leaky(rate=0.2)", "gru"], ["mine.py"], workers=2)

@@ -3,7 +3,7 @@
 NAME is a registered model or task, NAME(setting=value, ...) has settings over its
 defaults. FILE.py is every model, or task, that a file registers, FILE.py:NAME one of
 them; FILE.py:NAME(setting=value) has settings, and FILE.py(setting=value) has the same
-for all.
+for all. A trainer is one such word, and a penalty's file stands in place of its name.
 """
 
 import re
@@ -22,6 +22,9 @@ CALL = re.compile(r"^(.*?)\s*\((.*)\)$", re.DOTALL)
 FILE = re.compile(r"^(.+\.py)(?::([\w.-]+))?$", re.DOTALL)
 
 KINDS = ("models", "tasks")
+
+PARTS = ("trainers", "metrics", "penalties")
+"""What a file may register besides."""
 
 PYTHONS = {"True": True, "False": False, "None": None, "null": None}
 """Values as Python and labels of tables write them; TOML has no word for none."""
@@ -51,9 +54,18 @@ def chosen(word: str | Chosen) -> Chosen:
         return {"name": word}
     name, arguments = call.groups()
     found: Chosen = {"name": name}
-    for argument in filter(None, (part.strip() for part in arguments.split(","))):
+    for argument in filter(None, map(str.strip, _arguments(arguments))):
         setting, _, value = argument.partition("=")
         found[setting.strip()] = _value(value.strip(), argument)
+    return found
+
+
+def _arguments(text: str) -> list[str]:
+    """Returns what stands between commas that are not within a list or a table."""
+    found, depth = [], 0
+    for part in text.split(","):
+        found = [*found[:-1], f"{found[-1]},{part}"] if depth else [*found, part]
+        depth += sum(map(part.count, "[{")) - sum(map(part.count, "]}"))
     return found
 
 
@@ -72,7 +84,7 @@ def resolve_files(
 
     Args:
         words: words or their tables.
-        kind: "models" or "tasks".
+        kind: as "models", or "tasks".
         folder: what relative paths count from: the working folder if not given.
 
     Raises:
@@ -94,6 +106,39 @@ def resolve_files(
     return found, files
 
 
+def resolve_trainer(word: Any, folder: Path | None = None) -> tuple[Any, list[str]]:
+    """Returns the table of a trainer, its files replaced by names, and the files.
+
+    What is neither a word nor a table stays, for the suite's own check.
+
+    Raises:
+        FileNotFoundError, BrokenFile, SuiteProblem: as `resolve_files` does.
+        SuiteProblem: the file registers several.
+    """
+    if not isinstance(word, str | dict):
+        return word, []
+    table, files = dict(chosen(word)), []
+    if isinstance(table.get("name"), str):
+        named = chosen(table.pop("name"))
+        table = {**named, **table}
+    if names_file(table):
+        name = table["name"]
+        (found, *others), files = resolve_files([name], "trainers", folder)
+        if others:
+            raise SuiteProblem(
+                f"{name} registers several trainers: add :NAME, one of "
+                f"{', '.join([found, *others])}"
+            )
+        table["name"] = found
+    if isinstance(table.get("penalties"), dict):
+        given, table["penalties"] = table["penalties"], {}
+        for word, strength in given.items():
+            found, more = resolve_files([word], "penalties", folder)
+            table["penalties"] |= dict.fromkeys(found, strength)
+            files += more
+    return table, files
+
+
 def in_words(content: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """Returns what a suite says, its words made tables and their files plug-ins.
 
@@ -102,18 +147,30 @@ def in_words(content: dict[str, Any], folder: Path | None = None) -> dict[str, A
     Raises:
         FileNotFoundError, BrokenFile, SuiteProblem: as `resolve_files` does.
     """
-    content = dict(content)
+    content, files = dict(content), []
     for kind in KINDS:
         if isinstance(content.get(kind), list):
-            words, files = resolve_files(content[kind], kind, folder)
-            content[kind] = [chosen(word) for word in words]
-            plugins = content.get("plugins", [])
-            if files and isinstance(plugins, list):
-                content["plugins"] = [*plugins, *files]
+            words, more = resolve_files(content[kind], kind, folder)
+            content[kind] = [_copied(chosen(word)) for word in words]
+            files += more
+    models = content.get("models")
+    for owner in [content, *(models if isinstance(models, list) else [])]:
+        if isinstance(owner, dict) and "trainer" in owner:
+            owner["trainer"], more = resolve_trainer(owner["trainer"], folder)
+            files += more
+    plugins = content.get("plugins", [])
+    if files and isinstance(plugins, list):
+        content["plugins"] = list(dict.fromkeys([*plugins, *files]))
     return content
 
 
-def find_entrants(word: str) -> list[tuple[str, str, Chosen]]:
+def _copied(table: Any) -> Any:
+    return dict(table) if isinstance(table, dict) else table
+
+
+def find_entrants(
+    word: str, kinds: Sequence[str] = KINDS
+) -> list[tuple[str, str, Chosen]]:
     """Returns the kind, name and settings of each entrant that a word means.
 
     Raises:
@@ -124,13 +181,13 @@ def find_entrants(word: str) -> list[tuple[str, str, Chosen]]:
     name = table.pop("name")
     match = FILE.match(name)
     if match is not None:
-        found = registered_by(match[1], KINDS, match[2])
-        return [(kind, each, table) for kind in KINDS for each in found[kind]]
-    for kind in KINDS:
+        found = registered_by(match[1], kinds, match[2])
+        return [(kind, each, table) for kind in kinds for each in found[kind]]
+    for kind in kinds:
         if name in registry_of(kind):
             return [(kind, name, table)]
-    known = sorted(entry.name for kind in KINDS for entry in registry_of(kind))
-    raise UnknownName("model or task", name, known)
+    known = sorted(entry.name for kind in kinds for entry in registry_of(kind))
+    raise UnknownName(" or ".join(registry_of(k).kind for k in kinds), name, known)
 
 
 def registered_by(
@@ -162,14 +219,19 @@ def registered_by(
 
 
 def registry_of(kind: str) -> Registry:
-    """Returns the registry of "models" or "tasks"; imported here, as it needs jax."""
-    if kind == "models":
-        from ..models import MODELS
-
-        return MODELS
+    """Returns the registry of models, tasks, ...; imported here, as it needs jax."""
+    from ..metrics import METRICS
+    from ..models import MODELS
     from ..tasks import TASKS
+    from ..training import PENALTIES, TRAINERS
 
-    return TASKS
+    return {
+        "models": MODELS,
+        "tasks": TASKS,
+        "trainers": TRAINERS,
+        "metrics": METRICS,
+        "penalties": PENALTIES,
+    }[kind]
 
 
 def _value(text: str, argument: str) -> Any:
