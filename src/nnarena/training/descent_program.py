@@ -25,7 +25,8 @@ class DescentProgram(AbstractProgram):
 
     `begin` starts anew from given weights, at another rate; it is compiled where it is
     used. With `side_by_side` the rates on trial are an axis of every array of the
-    state, after that of the seeds; what is tested has no such axis.
+    state, after that of the seeds; what is tested has no such axis. `state` and `told`
+    are the shapes of a state and of a check.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class DescentProgram(AbstractProgram):
         tally = jit(batched(descent.tally, 0))
 
         keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
-        state = jax.eval_shape(start, keys)
+        self.state = state = jax.eval_shape(start, keys)
         alone = state
         if side_by_side:
             alone = jax.eval_shape(batched(descent.start, 0), keys)
@@ -77,7 +78,7 @@ class DescentProgram(AbstractProgram):
         weights = trained.out_info.params, state.constants
         seen = looking.compile(weights, self.validation_batches)
         judged = judge.lower(state, trained.out_info, seen)
-        _, self.told = judged.out_info  # the shapes and types of a check
+        _, self.told = judged.out_info
         self._judge = judged.compile(compiler_options=options)
         weights = alone.best_params, alone.constants
         seen = answering.compile(weights, self.test_batches)

@@ -10,6 +10,7 @@ The test split takes no part in the choice. All rates share one compiled program
 from dataclasses import replace
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
@@ -55,10 +56,13 @@ class SearchProgram(AbstractProgram):
         self.bytes = program.bytes
         self.matmul_flops_per_step = program.matmul_flops_per_step
         # One program of what else would be one of each operation and shape.
-        self._begin = jit(self._first, SOONEST)
-        self._crown = jit(self._judged, SOONEST)
-        self._go_on = jit(self._next, SOONEST)
-        self._tell = jit(self._told, SOONEST)
+        state = jax.eval_shape(self._first, program.state)
+        ended = jax.ShapeDtypeStruct((), bool)
+        self._begin = jit(self._first, SOONEST).lower(program.state).compile()
+        self._crown = jit(self._judged, SOONEST).lower(state).compile()
+        self._go_on = jit(self._next, SOONEST).lower(state).compile()
+        tell = jit(self._told, SOONEST).lower(state, program.told, ended)
+        self._tell = tell.compile()
 
     def start(self, init_key):
         return self._begin(self.program.start(init_key))
@@ -76,7 +80,7 @@ class SearchProgram(AbstractProgram):
     def advance(self, state, data_key):
         progress, check = self.program.advance(state.progress, data_key)
         state = replace(state, progress=progress)
-        over = bool(np.all(progress.stopped))
+        over = bool(np.all(np.asarray(progress.stopped)))
         last = count_of(state.trial) == len(self.scales) - 1
         if over:
             state = self._crown(state)
