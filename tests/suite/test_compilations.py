@@ -40,8 +40,8 @@ print(json.dumps([compiled[:planned], compiled[planned:]]))
 ADD = [{"name": "add", "length": 6}]
 DIGITS = [{"name": "digits", "chunk": 8}]
 
-FIRST = ["folded", "is_known"]
-"""Those of a process: for keys, and whether XLA has an option."""
+FIRST = ["folded", "is_known", "true_divide"]
+"""Those of a process: for keys, whether XLA has an option, and for a mean."""
 
 SUMS = ["is_known"]
 """Whether XLA has an option for sums, where a step has mostly sums of few numbers."""

@@ -213,7 +213,7 @@ class Runner:
     ) -> Iterator[Event]:
         """Tests and records the runs that are over."""
         program = compiled.program
-        tested = jax.tree.map(np.asarray, program.test(state))  # no program to divide
+        tested = program.test(state)
         loss, score = np.asarray(tested.mean_loss), np.asarray(tested.mean_score)
         weights = arrays_by_path(program.best(state))
         for index, ledger in enumerate(ledgers):

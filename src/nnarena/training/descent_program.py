@@ -84,8 +84,8 @@ class DescentProgram(AbstractProgram):
         seen = answering.compile(weights, self.test_batches)
         self._tally = tally.lower(seen).compile(compiler_options=options)
         self._answer, self._look = answering, looking
-        sizes = program_bytes(self._train), looking.bytes
-        self.bytes = None if None in sizes else max(sizes)
+        sizes = [program_bytes(self._train) or 0, looking.bytes or 0]
+        self.bytes = max(sizes) or None
         self.matmul_flops_per_step = work(step).exact_matmul_flops
 
     def start(self, init_key):
