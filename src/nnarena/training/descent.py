@@ -289,9 +289,8 @@ class Descent:
             order = Order(train, first=first, span=1, batch=self.batch, key=key)
             return order.at(first), order.keys_at(first)
 
-        if state is None:
-            state = jax.eval_shape(self.start, key_shape())
+        begun = state or jax.eval_shape(self.start, key_shape())
         rows, keys = jax.eval_shape(batch, train, zero, key_shape())
         return jax.make_jaxpr(self._update)(
-            state.params, state.optimizer, state, rows, keys
+            begun.params, begun.optimizer, begun, rows, keys
         )
