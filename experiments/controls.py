@@ -1,31 +1,31 @@
 """Measures the two controls on every task, and keeps the figures in the package.
 
     NNARENA_DATA=data python experiments/controls.py --results controls
-    NNARENA_DATA=data python experiments/controls.py --results controls --tasks activity
 
-`last_step` sees one step and `window` the last eight; each runs on every task at its
-default settings (`activity` on its excerpt) under one small budget. The file says how
-much of a task's scale needs no memory, and `arena show TASK` prints it. With `--tasks`
-the other tasks keep their figures. Runs that the results folder holds are not repeated.
+`last_step` sees one step and `window` the last eight; each runs under one small budget
+on every task at its default settings and at those of every suite of the package. The
+file says how much of a task's scale needs no memory, and `arena show TASK` prints it.
+Tasks that the file knows as they are today keep their figures, unless `--tasks` names
+them, as in `--tasks add "add(length=20)"`. Runs that the results folder holds are not
+repeated.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nnarena.runs.record import Record
-from nnarena.suite.config import parse_suite
+from nnarena.suite.config import Choice, load_suite, parse_suite, suite_names
 from nnarena.suite.events import ENDS
 from nnarena.suite.session import open_session
+from nnarena.suite.words import chosen
 from nnarena.tasks import TASKS
-from nnarena.tasks.controls import FILE, measurements
+from nnarena.tasks.controls import FILE, controls_of, measurements
 
 
 CONTROLS = ("last_step", "window")
-SETTINGS = {"activity": {"excerpt": True}}
-"""Settings besides the defaults: of activity, the excerpt that can be had."""
 SEEDS, PARAMETERS = 3, 5_000
 TRAINER = {
     "steps": 1_000,
@@ -35,8 +35,45 @@ TRAINER = {
 }
 COMMAND = "python experiments/controls.py --results controls"
 
+UNOBTAINABLE = ("activity",)
+"""Tasks whose published file is not to be had here: only their excerpt is measured."""
 
-def run(tasks: Sequence[str], results: str, workers: int) -> list[Record]:
+
+def wanted() -> list[Choice]:
+    """Returns every task of the package, at its defaults and as its suites have it."""
+    own = [entry.name for entry in TASKS if not entry.outside]
+    asked = [Choice(name=name) for name in own]
+    asked += [task for suite in suite_names() for task in load_suite(suite).tasks]
+    return distinct(map(obtainable, asked))
+
+
+def obtainable(task: Choice) -> Choice:
+    """Returns the task, or what of it can be measured here."""
+    if task.name not in UNOBTAINABLE or task.settings.get("excerpt"):
+        return task
+    return Choice(name=task.name, settings={**task.settings, "excerpt": True})
+
+
+def distinct(tasks: Iterable[Choice]) -> list[Choice]:
+    """Returns tasks without those whose settings an earlier one has, all told."""
+    found: dict[str, Choice] = {}
+    for task in tasks:
+        settings = TASKS[task.name].settings(task.settings)
+        found.setdefault(json.dumps([task.name, settings], sort_keys=True), task)
+    return list(found.values())
+
+
+def is_known(task: Choice) -> bool:
+    """Returns whether the file holds a task as it is today."""
+    entry = TASKS[task.name]
+    settings = entry.settings(task.settings)
+    found = controls_of(task.name, settings)
+    return len(found) == len(CONTROLS) and all(
+        one.version == entry.version_of(settings) for one in found
+    )
+
+
+def run(tasks: Sequence[Choice], results: str, workers: int) -> list[Record]:
     """Returns the records of all runs.
 
     Raises:
@@ -45,13 +82,12 @@ def run(tasks: Sequence[str], results: str, workers: int) -> list[Record]:
     content = {
         "name": "controls",
         "models": list(CONTROLS),
-        "tasks": [{"name": task, **SETTINGS.get(task, {})} for task in tasks],
+        "tasks": [{"name": task.name, **task.settings} for task in tasks],
         "seeds": SEEDS,
         "parameters": PARAMETERS,
         "trainer": TRAINER,
     }
-    session = open_session(parse_suite(content, "controls"), results)
-    session.require_ready()
+    session = open_session(parse_suite(content, "controls"), results).ready()
     for event in session.run(workers):
         if event.kind in ENDS:
             print(event.kind, event.key, event.text, flush=True)
@@ -65,19 +101,14 @@ def run(tasks: Sequence[str], results: str, workers: int) -> list[Record]:
     return whole
 
 
-def measured(
-    records: Sequence[Record], tasks: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Returns what the file keeps of every task and control, in the order of both."""
-    for task in tasks:
-        for control in CONTROLS:
-            runs = [
-                record
-                for record in records
-                if (record.identity.task.name, record.identity.model.name)
-                == (task, control)
-            ]
-            yield summary(sorted(runs, key=lambda record: record.identity.seed))
+def measured(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """Returns what the file keeps of every task and control."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        bare = record.identity.model_copy(update={"seed": 0})
+        groups.setdefault(bare.key, []).append(record)
+    for runs in groups.values():
+        yield summary(sorted(runs, key=lambda record: record.identity.seed))
 
 
 def summary(runs: Sequence[Record]) -> dict[str, Any]:
@@ -101,26 +132,35 @@ def summary(runs: Sequence[Record]) -> dict[str, Any]:
     }
 
 
+def order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Returns where a row stands in the file: by task, the defaults first."""
+    defaults = TASKS[row["task"]].defaults
+    changed = {k: v for k, v in row["settings"].items() if v != defaults.get(k)}
+    return row["task"], len(changed), json.dumps(changed), row["control"]
+
+
+def merged(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the rows of the file with the found ones in the place of their like."""
+    rows = [one.model_dump() for one in measurements().measured]
+    return sorted({order(row): row for row in [*rows, *found]}.values(), key=order)
+
+
 def main() -> None:
     """Runs what is asked for and writes the file."""
-    names = [
-        entry.name for entry in TASKS if entry.make.__module__.startswith("nnarena.")
-    ]
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--results", default="controls")
-    words.add_argument("--tasks", default=",".join(names))
+    words.add_argument("--tasks", nargs="+", default=None)
     words.add_argument("--workers", type=int, default=1)
     asked = words.parse_args()
-    tasks = asked.tasks.split(",")
-    found = list(measured(run(tasks, asked.results, asked.workers), tasks))
-    others = [
-        control.model_dump()
-        for control in measurements().measured
-        if control.task not in tasks
-    ]
-    rows = sorted(others + found, key=lambda row: (row["task"], row["control"]))
+    if asked.tasks is None:
+        tasks = [task for task in wanted() if not is_known(task)]
+    else:
+        content = {"name": "x", "models": ["lstm"], "width": 1}
+        content["tasks"] = [chosen(word) for word in asked.tasks]
+        tasks = [obtainable(task) for task in parse_suite(content, "--tasks").tasks]
+    found = list(measured(run(tasks, asked.results, asked.workers))) if tasks else []
     budget = {"parameters": PARAMETERS, "seeds": SEEDS, **TRAINER}
-    content = {"command": COMMAND, "budget": budget, "measured": rows}
+    content = {"command": COMMAND, "budget": budget, "measured": merged(found)}
     Path(str(FILE)).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

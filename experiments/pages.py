@@ -6,6 +6,7 @@
 A page says where a table goes, and of which store, by two comments:
 
     <!-- table: claims/unitary -->  ...  <!-- end -->
+    <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
@@ -17,26 +18,30 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.frame import runs_frame
+from nnarena.analysis.intervals import Interval
 from nnarena.analysis.leaderboard import leaderboard
+from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.published import Comparison, against_published
 from nnarena.analysis.standing import TaskCard
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
 from nnarena.analysis.text import UNIFORM, uniform_note
+from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
 
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
-    r"(<!-- (table|thesis|swap|missing): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (table|asked|thesis|swap|missing): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 
 
@@ -90,6 +95,69 @@ def _cell(cell: Any, card: TaskCard) -> str:
         share = f"{cell.solved}/{cell.judged} [{low:.0f}, {high:.0f}] %"
         return f"{share}, mean {cell.mean:.3g}{diverged}"
     return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{diverged}"
+
+
+def asked_table(store: str) -> Iterator[str]:
+    """Yields what models trained on one form of a task answered to others, by form.
+
+    Beside it are those trained on each form, and below whether a contender carries over
+    from what it was trained on, by the rule of the suite.
+    """
+    kept = DirectoryStore(ROOT / "results" / store)
+    found = evaluated(list(kept), read_evaluations(kept))
+    columns = list(dict.fromkeys(cell.asked for cell in found.cells))
+    yield f"| contender | trained on | {' | '.join(map(_form, columns))} |"
+    yield "|---|---|" + "---:|" * len(columns)
+    own = {(c.contender, c.asked): c for c in found.cells if c.is_own}
+    for contender in dict.fromkeys(cell.contender for cell in found.cells):
+        cells = [cell for cell in found.cells if cell.contender == contender]
+        for trained in dict.fromkeys(c.trained for c in cells if not c.is_own):
+            row = {cell.asked: cell for cell in cells if cell.trained == trained}
+            yield _asked_row(contender, _form(trained), columns, row)
+        each = {asked: own.get((contender, asked)) for asked in columns}
+        yield _asked_row(contender, "each by itself", columns, each)
+    yield ""
+    metrics = ", ".join(sorted({cell.card.metric for cell in found.cells}))
+    yield f"Test {metrics}, mean over seeds [95 % interval], k/n that solved the task."
+    for curve in found.curves:
+        told = [
+            f"{point.length:g}: {carries_over(point)}"
+            for point in curve.points
+            if point.length != curve.trained
+        ]
+        yield ""
+        yield f"{curve.contender}, from {curve.trained:g}: {'; '.join(told)}."
+
+
+def _form(label: str) -> str:
+    """Returns what tells a task from others of its name."""
+    return label.partition(" (")[2].removesuffix(")") or label
+
+
+def _asked_row(
+    contender: str, trained: str, columns: Sequence[str], row: Mapping[str, Any]
+) -> str:
+    told = []
+    for one in map(row.get, columns):
+        if one is None:
+            told.append("-")
+        elif one.reason is not None:
+            told.append(f"cannot be asked: {one.reason}")
+        else:
+            told.append(_cell(one.cell, one.card))
+    return f"| {contender} | {trained} | {' | '.join(told)} |"
+
+
+def carries_over(point: LengthPoint) -> str:
+    """Returns whether a contender carries over to a length that it was not trained at.
+
+    It does where the interval of its mean score lies at or above the bar, it does not
+    where it lies below; equal scores, which have no interval, go by their mean.
+    """
+    ends = point.interval or Interval(point.mean, point.mean)
+    if ends.low >= point.bar - 1e-12:
+        return "carries over"
+    return "does not" if ends.high < point.bar else "cannot be told"
 
 
 def records_of(store: str) -> dict[str, Record]:
@@ -212,6 +280,7 @@ def missing_table(store: str) -> Iterator[str]:
 
 TABLES = {
     "table": claim_table,
+    "asked": asked_table,
     "thesis": thesis_table,
     "swap": swap_table,
     "missing": missing_table,

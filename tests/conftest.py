@@ -4,12 +4,17 @@ Quick tests run small programs once, so that compiling is what they cost: their 
 generated without optimization and by XLA's older emitters, in a quarter of the time.
 Slow ones train, and are optimized.
 
+What one test compiled serves the others, other processes, and the next session:
+programs are kept in pytest's own cache (`pytest --cache-clear` empties it).
+
 Every compiled program holds some maps of memory for as long as JAX keeps it, and Linux
 grants a process 65,530: at the limit, the compiler ends the process with a segmentation
 fault. Programs are therefore dropped before.
 """
 
+import gc
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -28,16 +33,21 @@ QUICK = " ".join(
         "--xla_cpu_use_fusion_emitters=false",
     )
 )
+KEPT_BYTES = 2 * 2**30
+"""Size from which on the programs of former sessions are thrown away."""
 MAPS = 20_000
 """Maps of memory from which on the compiled programs of a process are dropped."""
 
 
 def pytest_addoption(parser):
-    """Adds the option to compile for an older processor than this one."""
+    """Adds what CI asks for: an older processor than this one, and no test left out."""
     parser.addoption(
         "--isa",
         metavar="SSE4_2|AVX2",
         help="the newest instructions that programs may use",
+    )
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that is skipped fails"
     )
 
 
@@ -49,6 +59,38 @@ def pytest_configure(config):
     if flags:
         os.environ.setdefault("XLA_FLAGS", flags)
     os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
+    keep_programs(config.cache.mkdir("xla"), first=not hasattr(config, "workerinput"))
+
+
+def keep_programs(folder: Path, *, first: bool) -> None:
+    """Has this process and its children keep what they compile."""
+    if first and sum(f.stat().st_size for f in folder.iterdir()) > KEPT_BYTES:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    settings = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
+
+
+def pytest_collection_finish():
+    """Spares the collector of garbage all that lives as long as the process."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Fails a test that skips where none may: what it needs is missing."""
+    report = yield
+    if report.skipped and item.config.option.no_skips:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where no test may be: {call.excinfo.value}"
+    return report
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from experiments import memory_cell, pages, quick_order
 
+from nnarena.analysis.evaluations import evaluated
+from nnarena.analysis.intervals import Interval
+from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.published import against_published, gap_to, published_figures
+from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
 
@@ -54,6 +58,41 @@ def test_tables_of_records_are_up_to_date(name: str):
 def test_a_changed_figure_is_noticed():
     text = (ROOT / "docs/thesis.md").read_text(encoding="utf-8")
     assert pages.renewed(text.replace("0.442", "0.443")) == text
+
+
+def test_the_verdicts_on_lengths_are_those_of_the_page():
+    store = DirectoryStore(ROOT / "results/claims/lengths")
+    curves = evaluated(list(store), read_evaluations(store)).curves
+    verdicts = {
+        (curve.contender, point.length): pages.carries_over(point)
+        for curve in curves
+        for point in curve.points
+        if point.length != curve.trained
+    }
+    assert verdicts == {
+        ("gru", 40): "carries over",
+        **{("gru", length): "cannot be told" for length in (80, 160, 320)},
+        ("transformer", 40): "cannot be told",
+        **{("transformer", length): "does not" for length in (80, 160, 320)},
+    }
+    assert all(len(curve.points) == 5 for curve in curves)
+    assert all(point.runs == 5 for curve in curves for point in curve.points)
+
+
+@pytest.mark.parametrize(
+    ("mean", "interval", "verdict"),
+    [
+        (0.9, None, "carries over"),
+        (0.95, Interval(0.9, 1.0), "carries over"),
+        (0.95, Interval(0.89, 1.0), "cannot be told"),
+        (0.85, Interval(0.8, 0.9), "cannot be told"),
+        (0.8, Interval(0.7, 0.89), "does not"),
+        (0.8, None, "does not"),
+    ],
+)
+def test_carrying_over_is_judged_by_the_whole_interval(mean, interval, verdict):
+    point = LengthPoint(40.0, "memory", 5, mean, interval, 0, bar=0.9, uniform=False)
+    assert pages.carries_over(point) == verdict
 
 
 @pytest.fixture(scope="module")

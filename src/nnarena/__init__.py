@@ -5,6 +5,7 @@ are first used.
 
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
+    nnarena.evaluate(results, on=...)   what its trained models answer to other tasks
     nnarena.MODELS, TASKS, ...          the registries: TRAINERS, METRICS, PENALTIES
     nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
@@ -21,12 +22,21 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .core.scoring import (
         Scoring as Scoring,
         accuracy as accuracy,
+        auroc as auroc,
+        average_precision as average_precision,
+        exact_match as exact_match,
+        inverse_frequencies as inverse_frequencies,
+        macro_f1 as macro_f1,
+        mean_absolute_error as mean_absolute_error,
         mean_squared_error as mean_squared_error,
+        negative_log_likelihood as negative_log_likelihood,
+        wrong_bits as wrong_bits,
     )
     from .core.types import (
         Classes as Classes,
         Example as Example,
         Features as Features,
+        Generated as Generated,
         Labels as Labels,
         Sequence as Sequence,
         Signature as Signature,
@@ -47,7 +57,13 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractModel as AbstractModel,
     )
     from .models.base import Nudges as Nudges, Trace as Trace
+    from .models.decoder import (
+        AbstractDecoder as AbstractDecoder,
+        AbstractParallelDecoder as AbstractParallelDecoder,
+    )
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .nn.unroll import unroll as unroll
+    from .suite.evaluate import evaluate as evaluate
     from .suite.session import leaderboard as leaderboard, run as run
     from .tasks import (
         TASKS as TASKS,
@@ -70,6 +86,11 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .training.base import (
         AbstractProgram as AbstractProgram,
         AbstractTrainer as AbstractTrainer,
+        Check as Check,
+    )
+    from .training.iterative import (
+        AbstractIterativeTrainer as AbstractIterativeTrainer,
+        Step as Step,
     )
     from .training.penalties import AbstractPenalty as AbstractPenalty
 
@@ -84,23 +105,31 @@ _NAMES = {
     "core.frozen": ["Frozen"],
     "core.problems": ["CannotPlay"],
     "core.roles": ["role"],
-    "core.scoring": ["Scoring", "accuracy", "mean_squared_error"],
+    "core.scoring": [
+        *("Scoring", "accuracy", "auroc", "average_precision", "exact_match"),
+        *("inverse_frequencies", "macro_f1", "mean_absolute_error"),
+        *("mean_squared_error", "negative_log_likelihood", "wrong_bits"),
+    ],
     "core.types": [
-        *("Classes", "Example", "Features", "Labels", "Sequence", "Signature"),
-        *("Tokens", "Values"),
+        *("Classes", "Example", "Features", "Generated", "Labels", "Sequence"),
+        *("Signature", "Tokens", "Values"),
     ],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [
         *("MODELS", "AbstractCell", "AbstractFold", "AbstractLayer", "AbstractModel"),
     ],
     "models.base": ["Nudges", "Trace"],
+    "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
     "nn.parametrization": ["AbstractParametrization"],
+    "suite.evaluate": ["evaluate"],
+    "nn.unroll": ["unroll"],
     "suite.session": ["leaderboard", "run"],
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],
     "tasks.files": ["DataFolder", "DataProblem", "LocalFolder", "RemoteFile"],
     "training": ["PENALTIES", "TRAINERS"],
-    "training.base": ["AbstractProgram", "AbstractTrainer"],
+    "training.base": ["AbstractProgram", "AbstractTrainer", "Check"],
+    "training.iterative": ["AbstractIterativeTrainer", "Step"],
     "training.penalties": ["AbstractPenalty"],
 }
 """What each module gives to `import nnarena`."""

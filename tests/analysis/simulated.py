@@ -8,7 +8,15 @@ from itertools import combinations
 
 import numpy as np
 
-from nnarena.analysis.intervals import CONFIDENCE, Ends, moments, weighted_ends
+from nnarena.analysis.intervals import (
+    CONFIDENCE,
+    Ends,
+    moments,
+    unseen_share,
+    unseen_variance,
+    weighted_ends,
+    widest,
+)
 from nnarena.analysis.scores import GAP
 
 
@@ -44,6 +52,40 @@ def mixed(
     )
 
 
+def steady_and_rare(
+    rng: np.random.Generator,
+    shape: Shape,
+    chance: float,
+    *,
+    span: float = 1.0,
+    mean: float = 0.5,
+    noise: float = 0.02,
+) -> np.ndarray:
+    """Returns contenders of one mean, half of them steady, half with rare bad ends.
+
+    A run of these ends badly with a chance, a span below the others.
+    """
+    steady = np.arange(shape[1])[:, None, None] < shape[1] // 2
+    ends = span * (chance - (rng.random(shape) < chance))
+    return mean + np.where(steady, 0.0, ends) + noise * rng.normal(size=shape)
+
+
+def all_rare(
+    rng: np.random.Generator, shape: Shape, chance: float, *, span: float = 1.0
+) -> np.ndarray:
+    """Returns contenders that all have the same rare bad ends."""
+    ends = span * (chance - (rng.random(shape) < chance))
+    return 0.5 + ends + 0.02 * rng.normal(size=shape)
+
+
+def bad_and_good(rng: np.random.Generator, shape: Shape, chance: float) -> np.ndarray:
+    """Returns one mean, half of the contenders with rare bad ends, half with good."""
+    half = (shape[0], shape[1] // 2, *shape[2:])
+    return np.concatenate(
+        [all_rare(rng, half, chance), 1 - all_rare(rng, half, chance)], axis=1
+    )
+
+
 def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
     """Returns which tasks are all-or-none: `(stores, tasks)`."""
     solved = values >= bar
@@ -56,7 +98,7 @@ def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
 
 def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:
     """Returns the intervals of all pairs of contenders: `(stores, pairs)`."""
-    stores, contenders, _, tasks = values.shape
+    stores, contenders, runs, tasks = values.shape
     pairs = np.array(list(combinations(range(contenders), 2)))
     cells = moments(values)
     wide = (stores, len(pairs), 2 * tasks)
@@ -64,8 +106,15 @@ def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:
     weights = np.broadcast_to(np.repeat([1 / tasks, -1 / tasks], tasks), wide)
     split = np.tile(split_of(values, bar), 2)[:, None, :]
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
-    return weighted_ends(
-        both, weights, np.broadcast_to(split, wide), confidence=confidence
+    split, variance = np.broadcast_to(split, wide), unseen_variance(both.counts)
+    gaps, unseen = (
+        (weights * both.means).sum(axis=-1),
+        unseen_share(runs * tasks, confidence),
+    )
+    return widest(
+        weighted_ends(both, weights, split, confidence=confidence),
+        weighted_ends(both, weights, split, confidence=confidence, added=variance),
+        Ends(gaps - unseen, gaps + unseen),
     )
 
 

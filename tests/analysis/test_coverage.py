@@ -6,11 +6,11 @@ chance between 0.05 and 0.95, drawn for each contender and task:
 
                                          normal      all-or-none   mixed
     an overall score                     94.6-95.9   93.2-99.5     93.2-99.5
-    all differences of a store at once   94.4-96.6   93.2-99.9     93.2-99.9
+    all differences of a store at once   100         97.4-100      98.6-100
 
 The mean of a cell, of normal runs, from two seeds on: 95; the share of solved runs of a
-cell that is not marked: 95 to 96; a band of a profile: 96 to 98; the effective length:
-99. The interquartile mean: 93 to 97.
+cell that is not marked: 95 to 96; a band of a profile: 96 to 98; the effective length
+that is not marked: 99. The interquartile mean: 93 to 97.
 
 Marked intervals are of runs that all solved a task, or none did, where no contender's
 runs split. They know nothing of a rare other end: of runs that fail one time in twenty
@@ -34,11 +34,12 @@ from tests.analysis.simulated import (
     split_of,
 )
 
-from nnarena.analysis.aggregates import iqm_over_tasks, mean_over_tasks
+from nnarena.analysis.aggregates import iqm_over_tasks
 from nnarena.analysis.bootstrap import aggregate_interval
 from nnarena.analysis.intervals import Interval, cell_interval, wilson
+from nnarena.analysis.leaderboard import task_interval
 from nnarena.analysis.length import effective_interval, effective_length
-from nnarena.analysis.pairs import superiority, superiority_interval
+from nnarena.analysis.pairs import FEW_SEEDS, superiority, superiority_interval
 from nnarena.analysis.profiles import profile
 
 
@@ -156,12 +157,19 @@ def test_the_interquartile_mean(shape):
 
 
 @pytest.mark.parametrize("tasks", [5, 8, 20])
-def test_means_over_tasks_that_are_a_sample(tasks):
-    def draw(rng: np.random.Generator) -> Interval | None:
-        matrix = rng.normal(size=(5, tasks)) + rng.normal(size=tasks)
-        return cell_interval(matrix.mean(axis=0))
+@pytest.mark.parametrize("share", [None, 0.5, 0.8, 0.95])
+def test_means_over_tasks_that_are_a_sample(tasks, share):
+    """Tasks of normal means around one half, or of which a share is solved."""
 
-    assert 0.93 <= coverage(draw, float(mean_over_tasks(np.zeros((1, 1))))) <= 0.97
+    def draw(rng: np.random.Generator) -> Interval | None:
+        means = 0.5 + 0.2 * rng.normal(size=tasks)
+        if share is not None:
+            means = np.where(rng.random(tasks) < share, SOLVED, UNSOLVED)
+        matrix = means + 0.02 * rng.normal(size=(5, tasks))
+        return task_interval(matrix)
+
+    truth = 0.5 if share is None else float(mean_of(np.array(share)))
+    assert coverage(draw, truth) >= 0.92
 
 
 @pytest.mark.parametrize("tasks", [1, 3, 6])
@@ -190,6 +198,58 @@ def test_effective_lengths(seeds):
         truth = effective_length((means - bars)[None], lengths)
         hits += found.low <= truth <= found.high
     assert hits / SAMPLES >= 0.95
+
+
+def falling_shares(rng: np.random.Generator, contenders: int) -> np.ndarray:
+    """Returns chances to solve four lengths, the shortest first: `(contenders, 4)`."""
+    return 1 - np.sort(rng.uniform(size=(contenders, 4)) ** 2, axis=1)
+
+
+@pytest.mark.parametrize("contenders", [1, 2, 6])
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_effective_lengths_where_runs_solve_a_length_or_not(contenders, seeds):
+    """Unmarked they hold in 99 %, marked in 57 % (one contender, 3 seeds) and more."""
+    rng, lengths, bars = (
+        np.random.default_rng(10),
+        np.array([10.0, 20, 40, 80]),
+        np.full(4, 0.9),
+    )
+    held: dict[bool, list[bool]] = {True: [], False: []}
+    for _ in range(1_500 // contenders):
+        share = falling_shares(rng, contenders)
+        values = bimodal(rng, (1, contenders, seeds, 4), share[:, None])
+        split = split_of(values)[0]
+        solved = (values[0] >= 0.9).sum(axis=1)
+        truth = np.array(effective_length((mean_of(share) - bars)[:, None], lengths))
+        for own, count, true in zip(values[0], solved, truth, strict=True):
+            ends = [
+                cell_interval(runs, split=bool(one))
+                for runs, one in zip(own.T, split, strict=True)
+            ]
+            found = effective_interval(ends, bars, lengths)
+            assert found is not None
+            marked = bool((~split & np.isin(count, [0, seeds])).any())
+            held[marked].append(found.low <= true <= found.high)
+    assert np.mean(held[False]) >= 0.97
+    assert np.mean(held[True]) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("runs", "least"), [(3, 0.75), (4, 0.87), (5, 0.9), (10, 0.89)]
+)
+def test_the_probability_of_superiority_where_spreads_differ(runs, least):
+    """Of twentyfold spread; below five runs its interval bears a mark.
+
+    Measured: 79 % at three runs, 89 at four, 92 at five, 90 at ten. Of equal spread
+    89 % at three and 94 or more from four on.
+    """
+
+    def draw(rng: np.random.Generator) -> Interval:
+        share = superiority(0.05 * rng.normal(size=runs), rng.normal(size=runs))
+        return superiority_interval(share, runs, runs)
+
+    assert coverage(draw, 0.5) >= least
+    assert least >= 0.89 or runs < FEW_SEEDS
 
 
 @pytest.mark.parametrize("runs", [5, 10])

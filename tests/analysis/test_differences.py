@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from tests.synthetic import make_record
 
-from nnarena.analysis.differences import Differences, differences
+from nnarena.analysis.differences import Differences, differences, why_untold
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.scores import Scores, scores_of
 from nnarena.analysis.versus import versus
+
+
+CANNOT = "cannot tell"
 
 
 def scores(merits: list[float], seeds: int = 5, tasks: int = 3) -> Scores:
@@ -101,10 +105,53 @@ def test_a_wobbly_contender_does_not_lead_by_its_luck():
 
 
 def test_equal_runs_are_no_certainty():
-    frame = frame_of({"a": [1.0] * 5, "b": [0.5] * 5})
+    """Of 0 in 5 runs up to 1 - 0.025^(1/5) = 52 % may end otherwise."""
+    frame = frame_of({"a": [1.0] * 5, "b": [0.55] * 5})
     (pair,) = leaderboard(frame).pairs
-    assert (pair.interval, pair.answer) == (None, "cannot tell")
-    assert "the runs of each are equal" in leaderboard(frame).verdict
+    assert pair.interval == pytest.approx((0.5 - 0.5218, 1.0218), abs=1e-4)
+    assert (pair.unseen, pair.answer) == (pytest.approx(0.5218, abs=1e-4), CANNOT)
+    far = leaderboard(frame_of({"a": [1.0] * 5, "b": [0.4] * 5}))
+    assert far.verdict == "a beats b (95 %)."
+
+
+def test_runs_that_differ_by_more_than_they_scatter_may_be_too_few():
+    found = differences(scores([0.15, 0.0])).of("a", "b")
+    assert (found.apart, found.answer) == (True, CANNOT)
+    assert found.interval == pytest.approx(
+        (found.gap - found.unseen, found.gap + found.unseen)
+    )
+    assert why_untold(found) == (
+        "15 runs each cannot exclude that up to 22 % of others end otherwise"
+    )
+    more = differences(scores([0.15, 0.0], seeds=10)).of("a", "b")
+    assert (more.answer, why_untold(more)) == ("beats", "")
+    assert more.unseen == pytest.approx(1 - 0.025 ** (1 / 30))
+    level = differences(scores([0.0, 0.0])).of("a", "b")
+    assert (level.apart, level.answer, why_untold(level)) == (False, CANNOT, "")
+
+
+def test_what_has_not_come_makes_no_interval_narrower():
+    """A cell that scatters alone has few degrees of freedom: more variance, more."""
+    base = scores([0.4, 0.0], tasks=3)
+    values = 0.5 + 0.1 * (base.values - 0.5)
+    values[0, :, 0] = [0.9, 0.1, 0.9, 0.8, 0.2]
+    found = differences(Scores(base.contenders, base.tasks, values)).of("a", "b")
+    parts = values.var(axis=1, ddof=1).ravel() / 45
+    freedom = parts.sum() ** 2 / (parts**2 / 4).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    assert found.interval is not None
+    assert found.interval.low <= found.gap - half + 1e-9
+
+
+def test_a_difference_ends_where_scores_do():
+    """Accuracies of chance 0.1 count -0.11 or more, errors -1 or more."""
+    wide = frame_of({"a": [0.1, 1.0, 0.0, 1.0, 0.9], "b": [0.1, 0.0, 0.2, 0.0, 0.0]})
+    (pair,) = leaderboard(wide).pairs
+    assert pair.interval is not None
+    assert pair.interval.high == pytest.approx(1 + 1 / 9)
+    errors = frame_of({"a": [0.0, 0.4, 0.0], "b": [0.4, 0.4, 0.0]}, task="add")
+    assert scores_of(errors).least.tolist() == [-1.0]
+    assert scores_of(wide).least == pytest.approx([-1 / 9])
 
 
 def test_solved_five_times_against_never_takes_few_contenders():

@@ -1,20 +1,26 @@
 """Intervals of means against scipy, statsmodels and worked examples."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from nnarena.analysis.intervals import (
+    Ends,
     Interval,
     Moments,
     cell_interval,
     mean_interval,
     moments,
+    unseen_share,
+    unseen_variance,
     weighted_ends,
+    widest,
     wilson,
+    within,
 )
-from nnarena.analysis.scores import on_scale
 
 
 def sample(size: int, seed: int = 0) -> np.ndarray:
@@ -96,9 +102,45 @@ def test_cells_without_weight_play_no_part():
 
 
 def test_means_end_where_scores_do():
-    assert on_scale(Interval(-3.0, 1.2)) == Interval(-1.0, 1.0)
-    assert on_scale(Interval(0.2, 0.4)) == Interval(0.2, 0.4)
-    assert on_scale(None) is None
+    assert within(Interval(-3.0, 2.2), -1.0, 1.0) == Interval(-1.0, 1.0)
+    assert within(Interval(0.2, 0.4), -1.0, 1.0) == Interval(0.2, 0.4)
+    assert within(Interval(-0.25, 0.25), 0.0, math.inf) == Interval(0.0, 0.25)
+    assert within(None, -1.0, 1.0) is None
+
+
+def test_a_mean_off_the_scale_shows_that_it_goes_on():
+    assert within(Interval(0.98, 1.12), 0.0, 1.0) == Interval(0.98, 1.12)
+    assert within(Interval(-0.5, 0.3), 0.0, 1.0) == Interval(-0.5, 0.3)
+
+
+@pytest.mark.parametrize("runs", [1, 5, 15, 60])
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_the_unseen_share_is_that_of_clopper_and_pearson(runs, confidence):
+    oracle = stats.binomtest(0, runs).proportion_ci(confidence, method="exact").high
+    assert unseen_share(runs, confidence) == pytest.approx(oracle)
+
+
+def test_the_widest_of_several_intervals_leaves_none_out():
+    ends = Ends(np.array([0.1, np.nan, 0.3]), np.array([0.5, np.nan, 0.5]))
+    low, high = widest(ends, Ends(np.full(3, 0.2), np.full(3, 0.6)))
+    np.testing.assert_allclose(low, [0.1, 0.2, 0.2])
+    np.testing.assert_allclose(high, [0.6, 0.6, 0.6])
+
+
+@pytest.mark.parametrize("runs", [2, 5, 30])
+def test_the_unseen_variance_is_that_of_jeffreys(runs):
+    assert unseen_variance(runs) == pytest.approx(stats.beta(0.5, runs + 0.5).var())
+
+
+def test_variance_can_be_added_to_a_cell():
+    values = np.stack([sample(5), np.full(5, 0.5)], axis=1)
+    split, options = np.zeros(2, bool), {"added": 0.01}
+    parts = np.array([values[:, 0].var(ddof=1) / 5 + 0.01, 0.01])
+    freedom = parts.sum() ** 2 / (parts**2 / 4).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    gap = values[:, 0].mean() - 0.5
+    found = ends_of(values, np.array([1.0, -1.0]), split, **options)
+    assert found == pytest.approx((gap - half, gap + half))
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (3, 5), (5, 5), (0, 1), (17, 40)])

@@ -147,6 +147,29 @@ def test_few_seeds_are_said_to_be_few():
     )
 
 
+def test_an_exact_tie_has_no_highest():
+    same = {"copy": [0.2, 0.4, 0.6, 0.8, 0.5]}
+    board = board_of({"gru": same, "lstm": same, "ncp": {"copy": [0.1] * 5}})
+    assert board.verdict == (
+        "The runs cannot tell gru, which shares the highest overall score with lstm, "
+        "from lstm or ncp (95 % for all 3 pairs at once); of ncp, 5 runs each cannot "
+        "exclude that up to 62 % of others end otherwise."
+    )
+
+
+def test_a_reason_is_said_of_whom_it_holds():
+    level = [0.5, 0.51, 0.49, 0.5, 0.5]
+    board = board_of(
+        {"gru": {"copy": level}, "lstm": {"copy": [0.4]}, "ncp": {"copy": level[:4]}}
+    )
+    assert board.verdict.endswith(
+        "; of ncp, 4 seeds are fewer than the 5 that a verdict takes; of lstm, a "
+        "single seed on some task says nothing of others."
+    )
+    three = board_of({"gru": {"copy": level[:3]}, "lstm": {"copy": level[:3]}})
+    assert "; 3 seeds are fewer than the 5 that a verdict takes." in three.verdict
+
+
 def test_no_lead_is_no_lead():
     near = {
         "gru": {"copy": [0.2, 0.4, 0.6, 0.8, 0.51]},
@@ -266,6 +289,21 @@ def test_an_interval_ends_at_the_best_score():
     wrong = board_of({"gru": {"add": [0.0, 1e-5, 5e-4]}}).standings[0].cells[0]
     assert wrong.interval is not None
     assert wrong.interval.low == 0.0 < wrong.interval.high
+
+
+def test_an_interval_ends_at_the_worst_score():
+    """No accuracy is below 0; an error has no end."""
+    low = board_of({"gru": {"copy": [0.0, 0.3, 0.0, 0.0]}}).standings[0]
+    assert low.cells[0].interval is not None
+    assert low.cells[0].interval.low == 0.0
+    assert low.interval is not None
+    assert low.interval.low == pytest.approx(-1 / 9)
+    assert board_of({"gru": {"copy": [0.5]}}).tasks[0].worst == 0.0
+    error = board_of({"gru": {"add": [0.1, 0.9, 0.1, 0.1]}})
+    assert error.tasks[0].worst is None
+    wide = error.standings[0].cells[0].interval
+    assert wide is not None
+    assert (wide.low, wide.high) == (0.0, pytest.approx(0.936, abs=1e-3))
 
 
 def test_a_cell_holds_every_figure_of_its_runs():

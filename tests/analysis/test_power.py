@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower
+from tests.analysis.simulated import beats
 
 from nnarena.analysis.pairs import rank_test
 from nnarena.analysis.power import (
@@ -37,6 +38,20 @@ def test_the_t_test_over_tasks_by_simulation():
         t = (means[0] + gap - means[1]) / (pooled * np.sqrt(2 / (runs * tasks)))
         found += abs(t) > stats.t.ppf(0.975, 2 * tasks * (runs - 1))
     assert found / 2_000 == pytest.approx(0.8, abs=0.03)
+
+
+def test_what_a_verdict_takes_by_simulation():
+    """Small spread: what keeps a pair from being told apart is what has not come."""
+    for spread in (0.02, 0.2):
+        draws = spread * rng().normal(size=(800, 2, 5, 3))
+        found = resolution(Scores(("a", "b"), ("x", "y", "z"), draws[0]), rng())
+        assert found is not None
+        assert found.overall is not None
+        # The spread that it knows is that of one store.
+        draws *= found.spread / spread
+        draws[:, 0] += found.overall
+        assert np.mean(beats(draws) > 0) == pytest.approx(0.8, abs=0.06)
+        assert found.overall > 1 - 0.025 ** (1 / 15)
 
 
 def test_the_rank_test_by_simulation():
@@ -79,7 +94,7 @@ def test_the_sentence_names_the_design():
     assert found is not None
     assert found.sentence.startswith("With 6 contenders, 3 tasks and 5 seeds the small")
     assert f"is {found.overall_any_pair:.2g} in the overall score" in found.sentence
-    assert "for all pairs at once, none, however large: that takes 6" in found.sentence
+    assert "tasks at once, none, however large: that takes 7" in found.sentence
     assert resolution(Scores(*names, values[:, :1]), rng()) is None
     ten = rng().normal(0.5, 0.1, size=(6, 10, 3))
     finer = resolution(Scores(*names, ten), rng())

@@ -1,5 +1,7 @@
 """Verdicts on published figures: their margins, and why some cannot be given."""
 
+from pathlib import Path
+
 import pytest
 from tests.synthetic import make_record
 
@@ -11,8 +13,10 @@ from nnarena.analysis.published import (
 )
 from nnarena.analysis.swap import swapped, swapped_means
 from nnarena.core.references import bibtex
+from nnarena.runs.store import DirectoryStore
 
 
+ROOT = Path(__file__).parents[2]
 THESIS = {(f.contender, f.task): f for f in published_figures("thesis")}
 TRAINED = {"steps": 32_000, "batch": 128, "learning_rate": 1e-3, "schedule": "plateau"}
 
@@ -155,6 +159,19 @@ def test_what_is_not_comparable_says_why(change, reason):
     (found,) = against_published([run(seed, 0.001, **change) for seed in range(3)])
     assert found.verdict == "not comparable"
     assert found.reasons == (reason,)
+
+
+def test_a_difference_of_shares_is_no_more_than_their_scale():
+    """Of a single run beside three that vary by half the scale."""
+    record = next(
+        record
+        for record in DirectoryStore(ROOT / "results/thesis")
+        if (record.identity.model.name, record.identity.task.name) == ("gru", "memory")
+    )
+    (found,) = against_published([record], "thesis")
+    assert (found.gap, found.detectable) == ((-1.0, 1.0), None)
+    (error,) = against_published([run(0, 0.5)], "thesis")
+    assert error.detectable is not None
 
 
 def test_diverged_runs_count_and_failed_ones_do_not():

@@ -21,11 +21,12 @@ def test_a_clear_difference_is_said_in_one_sentence():
     found = versus(scores(0.3), "gru", "lstm")
     assert found.answer == "beats"
     assert found.sentence.startswith("gru beats lstm (0.")
-    assert "this pair alone, it is better on t0, t1 and t2." in found.sentence
+    assert "(level 0.05 for all 3 tests of the store) it is" in found.sentence
+    assert "it is better on t0, t1 and t2." in found.sentence
     assert found.sentence.count(". ") == 0
     assert found.interval is not None
-    assert found.interval.low > 0.2
-    assert "interval +0.2" in found.sentence
+    assert found.interval.low > 0.05
+    assert "interval +0.0" in found.sentence
 
 
 def test_the_other_way_around():
@@ -91,3 +92,16 @@ def test_no_note_denies_a_star_beside_it():
     found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm")
     assert [pair.stars for pair in found.tasks] == ["*", None]
     assert (found.seeds, found.note) == (3, None)
+
+
+def test_better_on_a_task_is_of_all_pairs_and_tasks():
+    """Five runs that do not overlap are enough for two contenders, not for six."""
+    apart = scores(0.3).values
+    crowd = np.concatenate([apart, 0.5 + 0.05 * rng().normal(size=(4, 5, 3))])
+    names = ("gru", "lstm", "a", "b", "c", "d")
+    found = versus(Scores(names, ("t0", "t1", "t2"), crowd), "gru", "lstm")
+    assert found.tests == 45
+    assert "level 0.05 for all 45 tests of the store" in found.sentence
+    assert "undecided on t0, t1 and t2" in found.sentence
+    assert found.note is not None
+    assert "over 45 tests 0.36; that takes 7 seeds" in found.note

@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.bahdanau import Bahdanau
 
 from nnarena.check import MODEL_LAWS, ModelCase, judge
 from nnarena.core.types import Features, Signature
 from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
+from nnarena.models.decoder import AbstractParallelDecoder
 from nnarena.models.last_step import LastStep
 from nnarena.nn.parametrization import AbstractParametrization
 
@@ -164,6 +166,26 @@ class DerivesItsWeight(AbstractLayer):
         return jnp.tanh(2.0 * jnp.cumsum(xs, axis=0) / steps @ self.weight.value())
 
 
+class StacksItsGains(AbstractLayer):
+    r"""Scales the mean twice: $$h_t = g_2 \tanh(g_1 \sum_{s \le t} x_s W / t)$$."""
+
+    weight: jax.Array
+    gains: jax.Array
+    hidden_size: int = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, features: int, hidden: int, *, key):
+        self.weight = jax.random.normal(key, (features, 32))
+        self.gains = jnp.ones((2, 32))
+        self.hidden_size, self.causal = 32, True
+
+    def __call__(self, sequence, *, key=None):
+        xs = sequence.xs
+        steps = jnp.arange(1.0, xs.shape[0] + 1.0)[:, None]
+        first, second = self.gains[:1], self.gains[1:]
+        return second * jnp.tanh(first * (jnp.cumsum(xs, axis=0) / steps @ self.weight))
+
+
 FLAWED_MODELS = {
     "none": (layer_with(), {}),
     "reads the end first": (
@@ -196,6 +218,10 @@ FLAWED_MODELS = {
     "says nothing of what its weight derives from": (
         DerivesItsWeight,
         {"roles": "expected `layers[0].weight.raw`, from which a weight derives, to"},
+    ),
+    "decays gains as a matrix, for they are two": (
+        StacksItsGains,
+        {"roles": "expected `layers[0].gains`, by its name no map, not to be decayed"},
     ),
     "raises": (
         layer_with(raises_on_one_step),
@@ -326,3 +352,119 @@ def test_a_model_without_an_account(enter, monkeypatch, docstring, source, sente
     verdict = judge(documented, ModelCase("flawed"))
     assert verdict.passed is False
     assert sentence in verdict.detail
+
+
+class Says(AbstractParallelDecoder):
+    r"""Says what it is told, or a little more: $$y_t = W_{s_t} + W_x$$."""
+
+    tables: tuple[jax.Array, jax.Array]
+    signature: Signature
+    flaw: str = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, flaw: str = "none", key):
+        first, second = jax.random.split(key)
+        size = signature.outputs.size
+        self.tables = (
+            jax.random.normal(first, (signature.inputs.size, size)),
+            jax.random.normal(second, (size, size)),
+        )
+        self.signature, self.flaw, self.causal = signature, flaw, True
+
+    def remember(self, sequence, context=None, *, key=None):
+        there = sequence.present
+        if there is None or self.flaw == "hears noise":
+            there = jnp.ones(sequence.length, bool)
+        return jnp.mean(self.tables[0][sequence.xs], axis=0, where=there[:, None])
+
+    def parallel(self, memory, tokens):
+        own = self.tables[1][tokens]
+        if self.flaw == "hears itself later":
+            own = own + jnp.flip(own, axis=0)
+        return own + memory[None]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sentence"),
+    [
+        ("none", ""),
+        ("hears itself later", "expected the same answers fed with its own answers"),
+        ("hears noise", "the same answers to a question padded with 4 steps, but they"),
+    ],
+)
+def test_a_decoder_that_is_not_what_it_says(enter, flaw, sentence):
+    enter(MODELS, Says)
+    law = next(law for law in MODEL_LAWS if law.name == "generates")
+    verdict = judge(law, ModelCase("flawed", {"flaw": flaw}))
+    assert verdict.passed is (flaw == "none"), verdict.detail
+    assert sentence in verdict.detail
+
+
+class Tells(AbstractModel):
+    r"""The mean of a story and its question: $$y_t = W (x_t + \bar{c})$$."""
+
+    table: jax.Array
+    signature: Signature
+    flaw: str = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, flaw: str = "none", key):
+        shape = signature.inputs.size, signature.outputs.size
+        self.table = jax.random.normal(key, shape)
+        self.signature, self.flaw, self.causal = signature, flaw, True
+
+    def __call__(self, sequence, context=None, *, key=None):
+        story = sequence if context is None else context
+        there = story.present
+        if there is None or self.flaw == "hears noise":
+            there = jnp.ones(story.length, bool)
+        told = jnp.mean(self.table[story.xs], axis=0, where=there[:, None])
+        asked = self.table[sequence.xs]
+        if self.flaw == "looks ahead":
+            asked = asked.at[0].add(asked[1])
+        return asked + told[None]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sentence"),
+    [
+        ("none", ""),
+        ("hears noise", "the same answers where story and question are padded with 3"),
+        ("looks ahead", "a change of the question from step 1 on changed the answer"),
+    ],
+)
+def test_a_reader_of_stories_that_is_not_what_it_says(enter, flaw, sentence):
+    enter(MODELS, Tells)
+    law = next(law for law in MODEL_LAWS if law.name == "context")
+    verdict = judge(law, ModelCase("flawed", {"flaw": flaw}))
+    assert verdict.passed is (flaw == "none"), verdict.detail
+    assert sentence in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("law", "reason"),
+    [
+        ("context", "it reads no context, and the task has one"),
+        ("generates", "it generates no answers, and the task asks for generated ones"),
+    ],
+)
+def test_who_can_do_neither_is_not_judged(enter, law, reason):
+    enter(MODELS, OneAnswerTooMany)
+    found = judge(
+        next(one for one in MODEL_LAWS if one.name == law), ModelCase("flawed")
+    )
+    assert found.passed is None
+    assert found.detail == reason
+
+
+def test_who_can_only_generate_is_held_to_what_it_can(enter):
+    enter(MODELS, Bahdanau)
+    case = ModelCase("flawed")
+    case.require_sound()
+    verdicts = {law.name: judge(law, case) for law in MODEL_LAWS}
+    assert [v for v in verdicts.values() if v.passed is False] == []
+    held = {name for name, verdict in verdicts.items() if verdict.passed}
+    assert {"documented", "shapes", "generates", "gradients", "overfits"} <= held
+    assert {"roles", "keys", "alone", "width"} <= held
+    assert "generates its answers, and the task asks once" in verdicts["learns"].detail
+    assert verdicts["context"].detail == "it reads no context, and the task has one"

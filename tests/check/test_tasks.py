@@ -53,13 +53,15 @@ def test_a_wrong_name_or_number_is_refused_before_any_law():
         check_task("digit")
     with pytest.raises(ValueError, match="has no setting 'lenght'"):
         check_task("add", {"lenght": 2})
+    with pytest.raises(ValueError, match="add: length must be a whole number of at"):
+        check_task("add", {"length": 1})
 
 
 def test_a_wrong_value_is_told_once():
-    broken, *others = check_task("add", {"length": 1})
+    broken, *others = check_task("digits", {"chunk": 3})
     assert broken.passed is False
     assert broken.detail == (
         "expected an answer, but it raised ValueError: "
-        "add needs a length of at least 2, not 1"
+        "digits needs a chunk that divides 64, not 3"
     )
     assert {(v.passed, v.detail) for v in others} == {(None, "it cannot be run yet")}

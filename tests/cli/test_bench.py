@@ -73,10 +73,10 @@ def test_a_wrong_name_or_setting_is_refused_before_anything_is_timed():
 
 
 def test_what_cannot_run_is_named_and_the_others_are_timed():
-    words = ["gru(depth=0)", "elman", "--size", "4,2,3", "--rounds", "1"]
+    words = ["exp_unitary(capacity=2)", "elman", "--size", "4,2,3", "--rounds", "1"]
     words.append("--profile")
     done = run(app, ["bench", *words])
     assert done.exit_code == 1
-    assert "depth is 0, but takes at least one layer" in done.output
+    assert "map 'exponential' has no capacity, but 2" in done.output
     assert "elman" in done.stdout
     assert "products %" in done.stdout

@@ -116,7 +116,7 @@ def test_show_and_bench_take_them_too(folder):
         (["run", "smoke", "-t", "leaky.py"], "leaky.py registers no task; decorate"),
         (
             ["check", "leaky.py:first"],
-            "no model and no task named 'first'; it registers",
+            "no model, task, trainer or metric named 'first'; it registers",
         ),
         (["check", "leaky.py:leaky(rate=fast)"], "rate must be a number, not 'fast'"),
         (["show", "absent.py:leaky"], "there is no file "),

@@ -63,8 +63,15 @@ def signal_at_check(monkeypatch, *numbers: int) -> None:
     monkeypatch.setattr(Watch, "see", see_and_signal)
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize(
+    ("number", "code", "workers"),
+    [
+        pytest.param(*sent, workers, marks=[] if first else pytest.mark.slow)
+        for sent in SIGNALS
+        for workers in ("0", "1")
+        for first in [(sent, workers) == (SIGNALS[0], "1")]
+    ],
+)
 def test_a_signal_ends_cleanly_and_the_same_command_goes_on(
     suite, tmp_path, monkeypatch, number, code, workers
 ):

@@ -6,9 +6,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
-from nnarena.core.roles import Role, role, roles, roles_by_path
+from nnarena.core.roles import (
+    Role,
+    has_stacked_vectors,
+    role,
+    roles,
+    roles_by_path,
+)
 
 
 KEY = jax.random.key(0)
@@ -116,7 +122,7 @@ def test_a_rate_alone_leaves_decay_to_shape():
     }
 
 
-@pytest.mark.parametrize(
+LAYERS = pytest.mark.parametrize(
     ("layer", "expected"),
     [
         (eqx.nn.Linear(2, 3, key=KEY), {"weight": True, "bias": False}),
@@ -136,6 +142,18 @@ def test_a_rate_alone_leaves_decay_to_shape():
             {"weight_ih": True, "weight_hh": True, "bias": False},
         ),
         (
+            eqx.nn.WeightNorm(eqx.nn.Linear(2, 3, key=KEY)),
+            {"layer.weight": True, "layer.bias": False, "g": False},
+        ),
+        (
+            eqx.nn.MLP(2, 3, 4, 1, key=KEY),
+            {
+                f"layers[{layer}].{name}": name == "weight"
+                for layer in (0, 1)
+                for name in ("weight", "bias")
+            },
+        ),
+        (
             eqx.nn.MultiheadAttention(2, 4, key=KEY),
             {
                 f"{part}_proj.weight": True
@@ -145,8 +163,68 @@ def test_a_rate_alone_leaves_decay_to_shape():
     ],
     ids=lambda value: type(value).__name__,
 )
+
+
+@LAYERS
 def test_layers_of_equinox(layer, expected):
     assert decays(layer) == expected
+
+
+@LAYERS
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_stack_of_layers_is_decayed_as_one(layer, expected, depth):
+    """As `eqx.filter_vmap` makes it, to be scanned: leading axes change no role."""
+    assert decays(stack(layer, depth)) == expected
+
+
+def stack(layer: Any, depth: int) -> Any:
+    """Returns several layers in one, with as many axes more."""
+    return jax.tree.map(
+        lambda x: jnp.tile(x, (2,) * depth + (1,) * x.ndim) if eqx.is_array(x) else x,
+        layer,
+    )
+
+
+class Annotated(eqx.Module):
+    """Says of its arrays how many axes they have."""
+
+    matrix: Float[Array, "features hidden"]
+    gain: Float[Array, " hidden"] | None
+    biases: tuple[Float[Array, " hidden"], ...]
+    log_tau: Float[Array, ""]
+    anything: Float[Array, "*batch hidden"]
+    inner: Plain | Float[Array, "features hidden"]
+
+
+def test_annotated_vectors_are_vectors_in_any_stack():
+    part = Annotated(MATRIX, VECTOR, (VECTOR, VECTOR), jnp.zeros(()), VECTOR, VECTOR)
+    own = {
+        "matrix": True,
+        "gain": False,
+        "biases[0]": False,
+        "biases[1]": False,
+        "log_tau": False,
+    }
+    assert decays(part) == {**own, "anything": False, "inner": True}
+    assert decays(stack(part, 1)) == {**own, "anything": True, "inner": True}
+    within = Annotated(
+        MATRIX, None, (), jnp.zeros(()), VECTOR, Plain(MATRIX, VECTOR, VECTOR, "p")
+    )
+    found = decays(within)
+    assert (found["inner.matrix"], found["inner.vector"]) == (True, False)
+
+
+def test_whose_results_a_stack_changed_is_known():
+    linear, plain = eqx.nn.Linear(2, 3, key=KEY), Plain(MATRIX, VECTOR, VECTOR, "p")
+    own = Annotated(MATRIX, VECTOR, (), jnp.zeros(()), VECTOR, MATRIX)
+    for unchanged in (linear, plain, stack(plain, 1), own, Angles(MATRIX, VECTOR)):
+        assert not has_stacked_vectors(unchanged)
+    weighed = eqx.nn.WeightNorm(linear)
+    for changed in (stack(linear, 1), stack(own, 1), weighed, {"a": [weighed]}):
+        assert has_stacked_vectors(changed)
+        assert has_stacked_vectors(
+            jax.eval_shape(lambda x=changed: eqx.filter(x, eqx.is_array))
+        )
 
 
 def test_roles_stand_in_the_places_of_the_weights():

@@ -58,8 +58,8 @@ def test_the_backbone_is_as_wide_as_the_state_unless_told():
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"backbone_units": 0}, "at least one unit"),
-        ({"backbone_layers": -1}, "no negative number of layers"),
+        ({"backbone_units": 0}, "backbone_units must be a whole"),
+        ({"backbone_layers": -1}, "backbone_layers must be a whole"),
     ],
 )
 def test_impossible_numbers_are_refused(numbers: dict[str, Any], words: str):

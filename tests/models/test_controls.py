@@ -138,5 +138,7 @@ def test_a_window_of_one_step_is_the_last_step():
 
 
 def test_an_empty_window_is_refused():
-    with pytest.raises(ValueError, match="size is 0, but a window holds at least one"):
+    with pytest.raises(
+        ValueError, match="size must be a whole number of at least 1, not 0"
+    ):
         Contender("window", {"size": 0}).shapes(SIGNATURES["features"], WIDTH)

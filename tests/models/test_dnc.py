@@ -207,8 +207,8 @@ def test_the_controller_is_clipped(clip: float | None, expected: float):
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"slots": 0}, "at least one slot"),
-        ({"clip": 0.0}, "clip must be above 0"),
+        ({"slots": 0}, "slots must be a whole number of at least 1"),
+        ({"clip": 0.0}, "clip must be a number above 0 or null"),
     ],
 )
 def test_bad_numbers_are_refused(numbers: dict[str, Any], words: str):

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -25,7 +25,7 @@ from nnarena.core.types import (
 )
 from nnarena.models.base import AbstractModel
 from nnarena.models.contender import Contender, count_parameters
-from nnarena.nn.positions import POSITIONS
+from nnarena.nn.positions import Positions
 
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -173,7 +173,7 @@ def draw(length: int, seed: int = 0) -> jax.Array:
     return jnp.asarray(rng.standard_normal((length, FEATURES)), float)
 
 
-@pytest.mark.parametrize("encoding", POSITIONS)
+@pytest.mark.parametrize("encoding", get_args(Positions))
 @pytest.mark.parametrize("name", SMALL)
 def test_order_is_seen_by_any_code_and_time_by_its_own(name: str, encoding: str):
     """Without a code the inputs may change places, and no other code feels time."""
@@ -226,13 +226,13 @@ def test_a_learned_code_has_its_length_and_says_so(name: str):
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"heads": 0}, "a head"),
-        ({"key_size": 0}, "width of heads of at least 1"),
-        ({"expansion": 0}, "expansion must be at least 1"),
-        ({"encoder_layers": 0}, "encoder_layers must be at least 1"),
-        ({"decoder_layers": -1}, "decoder_layers must be at least 1"),
+        ({"heads": 0}, "heads must be a whole"),
+        ({"key_size": 0}, "key_size must be a whole"),
+        ({"expansion": 0}, "expansion must be a whole"),
+        ({"encoder_layers": 0}, "encoder_layers must be a whole"),
+        ({"decoder_layers": -1}, "decoder_layers must be a whole"),
         ({"encoding": "rotary", "key_size": 3}, "odd"),
-        ({"longest": 0}, "longest must be at least 1"),
+        ({"longest": 0}, "longest must be a whole"),
     ],
 )
 def test_bad_numbers_are_refused_in_a_sentence(numbers: dict[str, Any], sentence: str):

@@ -159,7 +159,7 @@ def test_the_matrix_is_formed_before_the_loop(name: MapName):
     ("numbers", "message"),
     [
         ({"capacity": 2}, "map 'exponential' has no capacity"),
-        ({"input_scale": -0.1}, "input_scale is -0.1"),
+        ({"input_scale": -0.1}, "input_scale must be a number of at least 0"),
         ({"map": "eunn", "capacity": 9}, "capacity is 9"),
     ],
 )

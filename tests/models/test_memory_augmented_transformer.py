@@ -169,8 +169,8 @@ def test_rows_may_be_tokens_as_they_are():
     ("numbers", "words"),
     [
         ({"embed_rows": False}, "set columns to None, which is 8 here, not 3"),
-        ({"rows": 0}, "must be at least 1"),
-        ({"key_size": 0}, "must be at least 1"),
+        ({"rows": 0}, "rows must be a whole number"),
+        ({"key_size": 0}, "key_size must be a whole number"),
     ],
 )
 def test_bad_numbers_are_refused(numbers: dict[str, Any], words: str):

@@ -299,7 +299,7 @@ def test_positive_numbers_start_where_they_are_said_to():
 
 def test_bad_numbers_are_refused():
     wrong: Any = "zero"
-    with pytest.raises(ValueError, match="steepness must be above zero"):
+    with pytest.raises(ValueError, match="steepness must be a number above 0"):
         MemoryCell(2, 1, steepness=0.0, key=KEY)
     with pytest.raises((ValueError, TypeCheckError), match=r"flip_flop.*random"):
         MemoryCell(2, 1, start=wrong, key=KEY)

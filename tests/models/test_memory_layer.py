@@ -125,8 +125,8 @@ def test_time_matters():
     [
         ({"adjacency": "star"}, "adjacency 'star' is none of dense, sparse, ring"),
         ({"adjacency": "grid:3x3"}, "'grid:3x3' has 9 places for 4 units"),
-        ({"adjacency": "sparse", "fan_in": 0}, "fan_in is 0"),
-        ({"unfolds": 0}, "unfolds is 0"),
+        ({"adjacency": "sparse", "fan_in": 0}, "fan_in must be a whole"),
+        ({"unfolds": 0}, "unfolds must be a whole"),
     ],
 )
 def test_impossible_numbers_are_refused(numbers: dict[str, Any], sentence: str):

@@ -111,10 +111,10 @@ def test_order_is_seen_without_a_code():
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"heads": 0}, "at least 1 head"),
-        ({"capacity": 0}, "capacity is 0"),
+        ({"heads": 0}, "heads must be a whole"),
+        ({"capacity": 0}, "capacity must be a whole"),
         ({"encoding": "rotary"}, "here are no keys"),
-        ({"decoder_layers": 0}, "decoder_layers must be at least 1"),
+        ({"decoder_layers": 0}, "decoder_layers must be a whole"),
     ],
 )
 def test_bad_numbers_are_refused_in_a_sentence(numbers: dict[str, Any], sentence: str):

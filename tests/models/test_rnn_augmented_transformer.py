@@ -131,9 +131,9 @@ def test_order_is_seen_without_a_code():
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"heads": 0}, "a head"),
-        ({"key_size": 0}, "width of heads of at least 1"),
-        ({"encoder_layers": 0}, "encoder_layers must be at least 1"),
+        ({"heads": 0}, "heads must be a whole"),
+        ({"key_size": 0}, "key_size must be a whole"),
+        ({"encoder_layers": 0}, "encoder_layers must be a whole"),
     ],
 )
 def test_bad_numbers_are_refused_in_a_sentence(numbers: dict[str, Any], sentence: str):

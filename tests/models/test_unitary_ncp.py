@@ -72,8 +72,8 @@ def test_parameters_grow_with_every_unit_of_width():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"units": 0}, "units is 0"),
-        ({"capacity": 0}, "capacity is 0"),
+        ({"units": 0}, "units must be a whole number"),
+        ({"capacity": 0}, "capacity must be a whole number"),
         ({"motor_fanin": 9}, "motor_fanin is 9"),
     ],
 )

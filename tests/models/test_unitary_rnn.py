@@ -84,7 +84,7 @@ def test_it_starts_as_told():
     ("numbers", "message"),
     [
         ({"capacity": 9}, "capacity is 9.* 1 to 8"),
-        ({"input_scale": -1.0}, "input_scale is -1.0"),
+        ({"input_scale": -1.0}, "input_scale must be a number of at least 0"),
     ],
 )
 def test_a_wrong_number_is_refused(numbers: Any, message: str):

@@ -1,5 +1,7 @@
 """The forms of attention: one function, whatever its size and its axes."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,3 +77,17 @@ def test_seeds_are_an_axis_too():
     both = jax.vmap(jax.vmap(form))(*parts)
     one = jax.vmap(form)(*(p[1] for p in parts))
     np.testing.assert_allclose(both[1], one, atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [7, 400], ids=["together", "apart"])
+def test_no_finite_value_that_comes_later_changes_a_bit(steps):
+    """A value that is not finite does: zero times NaN is NaN, and the run diverged."""
+    rng = np.random.default_rng(0)
+    queries, keys, values = (
+        jnp.asarray(rng.standard_normal((steps, 2, 4)), jnp.float32) for _ in range(3)
+    )
+    gather = jax.jit(partial(attend, causal=True))
+    whole = gather(queries, keys, values)
+    huge = gather(queries, keys.at[5:].multiply(1e15), values.at[5:].multiply(1e30))
+    np.testing.assert_array_equal(huge[:5], whole[:5])
+    assert not np.allclose(huge[5:], whole[5:])

@@ -80,7 +80,9 @@ def test_a_grid_of_another_size_is_refused():
 
 
 def test_a_unit_reads_at_least_one():
-    with pytest.raises(ValueError, match="fan_in is 0"):
+    with pytest.raises(
+        ValueError, match="fan_in must be a whole number of at least 1, not 0"
+    ):
         lay_out("sparse", 4, fan_in=0)
 
 

@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 
 from nnarena.nn import positions
 from nnarena.nn.attention import SelfAttention
-from nnarena.nn.positions import POSITIONS, PositionCode, Positions
+from nnarena.nn.positions import PositionCode, Positions
 
 
 def angle(t: float, index: int, size: int) -> float:
@@ -141,8 +142,8 @@ def test_what_a_code_adds_is_what_its_name_says():
         "time": positions.sinusoidal(passed, 6),
         "learned": learned.table[:4],
     }
-    assert added.keys() == set(POSITIONS)
-    for encoding in POSITIONS:
+    assert added.keys() == set(get_args(Positions))
+    for encoding in get_args(Positions):
         part = code(encoding)
         ts = part.places(dts)
         np.testing.assert_array_equal(ts, passed if encoding == "time" else index)

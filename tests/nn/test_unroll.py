@@ -188,7 +188,7 @@ def test_truncation_is_a_setting_of_recurrent_contenders():
     felt = jax.grad(lambda xs: jnp.sum(model(Sequence(xs))))(jnp.ones((10, 3)))
     np.testing.assert_array_equal(felt[:8], 0.0)
     assert np.all(np.any(np.asarray(felt[8:]) != 0.0, axis=1))
-    with pytest.raises(ValueError, match="takes at least 1 step"):
+    with pytest.raises(ValueError, match="truncation must be a whole number of at"):
         outputs(cell("gru"), *(part[0] for part in data(1, 3, 6)), stop_every=0)
 
 

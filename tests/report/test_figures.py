@@ -268,6 +268,33 @@ def test_lengths_are_drawn_where_tasks_differ_in_length():
     assert length_table([]) is None
 
 
+def test_intervals_that_may_be_too_narrow_bear_a_mark_in_figures_and_tables():
+    records = [
+        make_record(m, seed=seed, task_settings={"length": length}, score=score)
+        for m in ("gru", "lstm")
+        for length, level in ((10, 0.95), (20, 0.5))
+        for seed, score in enumerate((level, level + 0.01, level + 0.02))
+    ]
+    frame = runs_frame(records)
+    curves, looks = length_curves(frame), contender_looks(["gru", "lstm"])
+    (lengths,) = length_figures(curves, looks)
+    overall = overall_scores(leaderboard(frame), looks)
+    for figure in (lengths, overall):
+        assert {row["mark"] for row in figure.rows} == {"‡"}
+        assert "‡: rests on cells whose runs all solved a task" in figure.caption
+    table = length_table(curves)
+    assert table is not None
+    assert [field.notes for field in table.rows[0]] == [(), ("10 to 10 ‡",)]
+    split = [make_record("gru", seed=seed, score=own) for seed, own in SPLIT]
+    plain = overall_scores(leaderboard(runs_frame(split)), looks)
+    assert [row["mark"] for row in plain.rows] == [""]
+    assert "‡" not in plain.caption
+
+
+SPLIT = ((0, 1.0), (1, 0.2), (2, 0.99))
+"""Scores of seeds that solve their task or stay far from it."""
+
+
 def test_files_have_names_of_their_own():
     labels = ["add (length=50)", "add, length 50", "add-length-50", "?!", "mnist"]
     names = slugs(labels)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnarena.suite.config import Choice, load_suite
-from nnarena.suite.plan import make_task
+from nnarena.suite.entrants import make_task
 from nnarena.tasks.files import DataFolder
 
 

@@ -57,8 +57,14 @@ def test_a_wrong_suite_names_place_and_key(change, words):
         ({"trainer": {"lr": 1}}, ["trainer", "lr", "learning_rate"]),
         ({"trainer": {"schedule": "linear"}}, ["schedule", "warmup_cosine"]),
         ({"parameters": 3}, ["lstm", "budget"]),
-        ({"models": [{"name": "transformer", "heads": 0}]}, ["a head at least"]),
-        ({"tasks": [{"name": "add", "rows": 100}]}, ["at least 1,280 rows"]),
+        (
+            {"models": [{"name": "transformer", "heads": 0}]},
+            ["heads must be a whole number of at least 1"],
+        ),
+        (
+            {"tasks": [{"name": "add", "rows": 100}]},
+            ["rows must be a whole number of at least 1280"],
+        ),
         ({"tasks": [{"name": "memory", "raw": 1}]}, ["raw must be true or false"]),
     ],
 )

@@ -185,7 +185,7 @@ def test_where_the_rates_of_a_seed_do_not_fit_they_are_tried_in_turn(
     )
 
 
-@pytest.mark.parametrize("checks", [3, 6])
+@pytest.mark.parametrize("checks", [3, pytest.param(6, marks=pytest.mark.slow)])
 def test_seeds_go_on_without_those_they_were_broken_off_with(
     searching, tmp_path, monkeypatch, checks
 ):
@@ -212,7 +212,9 @@ def test_seeds_that_come_later_do_not_set_back_those_broken_off(
     same_but_for_last_bits(*(open_store(tmp_path / way) for way in ("calm", "wild")))
 
 
-@pytest.mark.parametrize(("at", "behind"), [(2, True), (6, False)])
+@pytest.mark.parametrize(
+    ("at", "behind"), [(2, True), pytest.param(6, False, marks=pytest.mark.slow)]
+)
 def test_a_kill_between_two_checkpoints_costs_a_check_and_not_a_bit(
     searching, tmp_path, monkeypatch, at, behind
 ):

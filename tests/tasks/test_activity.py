@@ -234,7 +234,7 @@ def test_a_missing_file_is_told():
 
 @pytest.mark.parametrize("numbers", [{"window": 0}, {"stride": 0}])
 def test_impossible_numbers_are_refused(numbers):
-    with pytest.raises(ValueError, match="activity needs a window and a stride"):
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
         Activity(**numbers)
 
 

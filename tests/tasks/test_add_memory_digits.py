@@ -74,7 +74,10 @@ def test_memory_has_a_token_for_every_question():
     ],
 )
 def test_impossible_numbers_are_refused(make):
-    with pytest.raises(ValueError, match=r"needs|must"):
+    with pytest.raises(
+        ValueError,
+        match=r"needs a chunk that divides|must be a whole number of at least",
+    ):
         make()
 
 

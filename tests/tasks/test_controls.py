@@ -1,7 +1,6 @@
 """The measured controls: one of each on every task, as it is today."""
 
 from statistics import mean
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -10,39 +9,64 @@ from nnarena.cli import app
 from nnarena.cli.controls import verdict
 from nnarena.models import MODELS
 from nnarena.models.contender import Contender
+from nnarena.suite.config import Choice, load_suite, suite_names
 from nnarena.tasks import TASKS
 from nnarena.tasks.controls import Control, controls_of, measurements
 
 
-OURS = [entry for entry in TASKS if entry.make.__module__.startswith("nnarena.")]
 FILE = measurements()
 AGAIN = "measure it again: python experiments/controls.py --tasks"
+
+NOT_TO_BE_HAD = {"activity": {"excerpt": True}}
+"""Of activity the published file has not been here: its first tenth stands for it."""
+
+
+NOT_YET = {
+    "activity": [{"rows": 40_000}, {"rows": 2_560}],
+    "add": [{"rows": 40_000}, {"rows": 2_560}],
+    "cell": [{"blocks": 3, "rows": 40_000}],
+    "digits": [{"chunk": 4}, {"chunk": 8}],
+    "memory": [{"fillers": 20}, {"raw": True, "rows": 40_000}],
+    "mnist": [{"scaled": False, "rows": 40_000}],
+    "walker": [{"scaled": False, "rows": 40_000}],
+}
+"""What is left to be measured: `python experiments/controls.py`, then out of here."""
+
+
+def asked() -> list[Choice]:
+    """Returns every task of the package, at its defaults and as each suite has it."""
+    own = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
+    return own + [task for name in suite_names() for task in load_suite(name).tasks]
 
 
 def names(one: Control) -> str:
     return f"{one.control} on {one.task}"
 
 
-@pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.name)
-def test_every_task_has_both_controls(entry):
-    found = [one.control for one in controls_of(entry.name)]
-    assert found == ["last_step", "window"], f"{AGAIN} {entry.name}"
+@pytest.mark.parametrize("task", asked(), ids=str)
+def test_every_task_has_both_controls_as_it_is_played(task):
+    """At the defaults, and at the settings of all suites of the package."""
+    given = {**task.settings, **NOT_TO_BE_HAD.get(task.name, {})}
+    found = controls_of(task.name, TASKS[task.name].settings(given))
+    left = any(one.items() <= given.items() for one in NOT_YET.get(task.name, []))
+    expected = [] if left else ["last_step", "window"]
+    assert [one.control for one in found] == expected, f"{AGAIN} {task}"
 
 
 @pytest.mark.parametrize("one", FILE.measured, ids=names)
 def test_what_was_measured_is_the_task_of_today(one):
     task, model = TASKS[one.task], Contender(one.control, one.control_settings)
-    # All settings are named: a new one, or another default, asks for a new figure.
-    assert one.settings == {**task.defaults, **given(one)}, f"{AGAIN} {one.task}"
+    # All settings are named: a new one asks for a new figure.
+    assert one.settings.keys() == task.defaults.keys(), f"{AGAIN} {one.task}"
     assert one.version == task.version_of(one.settings), f"{AGAIN} {one.task}"
     assert model.settings == Contender(one.control).settings
     assert one.control_version == MODELS[one.control].version_of(model.settings)
     assert one.metric == task.make(**one.settings).scoring.metric
 
 
-def given(one: Control) -> dict[str, Any]:
-    """Returns what is measured beside the default: of activity its excerpt."""
-    return {"excerpt": True} if one.task == "activity" else {}
+def test_no_control_is_measured_twice():
+    found = [(one.task, str(one.settings), one.control) for one in FILE.measured]
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("one", FILE.measured, ids=names)
@@ -56,14 +80,17 @@ def test_figures_keep_to_the_stated_budget(one):
 @pytest.mark.parametrize("name", ["memory", "copy", "xor"])
 def test_tasks_of_pure_memory_leave_the_controls_at_chance(name):
     """What they ask for is older than both see, so that more would be a leak."""
-    scoring = TASKS[name].make().scoring
-    for one in controls_of(name):
-        assert abs(one.share(scoring)) < 0.1
+    for one in FILE.measured:
+        if one.task == name:
+            scoring = TASKS[name].make(**one.settings).scoring
+            assert abs(one.share(scoring)) < 0.1
 
 
 def test_the_card_of_a_task_says_how_much_needs_no_memory():
     shown = CliRunner().invoke(app, ["show", "add"]).output
-    assert "Measured controls at the default settings: 5,000 parameters" in shown
+    assert "Measured controls: 5,000 parameters, 1,000 steps of 32, 3 seeds" in shown
+    assert "at the default settings (" in shown
+    assert "with length=20 (" in shown
     assert "last_step: mean squared error 0." in shown
     assert "window: mean squared error 0." in shown
     assert "Of the scale from chance (0) to best (1) they reached 0.0" in shown

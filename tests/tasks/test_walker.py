@@ -113,7 +113,7 @@ def test_an_example_is_a_window_and_the_state_after_it(folder):
 
 @pytest.mark.parametrize("numbers", [{"window": 0}, {"window": 131}, {"stride": 0}])
 def test_impossible_numbers_are_refused(numbers):
-    with pytest.raises(ValueError, match="walker needs a window of 1 to 130"):
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
         Walker(**numbers)
 
 

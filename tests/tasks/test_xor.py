@@ -67,7 +67,7 @@ def test_the_length_of_the_thesis_is_the_default():
     assert (task.scoring.chance, task.scoring.solved) == (0.5, 0.9)
 
 
-@pytest.mark.parametrize("length", [0, 7, 21, 31])
+@pytest.mark.parametrize("length", [1, 7, 21, 31])
 def test_lengths_whose_tested_streams_would_be_met_are_refused(length: int):
     with pytest.raises(ValueError, match="of 8 to 20, or of at least 32, not"):
         XOR(length=length)

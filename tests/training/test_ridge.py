@@ -389,8 +389,8 @@ def test_a_readout_that_something_follows_is_no_readout():
     [
         ({"steps": 0}, "steps must be a whole number"),
         ({"checks": 0}, "checks must be a whole number"),
-        ({"strengths": ()}, "strengths must be numbers above 0"),
-        ({"strengths": (0.1, 0.0)}, "strengths must be numbers above 0"),
+        ({"strengths": ()}, "strengths must be a number above 0 or"),
+        ({"strengths": (0.1, 0.0)}, "strengths must be a number above 0 or"),
     ],
 )
 def test_impossible_settings_are_refused(settings, words):

@@ -60,9 +60,8 @@ def test_the_rate_of_a_unitary_matrix_is_a_setting(name):
     rates = {one.rate for path, one in found.items() if ".recurrent_weight." in path}
     others = {one.rate for path, one in found.items() if ".recurrent_" not in path}
     assert (rates, others) == ({0.1}, {1.0})
-    stuck = Contender(name, {"matrix_rate": 0.0})
-    with pytest.raises(ValueError, match=r"matrix_rate is 0\.0, but must be above 0"):
-        stuck.shapes(SIGNATURES[0], WIDTH)
+    with pytest.raises(ValueError, match=r"matrix_rate must be a number above 0, not"):
+        Contender(name, {"matrix_rate": 0.0})
 
 
 class Declared(AbstractModel):

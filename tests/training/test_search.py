@@ -19,7 +19,7 @@ from nnarena.training.base import arrays_by_path, tree_from_paths
 from nnarena.training.gradient_descent import GradientDescent
 
 
-RATES = (0.003, 0.3, 0.03)
+RATES = (0.003, 0.03, 0.3)
 
 
 def trainer(rates, **numbers) -> GradientDescent:

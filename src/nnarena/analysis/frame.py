@@ -1,7 +1,7 @@
 """Records as a table: one row per run."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from .labels import (
 )
 
 
-LENGTHS = ("length", "fillers")
-"""The settings of a task that say how long it is; the first that it has counts."""
+AXES = ("length", "fillers", "delay")
+"""The axes of tasks in records from before these named them: the first that it has."""
 
 FLOOR = -1.0
 """The least that a run counts: as far below a blind answer as a perfect one is above.
@@ -48,7 +48,7 @@ WHOLE = ("seed", "width", "steps")
 NUMBERS = (
     *("parameters", "asked_parameters", "best_step", "learning_rate"),
     *("test_score", "test_loss", "validation_score", "validation_loss"),
-    *("normalized", "counted", "counted_score", "chance", "best", "bar"),
+    *("normalized", "counted", "counted_score", "chance", "best", "worst", "bar"),
     "test_rows",
     *("solve_step", "solve_seconds", "length"),
     *("compile_seconds", "run_seconds", "seconds_per_step"),
@@ -77,16 +77,17 @@ def runs_frame(
                           answer does; a failed run counts for nothing and is NaN
         counted_score     the score on the task's own scale, without a floor; a diverged
                           run has chance
+        worst             the score below which no answer can fall; NaN if unknown
         bar, solved       the score that solves the task, and whether it was reached
         share             whether the score is a share of right answers
         solve_step        the step of the first check whose validation score reaches
                           the bar; inf where none does or the run diverged, NaN where
                           it failed or no history is kept
         solve_seconds     `solve_step` times `seconds_per_step`
-        series            the task without its length: tasks that differ in nothing else
+        series            the task without its axis: tasks that differ in nothing else
                           share it
-        length            the setting `length_name` of the task ("length", "fillers"),
-                          NaN and "" where it has none
+        length            the setting `length_name` of the task, its axis ("length",
+                          "fillers"), NaN and "" where it has none
         seconds_per_step  `run_seconds` over `steps`, checks included
 
     A diverged run says that it broke, so that its user falls back on a blind answer: 0.
@@ -97,11 +98,15 @@ def runs_frame(
     listed = list(records)
     contenders, tasks = contender_labels(listed), task_labels(listed)
     rows = [
-        _row(record, contender, task, histories(record.key) if histories else None)
+        row_of(record, contender, task, histories(record.key) if histories else None)
         for record, contender, task in zip(listed, contenders, tasks, strict=True)
     ]
-    rows.sort(key=_order)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table_of(sorted(rows, key=_order))
+
+
+def table_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """Returns rows of runs as a table with the columns of `runs_frame`, in order."""
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
     kinds = dict.fromkeys(WHOLE, "int64") | dict.fromkeys(NUMBERS, "float64")
     return frame.astype(kinds | dict.fromkeys(FLAGS, "bool"))
 
@@ -112,9 +117,13 @@ def _order(row: dict[str, object]) -> tuple[list[tuple], list[tuple], int]:
     return natural_key(str(row["contender"])), natural_key(str(row["task"])), seed
 
 
-def _row(
-    record: Record, contender: str, task: str, history: History | None
-) -> dict[str, object]:
+def row_of(
+    record: Record, contender: str, task: str, history: History | None = None
+) -> Row:
+    """Returns the row of one run, whose contender and task are labeled so.
+
+    What is missing is None or NaN until `table_of` makes it NaN.
+    """
     cost = _cost(record)
     step = _solve_step(record, history)
     return {
@@ -122,7 +131,7 @@ def _row(
         "contender": contender,
         "task": task,
         **_identity(record),
-        **_length(record.identity.task),
+        **_length(record.identity.task, record.axis),
         **_scores(record),
         **cost,
         "solve_step": step,
@@ -167,13 +176,14 @@ def _scores(record: Record) -> dict[str, object]:
         "share": scoring.share,
         "chance": scoring.chance,
         "best": scoring.best,
+        "worst": scoring.worst,
         "bar": scoring.solved,
     }
 
 
-def _length(task: Entrant) -> dict[str, object]:
+def _length(task: Entrant, axis: str | None) -> dict[str, object]:
     settings = task.all_settings
-    name = next((name for name in LENGTHS if name in settings), "")
+    name = axis or next((name for name in AXES if name in settings), "")
     value = settings.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return {"series": task.name, "length": math.nan, "length_name": ""}

@@ -76,26 +76,30 @@ def weighted_ends(
     split: np.ndarray,
     *,
     confidence: float = CONFIDENCE,
+    added: np.ndarray | np.floating | float = 0.0,
 ) -> Ends:
     """Returns the intervals of weighted sums of the means of cells.
 
-    NaN where a cell of the sum has fewer than two runs, and where no run of it varies.
+    NaN where a cell of the sum has fewer than two runs, and where nothing varies.
 
     Args:
         cells: the runs `(..., cells)`.
         weights: `(..., cells)`; a cell of weight 0 is not part of the sum.
         split: whether a cell is of an all-or-none task: `(..., cells)`.
         confidence: how often the intervals hold the truth.
+        added: variance of the mean of a cell besides its scatter: `(..., cells)`.
     """
     part = weights != 0
-    added = _added(part & split)
-    counts = np.where(part, cells.counts + 2 * added, 2.0)
+    runs = _added(part & split)
+    counts = np.where(part, cells.counts + 2 * runs, 2.0)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        means = np.where(part, (cells.counts * cells.means + added) / counts, 0.0)
+        means = np.where(part, (cells.counts * cells.means + runs) / counts, 0.0)
         moved = np.where(part, cells.counts * (cells.means - means) ** 2, 0.0)
-        apart = added * (means**2 + (1 - means) ** 2)
+        apart = runs * (means**2 + (1 - means) ** 2)
         squares = np.where(part, cells.squares + moved + apart, 0.0)
-        parts = weights**2 * squares / (counts - 1) / counts
+        parts = weights**2 * np.where(
+            part, squares / (counts - 1) / counts + added, 0.0
+        )
         variance = parts.sum(axis=-1)
         freedom = variance**2 / (parts**2 / (counts - 1)).sum(axis=-1)
         half = stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance)
@@ -131,6 +135,56 @@ def mean_interval(
     weights = np.full((1, tasks), 1 / tasks)
     cells = Moments(*(part[None] for part in moments(matrix)))
     return weighted_ends(cells, weights, split[None], confidence=confidence).at(0)
+
+
+def within(interval: Interval | None, least: float, most: float) -> Interval | None:
+    """Returns an interval around a mean without what lies off the scale of scores.
+
+    A mean that lies off the scale itself shows that the scale does not end there.
+    """
+    if interval is None:
+        return None
+    low, high = interval
+    mean = (low + high) / 2
+    return Interval(
+        max(low, least) if mean > least - NO_SPREAD else low,
+        min(high, most) if mean < most + NO_SPREAD else high,
+    )
+
+
+def unseen_share(
+    runs: int | np.ndarray, confidence: float = CONFIDENCE
+) -> np.ndarray | np.floating:
+    """Returns the largest share of runs to come that may end unlike all that came.
+
+    Runs that end so one time in 1 / q are missed by n runs with probability (1 - q)^n.
+    At the share q that is returned this is half of what the confidence leaves: the
+    upper end of the interval of Clopper and Pearson (1934) where 0 of n ended so.
+
+    Args:
+        runs: how many there are: `(...)`.
+        confidence: how often the share is no larger than what is returned.
+    """
+    return 1 - ((1 - confidence) / 2) ** (1 / np.asarray(runs))
+
+
+def unseen_variance(runs: int | np.ndarray) -> np.ndarray | np.floating:
+    """Returns the variance of the share of runs that end unlike all that came.
+
+    Of n runs, none of which ended so, by Jeffreys' rule: that of a Beta distribution of
+    1/2 and n + 1/2.
+
+    Args:
+        runs: how many there are: `(...)`.
+    """
+    count = np.asarray(runs, dtype=float)
+    return 0.5 * (count + 0.5) / ((count + 1) ** 2 * (count + 2))
+
+
+def widest(*intervals: Ends) -> Ends:
+    """Returns intervals that reach as far to each side as any that there is."""
+    lows, highs = zip(*intervals, strict=True)
+    return Ends(np.fmin.reduce(lows), np.fmax.reduce(highs))
 
 
 def wilson(

@@ -12,12 +12,12 @@ from .aggregates import iqm_over_tasks, mean_over_tasks
 from .bootstrap import aggregate_interval
 from .budget import budget_of
 from .differences import Difference, Differences, differences
-from .frame import Row
-from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval
+from .frame import FLOOR, Row
+from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval, within
 from .labels import natural_key
 from .length import length_curves
 from .power import resolution
-from .scores import Scores, all_or_none_tasks, on_scale, scores_of
+from .scores import Scores, all_or_none_tasks, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
 from .summary import largest, mean_of, summarize
 from .training import trained_otherwise
@@ -71,6 +71,7 @@ def task_cards(rows: Sequence[Row]) -> list[TaskCard]:
         TaskCard(
             task,
             **{name: groups[task][0][name] for name in fields},
+            worst=_known(groups[task][0]["worst"]),
             all_or_none=task in split,
         )
         for task in sorted(groups, key=natural_key)
@@ -143,25 +144,29 @@ def _overall(
     if not matrix.size:
         names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
         return dict.fromkeys(names)
-    split = scores.split[tasks]
+    split, least = scores.split[tasks], float(scores.least[tasks].mean())
     return {
         "overall": float(mean_over_tasks(matrix)),
-        "interval": on_scale(mean_interval(matrix, split)),
-        "task_interval": _task_interval(matrix),
+        "interval": within(mean_interval(matrix, split), least, 1.0),
+        "task_interval": task_interval(matrix),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
     }
 
 
-def _task_interval(matrix: np.ndarray) -> Interval | None:
-    """The interval of the mean over tasks, had other tasks been drawn of their kind.
+def task_interval(matrix: np.ndarray) -> Interval | None:
+    """Returns the interval of the mean over tasks, had others of their kind been drawn.
 
-    Student's over the means of tasks: each brings its own luck of the seeds. None for
+    Student's over the means of tasks: each brings its own luck of the seeds. Two blind
+    tasks and two perfect ones are added, as other tasks may be solved or not. None for
     fewer than `FEWEST_TASKS`.
+
+    Args:
+        matrix: scores `(runs, tasks)`, NaN where a run is missing.
     """
     if matrix.shape[1] < FEWEST_TASKS:
         return None
-    return on_scale(cell_interval(np.nanmean(matrix, axis=0)))
+    return within(cell_interval(np.nanmean(matrix, axis=0), split=True), FLOOR, 1.0)
 
 
 def _missing(tasks: Sequence[TaskCard], judged: Sequence[Cell]) -> tuple[str, ...]:
@@ -174,6 +179,10 @@ def _grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:
     for row in rows:
         groups.setdefault(row[column], []).append(row)
     return groups
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:

@@ -3,7 +3,8 @@
 The effective length is the longest at which the score stays at or above a fixed bar,
 there and at every shorter length that was run (the threshold of Hsieh et al. 2024,
 "RULER: what's the real context size of your long-context language models?"). Each
-length is its own task: contenders are trained at it.
+length is its own task: contenders are trained at it. What those trained at one length
+answer at the others is in `evaluations`.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,18 @@ import numpy as np
 import pandas as pd
 
 from .frame import Row
-from .intervals import Interval, cell_interval
-from .scores import all_or_none_tasks, on_scale
+from .intervals import Interval, cell_interval, within
+from .scores import all_or_none_tasks, floor_of
 
 
 @dataclass(frozen=True)
 class LengthPoint:
-    """What the runs of a contender count at one length; see `runs_frame`."""
+    """What the runs of a contender count at one length; see `runs_frame`.
+
+    `bar` is what solves the task, on the same scale. `uniform` says that all runs
+    solved the task, or none did, on one that no contender's runs split: the interval
+    knows nothing of a rare other end, as that of a cell (`standing.py`).
+    """
 
     length: float
     task: str
@@ -27,17 +33,22 @@ class LengthPoint:
     mean: float
     interval: Interval | None
     solved: int
+    bar: float
+    uniform: bool
 
 
 @dataclass(frozen=True)
 class LengthCurve:
     """A contender on the tasks of one name that differ in nothing but their length.
 
-    `length_name` is the setting that differs. `effective` is the effective length; 0
-    where the bar is not reached at the shortest. `interval` reaches from the longest
-    length up to which the intervals of all means lie above the bar to the longest up to
-    which they reach it; None where some mean has none. `at_least` says that `effective`
-    is the longest that was run, so that the truth may lie beyond.
+    Trained at each length by itself; or at the length `trained` alone, and then
+    asked the test sets of the others. `length_name` is the setting that differs.
+    `effective` is the effective length; 0 where the bar is not reached at the
+    shortest. `interval` reaches from the longest length up to which the intervals
+    of all means lie above the bar to the longest up to which they reach it; None
+    where some mean has none. `uniform` says that it rests on a length that is: where
+    runs end otherwise now and then, it holds less often than it says. `at_least` says
+    that `effective` is the longest that was run, so that the truth may lie beyond.
     """
 
     contender: str
@@ -47,7 +58,9 @@ class LengthCurve:
     points: tuple[LengthPoint, ...]
     effective: float
     interval: Interval | None
+    uniform: bool
     at_least: bool
+    trained: float | None = None
 
 
 def effective_length(
@@ -102,18 +115,26 @@ def length_curves(frame: pd.DataFrame) -> tuple[LengthCurve, ...]:
             own = groups.setdefault((row["series"], row["contender"]), {})
             own.setdefault(row["length"], []).append(row)
     return tuple(
-        _curve([own[length] for length in sorted(own)], split)
+        curve_of([own[length] for length in sorted(own)], split)
         for own in groups.values()
         if len(own) > 1
     )
 
 
-def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
-    """Of the runs at each length, the shortest first."""
+def curve_of(
+    groups: Sequence[list[Row]], split: frozenset[str], trained: float | None = None
+) -> LengthCurve:
+    """Returns the curve of a contender's runs at each length, the shortest first.
+
+    Args:
+        groups: what the runs count at each length, rows of `runs_frame`.
+        split: the tasks that are all-or-none.
+        trained: the length that all of them were trained at, if it is one.
+    """
     first = groups[0][0]
     points = tuple(_point(group, split) for group in groups)
     lengths = np.array([point.length for point in points])
-    bars = np.array([_bar(group[0]) for group in groups])
+    bars = np.array([point.bar for point in points])
     means = np.array([point.mean for point in points])
     effective = float(effective_length((means - bars)[None], lengths))
     names = ("contender", "task_name", "series", "length_name")
@@ -122,20 +143,26 @@ def _curve(groups: list[list[Row]], split: frozenset[str]) -> LengthCurve:
         points=points,
         effective=effective,
         interval=effective_interval([p.interval for p in points], bars, lengths),
+        uniform=any(point.uniform for point in points),
         at_least=bool(effective == lengths[-1]),
+        trained=trained,
     )
 
 
 def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
     sample = np.array([row["counted"] for row in group])
     task = group[0]["task"]
+    solved = sum(row["solved"] for row in group)
+    ends = cell_interval(sample, split=task in split)
     return LengthPoint(
         length=float(group[0]["length"]),
         task=task,
         runs=len(group),
         mean=float(sample.mean()),
-        interval=on_scale(cell_interval(sample, split=task in split)),
-        solved=sum(row["solved"] for row in group),
+        interval=within(ends, floor_of(group[0]), 1.0),
+        solved=solved,
+        bar=_bar(group[0]),
+        uniform=task not in split and solved in (0, len(group)),
     )
 
 

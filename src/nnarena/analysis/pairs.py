@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations
+from itertools import combinations, compress
 
 import numpy as np
 from scipy import optimize, stats
@@ -37,7 +37,8 @@ class Pair:
     a tie counting one half, with `interval`. `effect` is Hedges' g, None where no run
     varies. `p` is two-sided; `adjusted` is p after Holm's procedure over its family.
     `stars` is "", "*", "**" or "***" for adjusted p below 0.05, 0.01 and 0.001, and
-    None where either has fewer than five seeds (`why_no_stars`).
+    None where either has fewer than five seeds (`why_no_stars`). `few` says just that
+    of the seeds: `interval` then holds less often than it says.
     """
 
     task: str
@@ -51,11 +52,25 @@ class Pair:
     p: float
     adjusted: float
     stars: str | None
+    few: bool
 
     @property
     def settled(self) -> bool:
         """Whether the runs tell the two apart, at level 0.05 over the family."""
         return bool(self.stars)
+
+    def swapped(self) -> "Pair":
+        """Returns the second against the first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            runs=self.runs[::-1],
+            means=self.means[::-1],
+            superiority=1 - self.superiority,
+            interval=Interval(1 - self.interval.high, 1 - self.interval.low),
+            effect=None if self.effect is None else -self.effect,
+        )
 
 
 def rank_test(first: np.ndarray, second: np.ndarray) -> float:
@@ -156,15 +171,25 @@ def stars(p: float, seeds: int) -> str | None:
     return "*" * sum(p < level for level in (0.05, 0.01, 0.001))
 
 
-def why_no_stars(family: Sequence[Pair]) -> str | None:
-    """Returns the sentence that says why no pair can have a star; None if one can.
+def at_best(family: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Returns every pair at the least p that its own runs can give.
 
-    Every pair is taken at the least p that its own runs can give, which is where Holm's
-    procedure adjusts each of them least. It tells of the pair that comes nearest.
+    There Holm's procedure adjusts each of them least.
     """
-    best = adjusted(
+    return adjusted(
         [replace(pair, p=min(pair.p, smallest_p(*pair.runs))) for pair in family]
     )
+
+
+def why_no_stars(best: Sequence[Pair], tests: int) -> str | None:
+    """Returns the sentence that says why no pair can have a star; None if one can.
+
+    It tells of the pair that comes nearest.
+
+    Args:
+        best: the pairs at the least p that each can have (`at_best`).
+        tests: how many they were adjusted for.
+    """
     if any(pair.settled for pair in best):
         return None
     nearest = max(best, key=lambda pair: (min(*pair.runs, FEW_SEEDS), -pair.p))
@@ -177,41 +202,43 @@ def why_no_stars(family: Sequence[Pair]) -> str | None:
         )
     return (
         f"No star can be given: the least p that {first} against {second} seeds can "
-        f"give is {nearest.p:.2g}, over {len(best)} pairs {nearest.adjusted:.2g}; that "
-        f"takes {seeds_needed(len(best))} seeds."
+        f"give is {nearest.p:.2g}, over {tests} tests {nearest.adjusted:.2g}; that "
+        f"takes {seeds_needed(tests)} seeds."
     )
 
 
-def seeds_needed(pairs: int, level: float = LEVEL) -> int:
-    """Returns the fewest seeds with which one of so many pairs could be told apart."""
+def seeds_needed(tests: int, level: float = LEVEL) -> int:
+    """Returns the fewest seeds with which one of so many tests could tell a pair."""
     seeds = 2
-    while smallest_p(seeds, seeds) * pairs >= level:
+    while smallest_p(seeds, seeds) * tests >= level:
         seeds += 1
     return seeds
 
 
-def task_pairs(scores: Scores, task: str) -> tuple[Pair, ...]:
-    """Returns all pairs of contenders on a task, adjusted together.
+def all_pairs(scores: Scores) -> tuple[Pair, ...]:
+    """Returns every pair of contenders on every task that both have runs of.
 
-    Contenders without a run there are left out.
-
-    Raises:
-        ValueError: there is no such task.
+    They are adjusted together, for all pairs and tasks: which pair is asked about, and
+    which of its tasks is pointed at, is chosen after the scores were seen.
     """
-    there = [c for c in scores.contenders if scores.sample(c, task).size]
-    return adjusted([_pair(scores, task, *names) for names in combinations(there, 2)])
+    there = scores.counts > 0
+    return adjusted(
+        [
+            _pair(scores, task, *names)
+            for place, task in enumerate(scores.tasks)
+            for names in combinations(compress(scores.contenders, there[:, place]), 2)
+        ]
+    )
 
 
-def contender_pairs(scores: Scores, first: str, second: str) -> tuple[Pair, ...]:
-    """Returns one contender against another on every task that both have runs of.
-
-    They are adjusted together, for the number of tasks.
-
-    Raises:
-        ValueError: there is no such contender.
-    """
-    both = scores.shared(first, second)
-    return adjusted([_pair(both, task, first, second) for task in both.tasks])
+def pairs_of(family: Sequence[Pair], first: str, second: str) -> tuple[Pair, ...]:
+    """Returns the first contender against the second, on each of their tasks."""
+    names = [(pair.first, pair.second) for pair in family]
+    return tuple(
+        pair if own == (first, second) else pair.swapped()
+        for pair, own in zip(family, names, strict=True)
+        if set(own) == {first, second}
+    )
 
 
 def adjusted(family: Sequence[Pair]) -> tuple[Pair, ...]:
@@ -226,6 +253,7 @@ def adjusted(family: Sequence[Pair]) -> tuple[Pair, ...]:
 def _pair(scores: Scores, task: str, first: str, second: str) -> Pair:
     ours, theirs = scores.sample(first, task), scores.sample(second, task)
     share, p = superiority(ours, theirs), rank_test(ours, theirs)
+    fewest = min(ours.size, theirs.size)
     return Pair(
         task=task,
         first=first,
@@ -237,7 +265,8 @@ def _pair(scores: Scores, task: str, first: str, second: str) -> Pair:
         effect=hedges(ours, theirs),
         p=p,
         adjusted=p,
-        stars=stars(p, min(ours.size, theirs.size)),
+        stars=stars(p, fewest),
+        few=fewest < FEW_SEEDS,
     )
 
 

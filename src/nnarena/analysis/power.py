@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy import optimize, stats
 
+from .intervals import unseen_share, unseen_variance
 from .pairs import FEW_SEEDS, LEVEL, rank_test, seeds_needed, smallest_p
 from .scores import Scores
 from .words import plural
@@ -29,8 +30,8 @@ class Resolution:
     tasks. Differences are of normalized scores (0 blind, 1 perfect), found with `power`
     at level 0.05: `overall` of one pair's mean over tasks, chosen beforehand;
     `overall_any_pair` of any of the pairs, as the verdict is (`differences.py`);
-    `one_task` of any of the pairs on one task, by the rank test. None where no
-    difference, however large, could be found.
+    `one_task` of any of the pairs on any of the tasks, by the rank test (`pairs.py`).
+    None where no difference, however large, could be found.
     """
 
     contenders: int
@@ -64,6 +65,8 @@ def mean_difference(
     tasks: int = 1,
     level: float = LEVEL,
     power: float = POWER,
+    reach: float = 0.0,
+    added: float = 0.0,
 ) -> float | None:
     """Returns the least true difference of two means over tasks that a t test finds.
 
@@ -77,28 +80,47 @@ def mean_difference(
         tasks: how many tasks the mean is over.
         level: the chance of a false alarm.
         power: the chance to find it.
+        reach: what the difference of the runs has to exceed besides.
+        added: variance that the test adds to that of each mean over runs.
     """
     freedom = 2 * tasks * (runs - 1)
     if freedom < 1:
         return None
-    shift = detectable_shift(float(freedom), level=level, power=power)
-    return spread * math.sqrt(2 / (runs * tasks)) * shift
+    error = spread * math.sqrt(2 / (runs * tasks))
+    shift = detectable_shift(
+        float(freedom),
+        level=level,
+        power=power,
+        least=reach / error,
+        added=2 * added / tasks / error**2,
+    )
+    return error * shift
 
 
-def detectable_shift(freedom: float, *, level: float, power: float = POWER) -> float:
+def detectable_shift(
+    freedom: float,
+    *,
+    level: float,
+    power: float = POWER,
+    least: float = 0.0,
+    added: float = 0.0,
+) -> float:
     """Returns how many standard errors a difference takes for a t test to find it.
 
     Args:
         freedom: the degrees of freedom of the standard error.
         level: the chance of a false alarm, two-sided.
         power: the chance to find it.
+        least: standard errors that what is found has to exceed besides.
+        added: variance that the test adds to the estimated one, as a share of the true.
     """
     limit = float(stats.t.ppf(1 - level / 2, freedom))
 
     def short(shift: float) -> float:
-        return _power(shift, limit, freedom) - power
+        return _power(shift, limit, freedom, least, added) - power
 
-    return float(optimize.root_scalar(short, bracket=(0.0, 10 * limit + 10)).root)
+    top = 10 * limit * math.sqrt(1 + added) + 10 + least
+    return float(optimize.root_scalar(short, bracket=(0.0, top)).root)
 
 
 def rank_difference(
@@ -145,16 +167,15 @@ def resolution(scores: Scores, rng: Generator) -> Resolution | None:
     if not (spread and fewest):
         return None
     seeds, pairs = min(fewest), len(fewest)
+    tests = sum(own.size for own in shared)
     if seeds < FEW_SEEDS <= max(fewest):
         return None
     contenders, tasks = len(there), min(own.size for own in shared if own.size)
     over_tasks = {
-        number: mean_difference(spread, seeds, tasks=tasks, level=LEVEL / number)
-        if seeds >= FEW_SEEDS
-        else None
+        number: _verdict_difference(spread, seeds, tasks, LEVEL / number)
         for number in (1, pairs)
     }
-    one_task = rank_difference(spread, seeds, rng, level=LEVEL / pairs)
+    one_task = rank_difference(spread, seeds, rng, level=LEVEL / tests)
     return Resolution(
         contenders=contenders,
         tasks=tasks,
@@ -164,7 +185,7 @@ def resolution(scores: Scores, rng: Generator) -> Resolution | None:
         overall_any_pair=over_tasks[pairs],
         one_task=one_task,
         sentence=_sentence(
-            (contenders, tasks, pairs), seeds, over_tasks[pairs], one_task
+            (contenders, tasks, tests), seeds, over_tasks[pairs], one_task
         )
         + SPLIT * bool(scores.split.any()),
     )
@@ -179,7 +200,7 @@ SPLIT = (
 def _sentence(
     shape: tuple[int, ...], seeds: int, overall: float | None, one_task: float | None
 ) -> str:
-    contenders, tasks, pairs = shape
+    contenders, tasks, tests = shape
     design = (
         f"With {contenders} contenders, {plural(tasks, 'task')} and "
         f"{plural(seeds, 'seed')} "
@@ -197,21 +218,40 @@ def _sentence(
         return f"{start}, of 1 from blind to perfect."
     if one_task is not None:
         return f"{start}, and {one_task:.2g} on one task, of 1 from blind to perfect."
-    needed = seeds_needed(pairs)
+    needed = seeds_needed(tests)
     return (
-        f"{start}, of 1 from blind to perfect; on one task alone, for all pairs at "
-        f"once, none, however large: that takes {needed} seeds."
+        f"{start}, of 1 from blind to perfect; on one task alone, for all pairs and "
+        f"tasks at once, none, however large: that takes {needed} seeds."
     )
 
 
-def _power(shift: float, limit: float, freedom: float) -> float:
-    """How often a t statistic shifted by so many standard errors exceeds its limit.
+def _verdict_difference(
+    spread: float, seeds: int, tasks: int, level: float
+) -> float | None:
+    """The least difference that reads "beats" (`differences.py`)."""
+    if seeds < FEW_SEEDS:
+        return None
+    return mean_difference(
+        spread,
+        seeds,
+        tasks=tasks,
+        level=level,
+        reach=float(unseen_share(seeds * tasks, 1 - level)),
+        added=float(unseen_variance(seeds)),
+    )
+
+
+def _power(
+    shift: float, limit: float, freedom: float, least: float, added: float
+) -> float:
+    """How often a shifted t statistic exceeds its limit, and its difference the least.
 
     The noncentral t distribution, as the mean of a normal one over the quantiles of
     the estimated spread: scipy's own loses its digits for large shifts.
     """
     levels = (np.arange(2_000) + 0.5) / 2_000
-    bars = limit * np.sqrt(stats.chi2.ppf(levels, freedom) / freedom)
+    spreads = np.sqrt(stats.chi2.ppf(levels, freedom) / freedom + added)
+    bars = np.maximum(limit * spreads, least)
     return float(np.mean(stats.norm.sf(bars - shift) + stats.norm.cdf(-bars - shift)))
 
 

@@ -10,6 +10,7 @@ both sides, by Welch's interval; of a single run, whose spread is not known, by
 Student's: it is taken to vary as theirs did.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from ..runs.record import Record
+from ..runs.record import Record, Scoring
 from .frame import runs_frame
 from .gap import Gap, Verdict, gap_of, judge
-from .intervals import Interval
+from .intervals import Interval, within
 
 
 SIZE = 0.1
@@ -84,7 +85,8 @@ class Comparison:
     `scores` count a diverged run as a blind answer. `gap` is the interval of ours less
     theirs, and `detectable` the smallest true difference that so many runs of this
     spread would have shown with a power of 0.8: both None for a single run beside a
-    figure without spread. `better` says which side of a figure that it differs from
+    figure without spread, and `detectable` where not even the whole scale of scores
+    would have been seen. `better` says which side of a figure that it differs from
     the mean is on, None for any other verdict. `reasons` say why there is no
     comparison.
     """
@@ -190,7 +192,7 @@ def _compared(
     differences = list(_differences(figure, records[0]))
     gap = None if differences else gap_to(figure, scores)
     verdict: Verdict = "not comparable" if differences else judge(gap, figure.margin)
-    better = None
+    better, span = None, _span(records[0].scoring)
     if gap is not None and verdict == "differs":
         better = (gap.value > 0) == records[0].scoring.higher_is_better
     return Comparison(
@@ -201,12 +203,17 @@ def _compared(
         scores=scores,
         diverged=sum(record.result.outcome == "diverged" for record in records),
         parameters=records[0].result.parameters,
-        gap=gap and gap.interval,
-        detectable=gap and gap.detectable,
+        gap=gap and within(gap.interval, -span, span),
+        detectable=gap.detectable if gap and gap.detectable <= span else None,
         verdict=verdict,
         better=better,
         reasons=tuple(differences),
     )
+
+
+def _span(scoring: Scoring) -> float:
+    """By how much two scores can differ."""
+    return math.inf if scoring.worst is None else abs(scoring.best - scoring.worst)
 
 
 def _differences(figure: Figure, record: Record) -> Iterator[str]:

@@ -1,14 +1,13 @@
 """The scores of a store as one array: what statistics across tasks are functions of."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .frame import FLOOR
-from .intervals import Interval
 from .labels import natural_key
 
 
@@ -25,18 +24,25 @@ class Scores:
 
     0 is a blind answer and 1 a perfect one (`counted` of `runs_frame`). Runs stand in
     the order of their seeds, from the top. `all_or_none` are the tasks that runs solve
-    or not, with nothing in between (`all_or_none_tasks`).
+    or not, with nothing in between (`all_or_none_tasks`). `floors` is the least that a
+    run of a task can count (`floor_of`), `FLOOR` of those that it lacks.
     """
 
     contenders: tuple[str, ...]
     tasks: tuple[str, ...]
     values: np.ndarray
     all_or_none: frozenset[str] = frozenset()
+    floors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def split(self) -> np.ndarray:
         """Which tasks are all-or-none: `(tasks,)`."""
         return np.array([task in self.all_or_none for task in self.tasks], dtype=bool)
+
+    @property
+    def least(self) -> np.ndarray:
+        """The least that a run of each task can count: `(tasks,)`."""
+        return np.array([self.floors.get(task, FLOOR) for task in self.tasks])
 
     def of(self, contender: str) -> np.ndarray:
         """Returns a contender's matrix `(runs, tasks)`.
@@ -105,7 +111,8 @@ def scores_of(frame: pd.DataFrame) -> Scores:
     for (contender, task), sample in samples.items():
         place = contenders.index(contender), tasks.index(task)
         values[place[0], : len(sample), place[1]] = sample
-    return Scores(contenders, tasks, values, all_or_none_tasks(rows))
+    floors = {row["task"]: floor_of(row) for row in rows}
+    return Scores(contenders, tasks, values, all_or_none_tasks(rows), floors)
 
 
 def all_or_none_tasks(rows: Iterable[Mapping[Any, Any]]) -> frozenset[str]:
@@ -131,12 +138,16 @@ def all_or_none_tasks(rows: Iterable[Mapping[Any, Any]]) -> frozenset[str]:
     )
 
 
-def on_scale(interval: Interval | None) -> Interval | None:
-    """Returns an interval of a mean score without what no mean can be: -1 to 1."""
-    if interval is None:
-        return None
-    low, high = interval
-    return Interval(max(low, min(FLOOR, high)), min(high, max(1.0, low)))
+def floor_of(row: Mapping[Any, Any]) -> float:
+    """Returns the least that a run can count, given the worst score of its task.
+
+    Args:
+        row: a run of the task, a row of `runs_frame`.
+    """
+    if np.isnan(row["worst"]):
+        return FLOOR
+    worst = (row["worst"] - row["chance"]) / (row["best"] - row["chance"])
+    return max(FLOOR, float(worst))
 
 
 def _place(names: tuple[str, ...], name: str, kind: str) -> int:

@@ -17,7 +17,8 @@ class TaskCard:
     """How to read the scores of one task.
 
     `share` says that a score is a mean over examples of shares of right answers, so
-    that the number of examples tells how far off it may be.
+    that the number of examples tells how far off it may be. `worst` is the score below
+    which no answer can fall, None where that is not known.
 
     On an `all_or_none` task runs solve it or not, with a gap between (`scores.py`): how
     many did is then the figure of a cell, and a mean is of two kinds of runs.
@@ -30,6 +31,7 @@ class TaskCard:
     best: float
     bar: float
     share: bool = False
+    worst: float | None = None
     all_or_none: bool = False
 
 

@@ -1,5 +1,6 @@
 """One contender on one task, or over all of them, in figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from .aggregates import iqm
 from .frame import Row
-from .intervals import Interval, cell_interval, wilson
+from .intervals import Interval, cell_interval, wilson, within
 from .standing import Cell, TaskCard
 
 
@@ -56,13 +57,10 @@ def largest(rows: Sequence[Row], column: str) -> int | None:
 
 
 def _interval(scores: np.ndarray, card: TaskCard) -> Interval | None:
-    """The interval of the mean, which ends at the best score."""
-    found = cell_interval(scores)
-    if found is None or not min(found) <= card.best <= max(found):
-        return found
-    if card.higher_is_better:
-        return Interval(found.low, card.best)
-    return Interval(card.best, found.high)
+    """The interval of the mean, which ends where scores do."""
+    endless = -math.inf if card.higher_is_better else math.inf
+    worst = endless if card.worst is None else card.worst
+    return within(cell_interval(scores), *sorted((worst, card.best)))
 
 
 def _test_error(

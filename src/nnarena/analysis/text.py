@@ -27,7 +27,7 @@ def board_fields(board: Leaderboard) -> list[tuple[Lines, ...]]:
 
 
 def _row(standing: Standing, board: Leaderboard) -> tuple[Lines, ...]:
-    cells = [_cell(standing.cell(card.task), card) for card in board.tasks]
+    cells = [cell_lines(standing.cell(card.task), card) for card in board.tasks]
     parameters = "-" if standing.parameters is None else f"{standing.parameters:,}"
     seconds = "-" if standing.run_seconds is None else f"{standing.run_seconds:.1f}"
     return (
@@ -50,7 +50,8 @@ def _overall(standing: Standing) -> Lines:
     return f"{standing.overall:.2f}{mark}", doubt
 
 
-def _cell(cell: Cell | None, card: TaskCard) -> Lines:
+def cell_lines(cell: Cell | None, card: TaskCard) -> Lines:
+    """Returns the score of one contender on one task, and its doubt."""
     if cell is None:
         return "-", ""
     troubles = [(cell.diverged, "diverged"), (cell.failed, "failed")]
@@ -167,7 +168,8 @@ def _length(curve: LengthCurve) -> str:
         least = "at least " if curve.at_least else ""
         reached = f"{least}{curve.effective:g}"
     ends = curve.interval
-    doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]"
+    mark = UNIFORM if curve.uniform else ""
+    doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]{mark}"
     return f"{curve.contender} {reached}{doubt}"
 
 

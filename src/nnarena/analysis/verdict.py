@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .differences import Differences, why_untold
+from .differences import Difference, Differences, why_untold
 from .standing import Standing
 from .words import listed, some
 
@@ -28,26 +28,41 @@ def verdict(standings: Sequence[Standing], differences: Differences, tasks: int)
     others = [s.contender for s in standings[1:] if s.complete]
     if not others:
         return f"{first.contender} is the only contender with a score on every task."
-    return _against(first.contender, others, differences)
+    level = [s.contender for s in standings[1:] if s.rank == first.rank]
+    pairs = [differences.of(first.contender, other) for other in others]
+    return _against(first.contender, level, pairs, f"({differences.family})")
 
 
-def _against(first: str, others: Sequence[str], differences: Differences) -> str:
-    pairs = [differences.of(first, other) for other in others]
+def _against(
+    first: str, level: Sequence[str], pairs: Sequence[Difference], family: str
+) -> str:
+    """What the pairs of the first with all others say; `level` have its very score."""
     beaten = [pair.second for pair in pairs if pair.answer == "beats"]
     untold = [pair for pair in pairs if pair.answer != "beats"]
-    family = f"({differences.family})"
     if not untold:
         every = "" if len(beaten) == 1 else "every other contender: "
         return f"{first} beats {every}{listed(beaten)} {family}."
     names = some([pair.second for pair in untold], "or")
-    why = next(filter(None, map(why_untold, untold)), "")
-    told = f"; {why}." if why else "."
+    why = _reasons(untold)
     if beaten:
         return (
             f"{first} beats {some(beaten)}; the runs cannot tell it from {names} "
-            f"{family}{told}"
+            f"{family}{why}."
         )
-    return (
-        f"The runs cannot tell {first}, which has the highest overall score, from "
-        f"{names} {family}{told}"
-    )
+    place = "has the highest overall score"
+    if level:
+        place = f"shares the highest overall score with {some(level)}"
+    return f"The runs cannot tell {first}, which {place}, from {names} {family}{why}."
+
+
+def _reasons(untold: Sequence[Difference]) -> str:
+    """Why each of the pairs cannot be told apart: of whom it is said, if not of all."""
+    reasons: dict[str, list[str]] = {}
+    for pair in untold:
+        reasons.setdefault(why_untold(pair), []).append(pair.second)
+    told = [
+        why if len(reasons) == 1 else f"of {some(names)}, {why}"
+        for why, names in reasons.items()
+        if why
+    ]
+    return "".join(f"; {one}" for one in told)

@@ -7,9 +7,9 @@ import numpy as np
 
 from .differences import Answer, Difference, differences, why_untold
 from .intervals import Interval
-from .pairs import Pair, contender_pairs, why_no_stars
+from .pairs import LEVEL, Pair, all_pairs, at_best, pairs_of, why_no_stars
 from .scores import Scores
-from .words import listed
+from .words import listed, plural
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Versus:
     `overall` are their mean scores, `gap` the first less the second with its interval,
     and `answer` what that says: the very figures that the leaderboard and the page have
     of this pair, for all pairs of the store at once (`family`). `tasks` are tests of
-    this pair alone, adjusted for the number of tasks. `left_out` are the tasks that
-    only one has runs of.
+    this pair, adjusted for all `tests` of the store: each pair on each task. `left_out`
+    are the tasks that only one has runs of.
     """
 
     first: str
@@ -32,6 +32,7 @@ class Versus:
     gap: float
     interval: Interval | None
     family: str
+    tests: int
     answer: Answer
     sentence: str
     note: str | None
@@ -51,7 +52,8 @@ def versus(scores: Scores, first: str, second: str) -> Versus:
         raise ValueError(f"there is no task that both {first} and {second} have run")
     family = differences(scores)
     found = family.of(first, second)
-    pairs = contender_pairs(scores, first, second)
+    tests = all_pairs(scores)
+    pairs = pairs_of(tests, first, second)
     return Versus(
         first=first,
         second=second,
@@ -62,9 +64,10 @@ def versus(scores: Scores, first: str, second: str) -> Versus:
         gap=found.gap,
         interval=found.interval,
         family=family.family,
+        tests=len(tests),
         answer=found.answer,
-        sentence=_lead(found, family.family) + _by_task(pairs),
-        note=why_no_stars(pairs),
+        sentence=_lead(found, family.family) + _by_task(pairs, len(tests)),
+        note=why_no_stars(pairs_of(at_best(tests), first, second), len(tests)),
     )
 
 
@@ -92,7 +95,7 @@ def _lead(found: Difference, family: str) -> str:
     return f"The runs cannot tell {first} from {second} ({told}){end}"
 
 
-def _by_task(pairs: Sequence[Pair]) -> str:
+def _by_task(pairs: Sequence[Pair], tests: int) -> str:
     """Where the first is better, where worse, and where it cannot be told."""
     groups = {
         "better on": [p.task for p in pairs if p.settled and p.superiority > 0.5],
@@ -100,4 +103,5 @@ def _by_task(pairs: Sequence[Pair]) -> str:
         "undecided on": [p.task for p in pairs if not p.settled],
     }
     told = [f"{word} {listed(tasks)}" for word, tasks in groups.items() if tasks]
-    return f"; task by task, this pair alone, it is {', '.join(told)}."
+    family = f" (level {LEVEL} for all {plural(tests, 'test')} of the store)"
+    return f"; task by task{family} it is {', '.join(told)}."

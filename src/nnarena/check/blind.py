@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from ..core.types import (
     Classes,
     Example,
+    Generated,
     Labels,
     Outputs,
     Sequence,
@@ -15,6 +16,7 @@ from ..core.types import (
     Values,
 )
 from ..metrics import AbstractMean
+from ..nn.decoding import SURE, ended
 from ..training.objective import Judged, Objective, objective_of
 from .quick import quick_jit
 from .scored import Scored, scored
@@ -26,9 +28,6 @@ STANDARD_ERRORS = 4.0
 
 LUCK = 2.0
 """By how many standard errors a lot has to be better than an answer that is fixed."""
-
-SURE = 1e4
-"""The logit of an answer without doubt."""
 
 Steps = Float[np.ndarray, "time outputs"]
 
@@ -48,8 +47,9 @@ def blind_score(case: TaskCase) -> Scored:
     objective, signature = objective_of(task), task.signature
     shares = _shares(case.training_answers, signature)
     fixed = [
-        scored(objective, _judge_alike(answer, *_arrays(truth), objective))
+        scored(objective, _judge_alike(way, *_arrays(truth), objective))
         for answer in _fixed_answers(shares, case.training_answers, signature)
+        for way in _ways_to_say(answer, objective)
     ]
     if case.persistence is not None:
         fixed.append(_own_score(case.persistence, truth, objective))
@@ -107,6 +107,17 @@ def _fixed_answers(
         found = shares + _medians(seen, signature)
     once = signature.answers == "once"
     return [jnp.asarray(own[0] if once else own, jnp.float32) for own in found]
+
+
+def _ways_to_say(answer: Array, objective: Objective) -> list[Array]:
+    """Returns the answers that stand for a blind one.
+
+    A generated one ends where it stops, or is better off if it never does.
+    """
+    generated = objective.answers
+    if not isinstance(generated, Generated) or objective.metric.likelihood:
+        return [answer]
+    return [ended(answer, generated), answer.at[:, generated.stop].set(-SURE)]
 
 
 def _totals(

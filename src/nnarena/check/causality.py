@@ -2,17 +2,19 @@
 
 import contextlib
 from collections.abc import Sequence
-
-import numpy as np
+from functools import partial
 
 from ..core.problems import CannotPlay
 from ..core.types import Signature
+from ..models.causality import looks_ahead
 from .laws import require
-from .model_case import CAUSAL, EVERY_STEP, LENGTH, ModelCase, draw_inputs, words_for
+from .model_case import CAUSAL, EVERY_STEP, LENGTH, ModelCase, words_for
 
 
 def check_causal(case: ModelCase) -> None:
     """Returns if a model looks ahead just where it says so, and never where it may not.
+
+    A run on a causal task tries the same at the task's own length before it starts.
 
     Raises:
         LawBroken: it declares what it is not, by itself or as it plays a causal task.
@@ -21,7 +23,7 @@ def check_causal(case: ModelCase) -> None:
         _require_causality(case, EVERY_STEP)
     else:
         require(
-            any(_looks_ahead(case, s) is not None for s in EVERY_STEP),
+            any(_first_cut(case, s) is not None for s in EVERY_STEP),
             "declared not causal, but no change of later inputs changed an earlier "
             "answer; declare `causal = True`",
         )
@@ -35,7 +37,7 @@ def check_causal(case: ModelCase) -> None:
 
 def _require_causality(case: ModelCase, signatures: Sequence[Signature]) -> None:
     for signature in signatures:
-        step = _looks_ahead(case, signature)
+        step = _first_cut(case, signature)
         require(
             step is None,
             f"{words_for(signature)}: declared causal, but a change of inputs from "
@@ -43,17 +45,7 @@ def _require_causality(case: ModelCase, signatures: Sequence[Signature]) -> None
         )
 
 
-def _looks_ahead(case: ModelCase, signature: Signature) -> int | None:
+def _first_cut(case: ModelCase, signature: Signature) -> int | None:
     """Returns the first step whose change reaches an answer before it, if one does."""
-    xs, dts = draw_inputs(signature, LENGTH)
-    others, _ = draw_inputs(signature, LENGTH, seed=1)
-    before = case.answer(signature, xs, dts)
-    scale = max(1.0, float(np.abs(before).max()))
-    for step in range(1, LENGTH):
-        later = np.arange(LENGTH) >= step
-        changed = np.where(later.reshape(-1, *[1] * (xs.ndim - 1)), others, xs)
-        slower = np.where(later, np.float32(0.5), dts)
-        after = case.answer(signature, changed, slower)
-        if not np.allclose(before[:step], after[:step], rtol=0, atol=1e-6 * scale):
-            return step
-    return None
+    ask = partial(case.answer, signature, moved=True)
+    return looks_ahead(ask, signature, LENGTH, range(1, LENGTH))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.faults import EntrantProblem
+from ..core.problems import CannotPlay
 from ..tasks.files import DataProblem
 
 
@@ -68,7 +69,7 @@ def _outcome(law: Law, case: Any) -> tuple[bool | None, str]:
         law.test(case)
     except (LawBroken, EntrantProblem) as broken:
         return False, str(broken)
-    except (DataProblem, NotJudged) as reason:
+    except (DataProblem, NotJudged, CannotPlay) as reason:
         return None, str(reason)
     except Exception as error:  # an entrant may raise anything, and that is a verdict
         kind, said = type(error).__name__, (str(error).strip() or "no more said")

@@ -1,6 +1,7 @@
 """A model under test: small, built once per signature, compiled once per program."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from ..core.registry import Entry
 from ..core.types import (
     Classes,
     Features,
+    Generated,
     Key,
     Sequence,
     Signature,
@@ -20,6 +22,7 @@ from ..core.types import (
     When,
 )
 from ..models.base import AbstractModel
+from ..models.causality import moved as move
 from ..models.contender import Contender
 from ..models.inspection import require_answers
 from .quick import quick_jit
@@ -50,6 +53,17 @@ SIGNATURES = (
 )
 """The kinds of question that every model answers."""
 
+FIRST = (SIGNATURES[0], SIGNATURES[2])
+"""One of each kind of input, for laws to which the time of the answer is nothing."""
+
+CONTEXT = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
+"""The same vocabulary in question and story, answered at every step of the question."""
+
+GENERATED = Signature(Tokens(5), Classes(6), Generated(longest=5, start=4, stop=5))
+"""An answer of four classes that may be said."""
+
+GENERATED_IN_CONTEXT = replace(GENERATED, context=Tokens(5))
+
 EVERY_STEP = (values_of("every step"), classes_of("every step"))
 
 CAUSAL = tuple(
@@ -62,7 +76,8 @@ def words_for(signature: Signature) -> str:
     """Returns a signature in words, for the sentence of a broken law."""
     kind = "features" if isinstance(signature.inputs, Features) else "tokens"
     causal = ", causal" if signature.causal else ""
-    return f"{kind}, answered {signature.answers}{causal}"
+    context = ", with a context" if signature.context else ""
+    return f"{kind}, answered {signature.when}{causal}{context}"
 
 
 def draw_inputs(
@@ -79,8 +94,8 @@ def draw_inputs(
 
 
 @quick_jit
-def _answer(model: AbstractModel, question: Sequence) -> Array:
-    return model(question)
+def _answer(model: AbstractModel, *asked: Sequence) -> Array:
+    return model(*asked)
 
 
 @quick_jit
@@ -99,6 +114,7 @@ class ModelCase:
     def __init__(self, name: str, settings: Mapping[str, Any] | None = None):
         self.contender = Contender(name, settings or {})
         self._models: dict[str, AbstractModel] = {}
+        self._moved: dict[str, AbstractModel] = {}
 
     @property
     def entry(self) -> Entry:
@@ -110,8 +126,16 @@ class ModelCase:
         Raises:
             EntrantProblem: it cannot; with file and line.
         """
-        for signature in SIGNATURES:
+        for signature in self.playable(*SIGNATURES):
             require_answers(self.contender, signature, WIDTH, LENGTH)
+
+    def playable(self, *signatures: Signature) -> tuple[Signature, ...]:
+        """Returns those of some signatures that the model can play.
+
+        If it is a decoder, which can play none but generated answers, those.
+        """
+        found = [s for s in signatures if self.contender.why_not(s) is None]
+        return tuple(found) or (GENERATED,)
 
     def build(self, signature: Signature, key: Key) -> AbstractModel:
         """Returns the small model with the weights of a key, as it plays such a task.
@@ -122,12 +146,14 @@ class ModelCase:
         contender = self.contender.for_signature(signature)
         return contender.build(signature, WIDTH, key=key)
 
-    def model(self, signature: Signature) -> AbstractModel:
-        """Returns the small model for a signature: always the same one."""
+    def model(self, signature: Signature, *, moved: bool = False) -> AbstractModel:
+        """Returns the small model for a signature: always the same one of each kind."""
         name = words_for(signature)
         if name not in self._models:
             self._models[name] = self.build(signature, jax.random.key(0))
-        return self._models[name]
+        if moved and name not in self._moved:
+            self._moved[name] = move(self._models[name])
+        return (self._moved if moved else self._models)[name]
 
     def answer(
         self,
@@ -135,11 +161,22 @@ class ModelCase:
         xs: np.ndarray,
         dts: np.ndarray,
         present: np.ndarray | None = None,
+        *,
+        moved: bool = False,
     ) -> np.ndarray:
-        """Returns the answers to one sequence; one program per signature and length."""
+        """Returns the answers to one sequence; one program per signature and length.
+
+        With `moved`, of weights off their start, as in training.
+        """
         there = None if present is None else jnp.asarray(present)
         question = Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
-        return np.asarray(_answer(self.model(signature), question))
+        return self.answer_to(signature, question, moved=moved)
+
+    def answer_to(
+        self, signature: Signature, *asked: Sequence, moved: bool = False
+    ) -> np.ndarray:
+        """Returns the answers to a question, and to its context where it has one."""
+        return np.asarray(_answer(self.model(signature, moved=moved), *asked))
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray

@@ -12,10 +12,13 @@ from ..models.contender import count_parameters, fit_width
 from ..models.sequence import Recurrent, SequenceModel
 from ..nn.parametrization import resolve
 from .causality import check_causal
+from .context_law import check_context
 from .documents import require_account
+from .generation_law import check_generation
 from .laws import Law, NotJudged, require
 from .model_case import (
     EVERY_STEP,
+    FIRST,
     LENGTH,
     SIGNATURES,
     WIDTH,
@@ -52,13 +55,12 @@ def _check_documented(case: ModelCase) -> None:
 
 
 def _check_shapes(case: ModelCase) -> None:
-    for signature in SIGNATURES:
+    for signature in case.playable(*SIGNATURES):
         model = case.model(signature)
         for length in (1, 2, LENGTH):
             xs, dts = map(jnp.asarray, draw_inputs(signature, length))
             answers = eqx.filter_eval_shape(model, Sequence(xs, dts))
-            steps = (length,) if signature.answers == "every step" else ()
-            wanted = (*steps, signature.outputs.size)
+            wanted = (*signature.answer_axes(length), signature.outputs.size)
             require(
                 answers.shape == wanted and answers.dtype == jnp.float32,
                 f"{words_for(signature)}, {length} steps: expected answers of shape "
@@ -137,7 +139,7 @@ def _check_padding(case: ModelCase) -> None:
 
 
 def _check_gradients(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         lesson = train(case.model(signature), signature, steps=1)
         leaves = jax.tree_util.tree_leaves_with_path(lesson.gradients)
         for path, leaf in leaves:
@@ -154,7 +156,7 @@ def _check_gradients(case: ModelCase) -> None:
 
 
 def _check_keys(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         first, again, other = (
             case.build(signature, jax.random.key(seed)) for seed in (0, 0, 1)
         )
@@ -198,7 +200,7 @@ def _check_irregular_times(case: ModelCase) -> None:
 
 
 def _check_overfits(case: ModelCase) -> None:
-    signature = SIGNATURES[0]
+    signature = case.playable(*FIRST)[0]
     losses = np.asarray(train(case.model(signature), signature, steps=STEPS).losses)
     start, lowest = float(losses[0]), float(losses.min())
     require(
@@ -231,7 +233,7 @@ def _check_learns(case: ModelCase) -> None:
 
 
 def _check_alone(case: ModelCase) -> None:
-    signature, steps = SIGNATURES[0], 5
+    signature, steps = case.playable(*FIRST)[0], 5
     model = case.model(signature)
     other = case.build(signature, jax.random.key(1))
     alone = np.asarray(train(model, signature, steps=steps).losses)
@@ -246,7 +248,7 @@ def _check_alone(case: ModelCase) -> None:
 
 
 def _check_width(case: ModelCase) -> None:
-    for signature in (SIGNATURES[0], SIGNATURES[2]):
+    for signature in case.playable(*FIRST):
         counted = count_parameters(case.contender.shapes(signature, WIDTH))
         built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
         require(
@@ -269,6 +271,8 @@ MODEL_LAWS = (
     Law("causal", "Looks ahead if and only if it says so.", check_causal),
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
     Law("padding", "Padding changes no answer.", _check_padding),
+    Law("context", "Reads a context; its padding changes nothing.", check_context),
+    Law("generates", "Fed its own answers, forced equals free.", check_generation),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
     Law("roles", "Declares how what derives weights is trained.", check_roles),

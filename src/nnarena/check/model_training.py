@@ -12,6 +12,7 @@ from ..core.types import Example, Scalar, Sequence, Signature, Values
 from ..metrics import Mean
 from ..models.base import AbstractModel
 from ..training.losses import Loss
+from ..training.objective import taught
 from .model_case import draw_inputs
 from .quick import quick_jit
 
@@ -55,11 +56,11 @@ def _one_batch(signature: Signature) -> Example:
     """Returns the same random sequences with random answers for every step."""
     rng = np.random.default_rng(3)
     xs, dts = draw_inputs(signature, BATCH, LENGTH)
-    size = signature.outputs.size
+    size, axes = signature.outputs.size, (BATCH, *signature.answer_axes(LENGTH))
     targets = (
-        rng.standard_normal((BATCH, size)).astype(np.float32)
+        rng.standard_normal((*axes, size)).astype(np.float32)
         if isinstance(signature.outputs, Values)
-        else rng.integers(size, size=BATCH).astype(np.int32)
+        else rng.integers(size, size=axes).astype(np.int32)
     )
     parts = (xs, dts, targets)
     return _examples(*(np.broadcast_to(part, (STEPS, *part.shape)) for part in parts))
@@ -91,7 +92,8 @@ def _loss(
 
     def one(example: Example) -> Mean:
         counts = example.judged(signature.answers)
-        return loss.sums(model(example.question), example.targets, counts)
+        answers = taught(model, signature, example)
+        return loss.sums(answers, example.targets, counts)
 
     return jax.tree.map(jnp.sum, jax.vmap(one)(batch)).value
 

@@ -6,10 +6,14 @@ from typing import Any
 
 from ..tasks.files import DataFolder
 from .laws import Law, Verdict, judge
+from .metric_case import MetricCase
+from .metric_laws import METRIC_LAWS
 from .model_case import ModelCase
 from .model_laws import MODEL_LAWS
 from .task_case import TaskCase
 from .task_laws import TASK_LAWS
+from .trainer_case import TrainerCase
+from .trainer_laws import TRAINER_LAWS
 from .watchdog import Watchdog
 
 
@@ -48,6 +52,30 @@ def check_task(
     """
     case = TaskCase(name, settings, data)
     return _judged((RUNS, *TASK_LAWS), case, watchdog)
+
+
+def check_trainer(
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    watchdog: Watchdog | None = None,
+) -> Iterator[Verdict]:
+    """Returns the verdicts on a trainer, of runs of a few steps of a small model.
+
+    Raises:
+        UnknownName: no trainer carries the name.
+        ValueError: the trainer has no setting of that name.
+    """
+    case = TrainerCase(name, settings)
+    return _judged((RUNS, *TRAINER_LAWS), case, watchdog)
+
+
+def check_metric(name: str, watchdog: Watchdog | None = None) -> Iterator[Verdict]:
+    """Returns the verdicts on a metric, of made-up answers.
+
+    Raises:
+        UnknownName: no metric carries the name.
+    """
+    return _judged((RUNS, *METRIC_LAWS), MetricCase(name), watchdog)
 
 
 RUNS = Law(

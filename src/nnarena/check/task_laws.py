@@ -7,12 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from ..core.registry import UnknownName
-from ..core.types import Classes, Example, Features, Labels
+from ..core.types import Classes, Example, Labels
 from ..metrics import AbstractMean
 from ..training.objective import objective_of
 from .blind import STANDARD_ERRORS, blind_score, perfect_score
 from .documents import require_account
+from .input_law import check_inputs, require_kind, require_range
 from .laws import Law, LawBroken, NotJudged, require
 from .leaks import leaking_shift
 from .task_case import FEW, TaskCase, count_rows, make_examples, row_contents, spread
@@ -56,54 +56,11 @@ def _parts(
         yield name, np.asarray(ours), np.asarray(theirs)
 
 
-def _check_inputs(case: TaskCase) -> None:
-    inputs = case.task.signature.inputs
-    question = jax.tree.map(np.asarray, case.examples.question)
-    xs, dts, present = question.xs, question.dts, question.present
-    features = isinstance(inputs, Features)
-    time = xs.shape[1:2]
-    wanted = (*time, inputs.size) if features else time
-    require(
-        xs.shape[1:] == wanted,
-        f"expected inputs of shape {wanted}, as the signature says, but got "
-        f"{xs.shape[1:]}",
-    )
-    _require_kind(xs, "inputs", np.floating if features else np.integer)
-    if not features:
-        _require_range(xs, "tokens", inputs.size)
-    require(
-        dts.shape[1:] == time,
-        f"expected elapsed times of shape {time}, one per step, but got "
-        f"{dts.shape[1:]}",
-    )
-    _require_kind(dts, "elapsed times", np.floating)
-    if present is not None:
-        _require_prefix(present, time)
-    least = dts.min() if present is None else dts[present].min()
-    require(least > 0, f"expected elapsed times above 0, but the least is {least:.3g}")
-
-
-def _require_prefix(present: np.ndarray, time: tuple[int, ...]) -> None:
-    """Returns if every sequence has its steps first, one at least, then its padding."""
-    require(
-        present.shape[1:] == time and present.dtype == bool,
-        f"expected `present` of shape {time} of truth values, but got "
-        f"{present.shape[1:]} of {present.dtype}",
-    )
-    ends = present.sum(axis=1)[:, None]
-    require(
-        np.array_equal(present, np.arange(present.shape[1])[None] < ends)
-        and ends.min() > 0,
-        "expected `present` to be true for the first steps of a sequence, one at "
-        "least, and false for the padding after them",
-    )
-
-
 def _check_targets(case: TaskCase) -> None:
     signature, examples = case.task.signature, case.examples
     targets, counts = case.test_answers.targets, case.test_answers.counts
     outputs, classes = signature.outputs, isinstance(signature.outputs, Classes)
-    steps = examples.question.dts.shape[1:] if signature.answers == "every step" else ()
+    steps = signature.answer_axes(examples.question.dts.shape[1])
     wanted = steps if classes else (*steps, outputs.size)
     require(
         targets.shape[1:] == wanted,
@@ -113,28 +70,27 @@ def _check_targets(case: TaskCase) -> None:
     if isinstance(outputs, Labels):
         _require_labels(targets)
     else:
-        _require_kind(targets, "targets", np.integer if classes else np.floating)
+        require_kind(targets, "targets", np.integer if classes else np.floating)
     if classes:
-        _require_range(targets, "targets", outputs.size)
+        require_range(targets, "targets", outputs.size)
     require(
         counts.shape[1:] == steps and counts.dtype == bool,
         f"expected `counts` of shape {steps} of truth values, but got "
         f"{counts.shape[1:]} of {counts.dtype}",
     )
+    if signature.generated:
+        start = signature.generated.start
+        require(
+            not np.any(targets[counts] == start),
+            f"expected no answer that is `start`, class {start}, which stands for what "
+            "is not said, but some are",
+        )
     empty = np.flatnonzero(~counts.reshape(len(counts), -1).any(axis=1))
     require(
         empty.size == 0,
         f"expected an answer that counts in every example, but {empty.size} of "
         f"{len(counts)} have none",
     )
-
-
-def _require_kind(values: np.ndarray, what: str, kind: type) -> None:
-    require(
-        np.issubdtype(values.dtype, kind),
-        f"expected {what} of kind {kind.__name__}, but got {values.dtype}",
-    )
-    require(np.isfinite(values).all(), f"expected finite {what}, but some are not")
 
 
 def _require_labels(targets: np.ndarray) -> None:
@@ -147,14 +103,6 @@ def _require_labels(targets: np.ndarray) -> None:
         wrong.size == 0,
         f"expected labels that are 0 or 1, but {wrong.size} are not"
         + (f", as {wrong[0]:.4g}" if wrong.size else ""),
-    )
-
-
-def _require_range(values: np.ndarray, what: str, size: int) -> None:
-    low, high = int(values.min()), int(values.max())
-    require(
-        low >= 0 and high < size,
-        f"expected {what} from 0 to {size - 1}, but they go from {low} to {high}",
     )
 
 
@@ -209,7 +157,7 @@ def _check_scoring(case: TaskCase) -> None:
     scoring = case.task.scoring
     try:
         objective_of(case.task)
-    except (UnknownName, ValueError) as error:
+    except ValueError as error:
         raise LawBroken(
             f"expected a metric and a loss of the task's answers, but {error}"
         ) from error
@@ -247,6 +195,8 @@ def _check_causal(case: TaskCase) -> None:
     signature = case.task.signature
     if signature.answers == "once":
         raise NotJudged("it answers once, after the last step: no input is later")
+    if signature.generated:
+        raise NotJudged("it answers after the last step: no input is later")
     shift = None if signature.causal else leaking_shift(case.examples, signature)
     require(
         shift is None,
@@ -273,7 +223,7 @@ def _check_perfect(case: TaskCase) -> None:
 TASK_LAWS = (
     Law("documented", "Draws an example, states chance and source.", _check_documented),
     Law("compiled", "Gives the same example compiled and not.", _check_compiled),
-    Law("inputs", "Inputs are what the signature says.", _check_inputs),
+    Law("inputs", "Inputs are what the signature says.", check_inputs),
     TIME_SCALE,
     Law("targets", "Targets are what the signature says; some count.", _check_targets),
     Law("rows", "A row decides its example; rows differ.", _check_rows),

@@ -148,8 +148,8 @@ def check(
     name: Annotated[
         str,
         typer.Argument(
-            help="A model or task, NAME(setting=value), or FILE.py[:NAME] for what a "
-            "file registers."
+            help="A model, task, trainer or metric, NAME(setting=value), or "
+            "FILE.py[:NAME] for what a file registers."
         ),
     ],
     json: AsJson = False,

@@ -8,18 +8,29 @@ from dataclasses import asdict, dataclass, field
 
 import typer
 
-from ..check import Verdict, Watchdog, check_model, check_task
+from ..check import (
+    Verdict,
+    Watchdog,
+    check_metric,
+    check_model,
+    check_task,
+    check_trainer,
+)
 from ..core.problems import SuiteProblem
 from ..suite.provenance import data_folder
 from ..suite.words import Chosen, find_entrants
 from .console import guarded, news, out, print_json
 
 
+CHECKED = ("models", "tasks", "trainers", "metrics")
+"""The kinds of entrants that have laws."""
+
+
 @guarded
 def check_entrant(word: str, *, as_json: bool, law_timeout: float) -> None:
-    """Holds a model or task to the laws; exits 1 if one is broken or hangs."""
+    """Holds an entrant to the laws of its kind; exits 1 if one is broken or hangs."""
     report = _Report(as_json)
-    for kind, name, settings in find_entrants(word):
+    for kind, name, settings in find_entrants(word, CHECKED):
         report.entrants.append(name)
         watchdog = Watchdog(law_timeout, report.end)
         for verdict in _verdicts(kind, name, settings, watchdog):
@@ -75,7 +86,13 @@ def _verdicts(
     try:
         if kind == "models":
             return check_model(name, settings, watchdog=watchdog)
-        return check_task(name, settings, data=data_folder(), watchdog=watchdog)
+        if kind == "tasks":
+            return check_task(name, settings, data=data_folder(), watchdog=watchdog)
+        if kind == "trainers":
+            return check_trainer(name, settings, watchdog=watchdog)
+        if settings:
+            raise SuiteProblem(f"a metric has no settings, but {name} is given some")
+        return check_metric(name, watchdog=watchdog)
     except ValueError as error:
         raise SuiteProblem(str(error)) from error
 

@@ -9,36 +9,47 @@ from .console import out
 
 def controls_json(entry: Entry) -> list[dict[str, Any]]:
     """Returns the measured controls of a task, each with its share of the scale."""
-    from ..tasks.controls import controls_of
+    from ..tasks.controls import measurements
 
     return [
         {**one.model_dump(), "share": one.share(_scoring(entry, one.settings))}
-        for one in controls_of(entry.name)
+        for one in measurements().measured
+        if one.task == entry.name
     ]
 
 
 def show_controls(entry: Entry) -> None:
     """Prints the measured controls of a task, and what they say of it."""
-    from ..tasks.controls import controls_of, measurements
+    from ..tasks.controls import measured_settings, measurements
 
-    found = controls_of(entry.name)
-    if not found:
+    settings = measured_settings(entry.name)
+    if not settings:
         return
     budget = measurements().budget
-    given = _settings_text(entry, found[0].settings)
     out.print(
-        f"\n[bold]Measured controls[/]{given}: {budget.parameters:,} parameters, "
+        f"\n[bold]Measured controls[/]: {budget.parameters:,} parameters, "
         f"{budget.steps:,} steps of {budget.batch}, {budget.seeds} seeds, rates chosen "
-        f"on validation; {found[0].date}, commit {(found[0].commit or 'unknown')[:10]}",
+        "on validation",
         soft_wrap=True,
     )
-    shares = [one.share(_scoring(entry, one.settings)) for one in found]
+    for given in settings:
+        _show(entry, given)
+
+
+def _show(entry: Entry, settings: dict[str, Any]) -> None:
+    """Prints the controls on a task with some settings."""
+    from ..tasks.controls import controls_of
+
+    found = controls_of(entry.name, settings)
+    when = f"{found[0].date}, commit {(found[0].commit or 'unknown')[:10]}"
+    out.print(f"  {_settings_text(entry, settings)} ({when}):", markup=False)
+    shares = [one.share(_scoring(entry, settings)) for one in found]
     for one, share in zip(found, shares, strict=True):
         seeds = ", ".join(f"{score:.4g}" for score in one.scores)
-        text = f"  {one.control}: {one.metric} {one.mean:.4g} (seeds {seeds}), "
+        text = f"    {one.control}: {one.metric} {one.mean:.4g} (seeds {seeds}), "
         out.print(f"{text}{share:.2f} of the scale", markup=False, soft_wrap=True)
     (alone, recent), size = shares, found[-1].control_settings["size"]
-    out.print("  " + verdict(alone, recent, size), markup=False, soft_wrap=True)
+    out.print("    " + verdict(alone, recent, size), markup=False, soft_wrap=True)
 
 
 def verdict(alone: float, recent: float, size: int) -> str:
@@ -64,4 +75,4 @@ def _settings_text(entry: Entry, settings: dict[str, Any]) -> str:
 
     given = {k: v for k, v in settings.items() if v != entry.defaults.get(k)}
     listed = ", ".join(f"{name}={value_text(value)}" for name, value in given.items())
-    return f" ({listed})" if listed else " at the default settings"
+    return f"with {listed}" if listed else "at the default settings"

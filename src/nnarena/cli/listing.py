@@ -115,8 +115,17 @@ def _entry_json(kind: str, entry: Entry) -> dict[str, Any]:
         "settings": _settings(kind, entry),
         "source": entry.source,
         "bibtex": bibtex(entry.source),
-        **({"controls": controls_json(entry)} if kind == "tasks" else {}),
+        **(_task_json(entry) if kind == "tasks" else {}),
     }
+
+
+def _task_json(entry: Entry) -> dict[str, Any]:
+    return {"axis": _axis(entry), "controls": controls_json(entry)}
+
+
+def _axis(entry: Entry) -> str | None:
+    """Returns the axis of a task; somebody's class may be none."""
+    return getattr(entry.make, "axis", None)
 
 
 def _settings(kind: str, entry: Entry) -> dict[str, Any]:
@@ -145,6 +154,8 @@ def _show_entry(kind: str, entry: Entry, *, as_json: bool) -> None:
     if not settings:
         out.print("  none")
     if kind == "tasks":
+        if _axis(entry) is not None:
+            out.print(f"\n[bold]Axis of difficulty[/]: {_axis(entry)}")
         show_controls(entry)
     out.print("\n[bold]Source[/]")
     known = bibtex(entry.source) is not None
@@ -178,6 +189,8 @@ def _choice_text(choice: dict[str, Any]) -> str:
     from ..analysis.labels import value_text
 
     settings = dict(choice["settings"])
-    settings |= {key: choice[key] for key in ("width", "trainer") if choice.get(key)}
+    settings |= {
+        key: choice[key] for key in ("width", "trainer", "evaluate") if choice.get(key)
+    }
     text = ", ".join(f"{key}={value_text(value)}" for key, value in settings.items())
     return f"{choice['name']}({text})" if text else choice["name"]

@@ -155,6 +155,48 @@ def export(
     export_results(folder_of(results, folder), to, formats or ["pdf", "png", "svg"])
 
 
+@on_results.command(short_help="Ask trained models the test sets of other tasks.")
+def evaluate(
+    folder: ResultsArgument = None,
+    results: Results = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            metavar="TASK",
+            help='What is asked, as "add(length=400)", of the runs on a task of that '
+            "name; settings that it does not name are as in their own. By commas or "
+            "repeating.",
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models", "-m", help="Only runs of these models: NAME(setting=value)."
+        ),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tasks",
+            "-t",
+            help="Only runs that were trained on these tasks: NAME(setting=value).",
+        ),
+    ] = None,
+    plugin: Plugins = None,
+    json: AsJson = False,
+) -> None:
+    """Ask trained models the test sets of other tasks, as of longer sequences.
+
+    No record changes: what came out lies beside it, and is not done again. A model that
+    has no answer to such a task "cannot be asked", with the reason.
+    """
+    from .evaluate import show_evaluations
+
+    where = folder_of(results, folder)
+    show_evaluations(where, on or [], models, tasks, plugin or [], as_json=json)
+
+
 @on_results.command(short_help="Measure how far back trained models feel their input.")
 def diagnose(
     folder: ResultsArgument = None,

@@ -1,5 +1,6 @@
 """`arena plan`."""
 
+from collections import Counter
 from typing import Any
 
 from rich import box
@@ -7,6 +8,7 @@ from rich.table import Table
 
 from ..analysis.budget import deviation
 from ..analysis.labels import entrant_labels, model_labels
+from ..runs.evaluations import missing_evaluations
 from ..suite import provenance
 from ..suite.estimate import Estimate, estimate, total_seconds
 from ..suite.plan import Job, by_program
@@ -41,6 +43,9 @@ def show_plan(
         return
     _print_table([cell for cell, _ in cells])
     _print_largest([cell["deviation"] for cell, _ in cells])
+    for cell, _ in cells:
+        if cell["evaluate"]:
+            out.print(_asked_text(cell), markup=False, soft_wrap=True)
     for refusal in session.refusals:
         out.print(refusal.label, markup=False, soft_wrap=True)
     left = len(session.pending)
@@ -58,6 +63,8 @@ def show_plan(
 def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
     records, data = list(session.store), provenance.data_folder(downloads=False)
     pending = {job.key for job in session.pending}
+    asked = [(job.key, task) for job in session.jobs for task in job.evaluate]
+    missing = Counter(key for key, _ in missing_evaluations(session.store, asked))
     groups = list(by_program(session.jobs))
     identities = [group[0].identity for group in groups]
     models = model_labels([identity.model for identity in identities])
@@ -66,7 +73,14 @@ def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
     for group, model, task in zip(groups, models, tasks, strict=True):
         cost = estimate(group[0], records, data)
         left = sum(job.key in pending for job in group)
-        found.append(({"model": model, "task": task, **_cell(group, left, cost)}, cost))
+        own = {
+            "evaluate": entrant_labels([group[0].identity.task, *group[0].evaluate])[
+                1:
+            ],
+            "evaluated": sum(len(job.evaluate) - missing[job.key] for job in group),
+        }
+        cell = {"model": model, "task": task, **own, **_cell(group, left, cost)}
+        found.append((cell, cost))
     return found
 
 
@@ -82,6 +96,16 @@ def _cell(group: list[Job], left: int, cost: Estimate) -> dict[str, Any]:
         "seconds_per_run": cost.run_seconds,
         "source": cost.source,
     }
+
+
+def _asked_text(cell: dict[str, Any]) -> str:
+    """Returns which other tasks the trained models of a cell are asked."""
+    count = cell["runs"] * len(cell["evaluate"])
+    return (
+        f"{cell['model']} trained on {cell['task']} is then asked "
+        f"{', '.join(cell['evaluate'])}: {cell['evaluated']} of {count} evaluations "
+        "done"
+    )
 
 
 def _deviation(job: Job) -> float | None:

@@ -12,6 +12,10 @@ from ..runs.plans import PlannedRun
 from ..suite.events import Event
 
 
+TOLD = ("note", "answered", "unanswered")
+"""The kinds of events whose text is shown as it is."""
+
+
 def duration(seconds: float) -> str:
     """Returns a time as people say it: 9 s, 4 min 20 s, 2 h 05 min."""
     whole = max(0, round(seconds))
@@ -35,6 +39,7 @@ class Watch:
         self.latest: dict[str, Event] = {}
         self.steps: dict[str, float] = {}
         self.endings: dict[str, Event] = {}
+        self.unanswered = 0
         self.begun = time.monotonic()
 
     def see(self, event: Event) -> None:
@@ -45,6 +50,8 @@ class Watch:
             self.endings[event.key] = event
         elif event.kind == "stopped":
             self.latest.pop(event.key, None)
+        elif event.kind == "unanswered":
+            self.unanswered += 1
         elif event.kind in ("started", "check"):
             self.endings.pop(event.key, None)  # what failed is tried again
             self.latest[event.key] = event
@@ -100,7 +107,7 @@ def follow(
                     markup=False,
                     soft_wrap=True,
                 )
-            elif event.kind == "note":
+            elif event.kind in TOLD:
                 console.print(event.text, markup=False, soft_wrap=True)
         return watch
     bar = Progress(
@@ -116,7 +123,7 @@ def follow(
             watch.see(event)
             if event.kind == "failed":
                 live.console.print(watch.ending(event), style="red", markup=False)
-            elif event.kind == "note":
+            elif event.kind in TOLD:
                 live.console.print(event.text, markup=False)
             bar.update(overall, completed=watch.done, left=watch.left)
             live.update(Group(_active_table(watch), bar))

@@ -51,6 +51,8 @@ def _print_plan(one: Survey, store: AbstractStore) -> None:
         for state in ("running", "failed", "interrupted", "left")
         if one.of(state)
     ]
+    if one.evaluations:
+        told.append(f"{one.evaluated} of {one.evaluations} evaluations done")
     if counts["done"] < len(one.runs):
         told.append(_time_left(one))
     out.print(f"{one.plan.name}: {', '.join(told)}", markup=False, soft_wrap=True)
@@ -154,6 +156,8 @@ def _plan_json(one: Survey, store: AbstractStore) -> dict[str, Any]:
         "workers": one.plan.workers,
         "runs": len(one.runs),
         **{state: len(one.of(state)) for state in states},
+        "evaluations": one.evaluations,
+        "evaluated": one.evaluated,
         "seconds_left": one.seconds_left,
         "under_way": [
             _run_json(run) for run in [*one.of("running"), *one.of("interrupted")]

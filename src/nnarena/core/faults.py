@@ -27,7 +27,7 @@ UNTRACEABLE = (
 """What JAX raises where numpy or Python asks for the numbers of a traced array."""
 
 
-def require_sound(condition: object, owner: Any, method: str, told: str) -> None:
+def require_sound(condition: object, owner: Any, method: str | None, told: str) -> None:
     """Returns if what a method of somebody's class gave is as it has to be.
 
     Raises:

@@ -13,13 +13,14 @@ import importlib
 import importlib.metadata
 import inspect
 import pkgutil
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar
 
-from .numbers import fitting
+from .numbers import fitting, setting_kinds
 from .plugins import displace, executing, file_of
 from .problems import UserProblem
 from .source_files import module_digest
@@ -107,15 +108,9 @@ class Entry:
 
     @property
     def kinds(self) -> dict[str, Any]:
-        """The types of the settings: annotated, or those of their defaults."""
-        try:
-            hints = get_type_hints(self.make.__init__)  # pyright: ignore
-        except Exception:  # somebody's annotation that does not resolve
-            hints = {}
-        return {
-            name: hints.get(name, _kind_of(default))
-            for name, default in self.defaults.items()
-        }
+        """The types of the settings, with their ranges."""
+        make: Any = self.make
+        return setting_kinds(make.__init__ if isinstance(make, type) else make)
 
     def settings(
         self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
@@ -193,7 +188,7 @@ class Registry:
         """
 
         def enter(make: T) -> T:
-            home = executing() or make.__module__
+            home = _home(make)
             self._require_free(name, make, home)
             stamp = str(version) if version is not None else self._stamp(make, home)
             rest = (revisions or {}, former or {}, trainer, parts)
@@ -260,11 +255,16 @@ class Registry:
         return [e.name for e in self._entries.values() if e.home == module_name]
 
 
-def _kind_of(default: Any) -> Any:
-    """Returns the type of a setting without annotation, by its default."""
-    if isinstance(default, bool | float | str):
-        return type(default)
-    return int | float if isinstance(default, int) else Any
+def _home(make: type) -> str:
+    """Returns the module that registers a class: its own, or the file being executed.
+
+    A file may be what first imports a module of a package, which then registers its own
+    classes while the file is executed. Such a module does not have the class yet.
+    """
+    module, name = make.__module__, make.__qualname__
+    top = "." not in name  # else made in a function, by whoever calls that
+    by_itself = top and getattr(sys.modules.get(module), name, None) is not make
+    return module if by_itself else executing() or module
 
 
 def _digest(make: type, home: str) -> str:

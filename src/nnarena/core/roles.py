@@ -17,14 +17,15 @@ is one rotation among many, and a generator of zero is the identity. Hence:
                  positions, of which a row has a gradient only where it is read, so that
                  decay would fade the rare ones
 
-What nobody declares is decayed if it has more than one axis. Layers of Equinox declare
-nothing, so `UNDECAYED` speaks for them.
+What nobody declares is decayed if it has more than one axis: as its field is annotated,
+so that a bias of `Float[Array, " hidden"]` is one in a stack of layers too, or else as
+it stands. Layers of Equinox say neither, so `UNDECAYED` speaks for them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -34,7 +35,17 @@ from jaxtyping import PyTree
 from .frozen import trainable
 
 
+VECTORS: Mapping[type, frozenset[str]] = {
+    eqx.nn.Linear: frozenset({"bias"}),
+    eqx.nn.GRUCell: frozenset({"bias", "bias_n"}),
+    eqx.nn.LSTMCell: frozenset({"bias"}),
+    eqx.nn.BatchNorm: frozenset({"weight", "bias"}),
+    eqx.nn.WeightNorm: frozenset({"g"}),
+}
+"""Biases and gains that have one axis in one layer, but for the axes of 1 of a gain."""
+
 UNDECAYED: Mapping[type, frozenset[str]] = {
+    **VECTORS,
     eqx.nn.Embedding: frozenset({"weight"}),
     eqx.nn.LayerNorm: frozenset({"weight", "bias"}),
     eqx.nn.RMSNorm: frozenset({"weight", "bias"}),
@@ -43,7 +54,7 @@ UNDECAYED: Mapping[type, frozenset[str]] = {
     eqx.nn.ConvTranspose: frozenset({"bias"}),
     eqx.nn.PReLU: frozenset({"negative_slope"}),
 }
-"""Fields of Equinox's layers whose arrays may have several axes and are no maps."""
+"""Fields of Equinox's layers that are no maps, however many axes their arrays have."""
 
 
 @dataclass(frozen=True)
@@ -112,27 +123,59 @@ def roles_by_path(tree: PyTree) -> dict[str, Role]:
     return {jax.tree_util.keystr(path).lstrip("."): one for path, one in found}
 
 
-def _role(part: Any, path: tuple[Any, ...], leaf: Any) -> Role:
-    decay, rate = None, 1.0
+def has_stacked_vectors(tree: PyTree) -> bool:
+    """Returns whether decay once acted on a vector because it stands in a stack.
+
+    A bias or a gain, of arrays or of their shapes, that has several axes and is known
+    as one axis by its annotation or by `VECTORS`.
+    """
+    found, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, trainable(tree)))
+    return any(
+        _role(tree, path, leaf).decay != _role(tree, path, leaf, as_once=True).decay
+        for path, leaf in found
+    )
+
+
+def _role(
+    part: Any, path: tuple[Any, ...], leaf: Any, *, as_once: bool = False
+) -> Role:
+    """Returns the role of a leaf; `as_once`, by the shape of all that is undeclared."""
+    decay, rate, axes = None, 1.0, None
     for step in path:
-        declared = _declaration(part, step)
-        if declared is not None:
-            decay = declared.decay if decay is None else decay
-            rate *= declared.rate_in(part)
+        if is_dataclass(part) and isinstance(step, GetAttrKey):
+            declared = _declaration(part, step.name, as_once)
+            if declared is not None:
+                decay = declared.decay if decay is None else decay
+                rate *= declared.rate_in(part)
+            axes = None if as_once else _axes(part, step.name)
         part = _inside(part, step)
-    by_shape = leaf.ndim > 1
-    return Role(by_shape if decay is None else decay, rate, decay is not None)
+    by_axes = (leaf.ndim if axes is None else axes) > 1
+    return Role(by_axes if decay is None else decay, rate, decay is not None)
 
 
-def _declaration(part: Any, step: Any) -> Declaration | None:
+def _declaration(part: Any, name: str, as_once: bool) -> Declaration | None:
     """Returns what a part says of one of its fields."""
-    if not (is_dataclass(part) and isinstance(step, GetAttrKey)):
-        return None
     for layer, names in UNDECAYED.items():
-        if isinstance(part, layer) and step.name in names:
-            return Declaration(decay=False, rate=1.0)
+        if isinstance(part, layer) and name in names:
+            known = not (as_once and layer in VECTORS)
+            return Declaration(decay=False, rate=1.0) if known else None
     metadata = {field.name: field.metadata for field in fields(part)}
-    return metadata.get(step.name, {}).get(Declaration)
+    return metadata.get(name, {}).get(Declaration)
+
+
+def _axes(part: Any, name: str) -> int | None:
+    """Returns how many axes the annotation of a field gives its arrays, if it does."""
+    kinds = {field.name: field.type for field in fields(part)}
+    found = set(_annotated_axes(kinds.get(name)))
+    return found.pop() if len(found) == 1 else None
+
+
+def _annotated_axes(kind: Any) -> Iterator[int | None]:
+    """Yields the numbers of axes of all arrays in an annotation; None if not fixed."""
+    if hasattr(kind, "dims") and hasattr(kind, "index_variadic"):
+        yield len(kind.dims) if kind.index_variadic is None else None
+    for inside in get_args(kind):
+        yield from _annotated_axes(inside)
 
 
 def _inside(part: Any, step: Any) -> Any:

@@ -23,6 +23,10 @@ LossName = Literal["cross-entropy", "squared error", "absolute error"]
 Weight = Annotated[float, Field(gt=0, le=1e45, allow_inf_nan=False)]
 
 
+RISING = frozenset({"macro F1", "AUROC", "average precision"})
+"""Metrics that are no share of right answers and yet lie between 0 and 1."""
+
+
 class Scoring(BaseModel):
     """The direction and the landmarks of a task's metric, and what training lowers.
 
@@ -79,6 +83,15 @@ class Scoring(BaseModel):
         Not clipped: worse than blind is negative.
         """
         return (score - self.chance) / (self.best - self.chance)
+
+    @property
+    def worst(self) -> float | None:
+        """The score below which no answer can fall; None where that is not known.
+
+        It is 0 of what lies between 0 and 1. An error has no end, and of a metric from
+        elsewhere only its author knows.
+        """
+        return 0.0 if self.share or self.metric in RISING else None
 
     def is_solved(self, score: float) -> bool:
         """Returns whether the score reaches the task's bar."""

@@ -4,7 +4,8 @@ Everything here describes ONE example. A caller adds axes (batch, seeds) with
 `jax.vmap`; no entrant ever sees them.
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -65,8 +66,40 @@ Outputs = Values | Classes | Labels
 """What an answer is made of."""
 
 
-When = Literal["once", "every step"]
-"""When a task wants its answers: after the last step, or after each."""
+@dataclass(frozen=True)
+class Generated:
+    """The answer is a sequence of classes, each said after the question and the last.
+
+    There are at most `longest`. The model is first fed `start` and then its own last
+    class; `stop` says that the answer ends, and is a part of it. `start` is no answer:
+    it never stands in a target.
+    """
+
+    longest: int
+    start: int
+    stop: int
+
+    def __post_init__(self):
+        if self.longest < 1:
+            raise ValueError(
+                f"longest is {self.longest}, but an answer has one class at least"
+            )
+        if self.start == self.stop:
+            raise ValueError(
+                f"start and stop are both class {self.start}: give each one of its own"
+            )
+
+    def until_stop(self, classes: Int[Array, " answers"]) -> Bool[Array, " answers"]:
+        """Returns which of the classes said are a part of the answer: up to `stop`."""
+        stops = (classes == self.stop).astype(int)
+        return jnp.cumsum(stops) == stops  # none before
+
+
+Steps = TypeVar("Steps", bound=int | None)
+"""A number of steps, or none where it is not known."""
+
+When = Literal["once", "every step"] | Generated
+"""When a task wants its answers: after the last step, after each, or generated."""
 
 
 class Signature(eqx.Module):
@@ -74,18 +107,51 @@ class Signature(eqx.Module):
 
     `causal` says that an answer may use no later input: of forecasting, language and
     roll-outs, whose next input is the answer, and of whatever is asked online. It
-    rules out nothing where a task answers once, after the last step.
+    rules out nothing where a task answers once, after the last step. `context` is what
+    the steps of a story are made of that comes with every question; None without one.
     """
 
     inputs: Features | Tokens
     outputs: Outputs
     answers: When = eqx.field(static=True, default="once")
     causal: bool = eqx.field(static=True, default=False)
+    context: Features | Tokens | None = None
+
+    def __check_init__(self):
+        if not isinstance(self.answers, Generated):
+            return
+        if not isinstance(self.outputs, Classes):
+            raise ValueError(
+                "generated answers are classes: give outputs=Classes(size)"
+            )
+        for name in ("start", "stop"):
+            found = getattr(self.answers, name)
+            if not 0 <= found < self.outputs.size:
+                raise ValueError(
+                    f"{name} is {found}, but has to be one of the classes, 0 to "
+                    f"{self.outputs.size - 1}"
+                )
 
     @property
     def needs_causality(self) -> bool:
         """Whether a model that uses later inputs is ruled out."""
         return self.causal and self.answers == "every step"
+
+    @property
+    def generated(self) -> Generated | None:
+        """How answers are generated; None where they are not."""
+        return self.answers if isinstance(self.answers, Generated) else None
+
+    @property
+    def when(self) -> str:
+        """When answers are given, in words."""
+        return "by generating" if isinstance(self.answers, Generated) else self.answers
+
+    def answer_axes(self, steps: Steps) -> tuple[int | Steps, ...]:
+        """Returns the axes of the answers to a question of so many steps, None: any."""
+        if isinstance(self.answers, Generated):
+            return (self.answers.longest,)
+        return (steps,) if self.answers == "every step" else ()
 
 
 class Sequence(eqx.Module):
@@ -94,7 +160,9 @@ class Sequence(eqx.Module):
     `present` says which steps are there: the first so many, one at least. None says
     that all are, and costs nothing. What stands in the others, the padding, changes no
     answer: the loop over time keeps its state there, attention does not look at them,
-    and a mean leaves them out. An entrant need not know of it.
+    and a mean leaves them out. An entrant need not know of it. Whatever the padding
+    held, here it is zeros, one unit of time apart: a product with a NaN is NaN even
+    where its weight is zero, in answers and gradients alike.
     """
 
     xs: Inputs
@@ -108,9 +176,12 @@ class Sequence(eqx.Module):
         present: Bool[Array, " time"] | None = None,
     ):
         """Holds the steps; without elapsed times each is one unit after the last."""
-        self.xs = xs
-        self.dts = jnp.ones(xs.shape[0]) if dts is None else dts
-        self.present = present
+        dts = jnp.ones(xs.shape[0]) if dts is None else dts
+        if present is not None:
+            there = present.reshape(*present.shape, *[1] * (xs.ndim - present.ndim))
+            xs = jnp.where(there, xs, jnp.zeros((), xs.dtype))
+            dts = jnp.where(present, dts, jnp.ones((), dts.dtype))
+        self.xs, self.dts, self.present = xs, dts, present
 
     @property
     def length(self) -> int:
@@ -133,8 +204,10 @@ class Example(eqx.Module):
     """One question with its answers.
 
     A task that answers once has no time axis in `targets` and `counts`; one that
-    answers at every step has as many of both as the question has steps. `counts` says
-    which answers are judged; None says all whose step is there.
+    answers at every step has as many of both as the question has steps, one whose
+    answers are generated `longest`. `counts` says which answers are judged; None says
+    all whose step is there. What comes after the `stop` of a generated answer never is.
+    `context` is the story that the question is about.
     """
 
     question: Sequence
@@ -147,9 +220,20 @@ class Example(eqx.Module):
         | Int[Array, " time"]
     )
     counts: Bool[Array, ""] | Bool[Array, " time"] | None = None
+    context: Sequence | None = None
+
+    @property
+    def asked(self) -> tuple[Sequence, ...]:
+        """What a model is asked: the question and, where there is one, its context."""
+        return (
+            (self.question,) if self.context is None else (self.question, self.context)
+        )
 
     def judged(self, answers: When) -> Bool[Array, ""] | Bool[Array, " time"]:
         """Returns which answers are judged: once, or those of the steps there are."""
+        if isinstance(answers, Generated):
+            said = answers.until_stop(self.targets)
+            return said if self.counts is None else said & self.counts
         if self.counts is not None:
             return self.counts
         if answers == "once":

@@ -78,7 +78,7 @@ def _flow(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Flow:
 def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Flow:
     """Returns the norms of one example."""
     example = task.example(row)
-    nudges = _at_rest(jax.eval_shape(model.trace, example.question))
+    nudges = _at_rest(jax.eval_shape(model.trace, *example.asked))
     if nudges.inputs is None:
         raise ValueError(
             f"{type(model).__name__} looks up its tokens out of sight: a `trace` of "
@@ -88,7 +88,7 @@ def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Flow:
     of_answers = Loss(task.signature.outputs, task.scoring)
 
     def loss(nudges: Nudges) -> Scalar:
-        answers = model.trace(example.question, nudges=nudges).answers
+        answers = model.trace(*example.asked, nudges=nudges).answers
         counts = example.judged(task.signature.answers)
         return of_answers.sums(answers, example.targets, counts).value
 

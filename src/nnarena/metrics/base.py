@@ -35,13 +35,15 @@ class AbstractMetric(eqx.Module):
 
     `judges` are the types of outputs that it can score. With `collects` its score is a
     function of the answers of all examples, whose statistics then get a leading axis;
-    else they are added up.
+    else they are added up. Of generated answers it gets those that a model gives when
+    it is fed its own; a `likelihood` those that it gives after the right ones.
 
     Answers that are not finite need no care: a split that has one has no score.
     """
 
     judges: ClassVar[tuple[type, ...]]
     collects: ClassVar[bool] = False
+    likelihood: ClassVar[bool] = False
     outputs: eqx.AbstractVar[Outputs]
 
     @abc.abstractmethod

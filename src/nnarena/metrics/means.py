@@ -64,6 +64,7 @@ class Nats(AbstractMean):
     """
 
     judges: ClassVar = (Classes, Labels)
+    likelihood: ClassVar = True
     outputs: Classes | Labels
 
     def of_answers(self, answers, targets):
@@ -77,6 +78,7 @@ class Bits(AbstractMean):
     """What the right answer is short of certain, by the logarithm to the base 2."""
 
     judges: ClassVar = (Classes, Labels)
+    likelihood: ClassVar = True
     outputs: Classes | Labels
 
     def of_answers(self, answers, targets):

@@ -4,6 +4,8 @@
     AbstractLayer   one sequence         sequence -> hs
     AbstractModel   one question         sequence -> answer
 
+One that generates its answers is an `AbstractDecoder` (`decoder.py`).
+
 Most contenders are a cell or a layer and share embedding, readout and head
 (`sequence.py`), so that a comparison differs in one thing. Their constructors take
 `(features, hidden, *, key)` and keyword settings with defaults; the constructor of a
@@ -113,13 +115,14 @@ NO_NUDGES = Nudges()
 class Trace(eqx.Module):
     """What a model did on the way to its answers.
 
+    Its steps are those of the context, where there is one, and of the question.
     `inputs` is what its first layer reads, None for tokens that a model of its own
     looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
     what each step of a cell left behind, None for a layer without a state, and the
     outputs. A model without layers that are known to the arena has none.
     """
 
-    answers: Inexact[Array, " outputs"] | Inexact[Array, "time outputs"]
+    answers: Inexact[Array, " outputs"] | Inexact[Array, "answers outputs"]
     inputs: Float[Array, "time width"] | None = None
     states: tuple[State | None, ...] = ()
     hs: tuple[Float[Array, "time hidden"], ...] = ()
@@ -133,7 +136,11 @@ def nudged(
 
 
 class AbstractModel(eqx.Module):
-    """A whole contender: answers once, or at every step, as its signature asks."""
+    """A whole contender: answers once, or at every step, as its signature asks.
+
+    One that can read a context takes it after the sequence, in `trace` too:
+    `context: Sequence | None = None`.
+    """
 
     causal: eqx.AbstractVar[bool]
 
@@ -143,13 +150,15 @@ class AbstractModel(eqx.Module):
     ) -> Inexact[Array, " outputs"] | Inexact[Array, "time outputs"]:
         """Returns values, or logits of classes or labels."""
 
-    def trace(self, sequence: Sequence, *, nudges: Nudges = NO_NUDGES) -> Trace:
+    def trace(
+        self, sequence: Sequence, *context: Sequence, nudges: Nudges = NO_NUDGES
+    ) -> Trace:
         """Returns the answers with what led to them.
 
         Here of a model of which nothing is known but its inputs. One that embeds
         tokens, or has states to show, says so by a `trace` of its own.
         """
         if not jnp.issubdtype(sequence.xs.dtype, jnp.inexact):
-            return Trace(self(sequence))
+            return Trace(self(sequence, *context))
         inputs = nudged(sequence.xs, nudges.inputs)
-        return Trace(self(sequence.with_xs(inputs)), inputs)
+        return Trace(self(sequence.with_xs(inputs), *context), inputs)

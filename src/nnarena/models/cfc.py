@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core.numbers import require
+from ..core.numbers import AtLeastOne, NotNegativeInt, held
 from ..core.types import Key, Scalar
 from ..nn import initializers
 from . import MODELS
@@ -61,23 +61,18 @@ class CfC(AbstractCell):
     hidden_size: int = eqx.field(static=True)
     mode: Mode = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
         mode: Mode = "default",
-        backbone_units: int | None = None,
-        backbone_layers: int = 1,
+        backbone_units: AtLeastOne | None = None,
+        backbone_layers: NotNegativeInt = 1,
         key: Key,
     ):
-        require(Mode, mode=mode)
         backbone_units = hidden if backbone_units is None else backbone_units
-        if backbone_units < 1 or backbone_layers < 0:
-            raise ValueError(
-                "a backbone needs at least one unit and no negative number of layers, "
-                f"not {backbone_units} and {backbone_layers}"
-            )
         keys = jax.random.split(key, backbone_layers + 1)
         sizes = [features + hidden, *[backbone_units] * backbone_layers]
         self.backbone_weights = tuple(

@@ -1,8 +1,10 @@
 """A contender: a registered model with its settings, ready to be built for a task."""
 
 import functools
+import inspect
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,33 +13,30 @@ import jax
 from jaxtyping import PyTree
 
 from ..core.frozen import trainable
+from ..core.numbers import AtLeastOne, BelowOne
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
 from ..core.seeds import key_shape
 from ..core.types import Key, Signature
+from ..nn.joined import make_context
 from ..nn.parametrization import resolve
 from ..nn.unroll import Checkpoint
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel
-from .sequence import (
-    Embed,
-    Head,
-    Readout,
-    Recurrent,
-    SequenceModel,
-    make_embed,
-    make_head,
-)
+from .decoder import AbstractDecoder
+from .ends import Embed, Head, embedding, make_embed, make_head
+from .generating import CausalDecoder, RecurrentDecoder, frame_of
+from .sequence import Readout, Recurrent, SequenceModel
 
 
 FRAME_SETTINGS = {
-    "depth": Shared(int, 1),
+    "depth": Shared(AtLeastOne, 1),
     "embed": Shared(Embed, "linear"),
     "head": Shared(Head, "linear"),
     "readout": Shared(Readout, "last"),
     "checkpoint": Shared(Checkpoint, "none"),
-    "truncation": Shared(int | None, None),
-    "dropout": Shared(float, 0.0),
+    "truncation": Shared(AtLeastOne | None, None),
+    "dropout": Shared(BelowOne, 0.0),
 }
 """Settings of the frame, which every cell and layer accepts besides its own."""
 
@@ -83,20 +82,43 @@ class Contender:
         `build` refuses what is not causal then.
         """
         free = "causal" in self.entry.defaults and "causal" not in self.given
-        if not (signature.needs_causality and free):
+        if not (self._causality(signature) and free):
             return self
         return replace(self, given={**self.given, "causal": True})
+
+    def _causality(self, signature: Signature) -> bool:
+        """Whether it may use no later input; a layer reads what it generates."""
+        generates = self.framed and signature.generated is not None
+        return signature.needs_causality or generates
 
     def build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
         """Returns the model with random weights, for one kind of input and output.
 
         Raises:
-            CannotPlay: its answers use later inputs, and the signature forbids that.
+            CannotPlay: its answers use later inputs, and the signature forbids that, or
+                it has no way to read a context or to answer as the signature asks.
         """
+        if (reason := self.why_not(signature)) is not None:
+            raise CannotPlay(reason)
         model = self._build(signature, width, key=key)
-        if signature.needs_causality and not model.causal:
+        if self._causality(signature) and not model.causal:
             raise CannotPlay(self._looks_ahead)
         return model
+
+    def why_not(self, signature: Signature) -> str | None:
+        """Returns what a whole model lacks to play, or None; the frame has it all."""
+        make = self.entry.make
+        if self.framed or not isinstance(make, type):
+            return None
+        generates = issubclass(make, AbstractDecoder)
+        if signature.generated and not generates:
+            return "it generates no answers, and the task asks for generated ones"
+        answers: Any = getattr(make, "encode" if signature.generated else "__call__")
+        if generates and answers is AbstractDecoder.__call__:
+            return f"it generates its answers, and the task asks {signature.when}"
+        if signature.context and "context" not in inspect.signature(answers).parameters:
+            return "it reads no context, and the task has one"
+        return None
 
     @property
     def _looks_ahead(self) -> str:
@@ -122,27 +144,45 @@ class Contender:
         own: Mapping[str, Any],
         *,
         key: Key,
-    ) -> SequenceModel:
+    ) -> AbstractModel:
         """Returns layers of the entrant, with its own settings, in the shared frame."""
-        if frame["depth"] < 1:
-            raise ValueError(f"depth is {frame['depth']}, but takes at least one layer")
         frame_key, *layer_keys = jax.random.split(key, 1 + frame["depth"])
         embed_key, head_key = jax.random.split(frame_key)
         embed = make_embed(frame["embed"], signature, width, key=embed_key)
+        make = functools.partial(embedding, width=width)
         features = signature.inputs.size if embed is None else width
-        layers = []
-        for layer_key in layer_keys:
-            part = self.entry.make(features, width, key=layer_key, **own)
-            layers.append(self._layer(part, frame))
-            features = layers[-1].hidden_size
-        return SequenceModel(
+        parts = self._parts(features, width, own, layer_keys)
+        hidden = parts[-1].hidden_size
+        head = make_head(frame["head"], signature, hidden, key=head_key)
+        model = SequenceModel(
             signature,
-            tuple(layers),
+            tuple(self._layer(part, frame) for part in parts),
             embed=embed,
-            head=make_head(frame["head"], signature, features, key=head_key),
+            context=make_context(signature, make, key=embed_key),
+            head=None if signature.generated else head,
             readout=frame["readout"],
             dropout=frame["dropout"],
         )
+        if not signature.generated:
+            return model
+        table_key = jax.random.fold_in(head_key, 1)
+        table = eqx.nn.Embedding(signature.outputs.size, width, key=table_key)
+        if not all(isinstance(part, AbstractCell) for part in parts):
+            return CausalDecoder(model, table, head)
+        own_keys = [jax.random.fold_in(layer_key, 1) for layer_key in layer_keys]
+        return RecurrentDecoder(
+            model, table, self._parts(width, width, own, own_keys), head
+        )
+
+    def _parts(
+        self, features: int, width: int, own: Mapping[str, Any], keys: Sequence[Key]
+    ) -> tuple[Any, ...]:
+        """Returns one cell or layer of the entrant on top of the other."""
+        parts = []
+        for key in keys:
+            parts.append(self.entry.make(features, width, key=key, **own))
+            features = parts[-1].hidden_size
+        return tuple(parts)
 
     def _layer(self, part: Any, frame: Mapping[str, Any]) -> AbstractLayer:
         """Returns the entrant's part as a layer."""
@@ -158,10 +198,34 @@ class Contender:
         return part
 
     def shapes(self, signature: Signature, width: int) -> PyTree:
-        """Returns the model with shapes in place of weights; allocates nothing."""
-        return eqx.filter_eval_shape(
-            lambda key: self.build(signature, width, key=key), key_shape()
+        """Returns the model with shapes in place of weights; allocates nothing.
+
+        A plan asks for the same on every task of one signature, so each is traced once.
+
+        Raises:
+            CannotPlay, ValueError: as `build` does.
+        """
+        said = json.dumps(self.settings, sort_keys=True, default=repr)
+        precise = bool(jax.config.read("jax_enable_x64"))
+        return _traced(
+            _Shapes(
+                key=(self.entry.make, said, repr(signature), width, precise),
+                build=functools.partial(self.build, signature, width),
+            )
         )
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """What builds a model, and all that its shapes depend on."""
+
+    key: tuple
+    build: Callable[..., AbstractModel] = field(compare=False)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _traced(shapes: _Shapes) -> PyTree:
+    return eqx.filter_eval_shape(lambda key: shapes.build(key=key), key_shape())
 
 
 def count_parameters(model: PyTree) -> int:
@@ -176,7 +240,8 @@ def count_state(model: PyTree) -> int | None:
     None for what looks back at its inputs instead, as attention does, and for whole
     models of their own, of which the arena knows no step.
     """
-    layers = model.layers if isinstance(model, SequenceModel) else ()
+    frame = frame_of(model)
+    layers = () if frame is None else frame.layers
     cells = [layer.cell for layer in layers if isinstance(layer, Recurrent)]
     if not cells or len(cells) < len(layers):
         return None

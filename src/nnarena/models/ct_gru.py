@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key
 from ..nn import initializers
 from . import MODELS
@@ -48,12 +49,13 @@ class CTGRU(AbstractCell):
     hidden_size: int = eqx.field(static=True)
     scales: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        scales: int = 8,
+        scales: AtLeastOne = 8,
         per_scale: bool = True,
         key: Key,
     ):

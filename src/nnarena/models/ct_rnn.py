@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AboveZero, AtLeastOne, NotNegative, held
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.ode import Method, Solver, integrate
@@ -42,21 +43,20 @@ class CTRNN(AbstractCell):
     tau: float = eqx.field(static=True)
     method: Method = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        tau: float = 1.0,
+        tau: AboveZero = 1.0,
         solver: Solver = "euler",
-        unfolds: int = 6,
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-        max_steps: int = 256,
+        unfolds: AtLeastOne = 6,
+        rtol: NotNegative = 1e-4,
+        atol: NotNegative = 1e-6,
+        max_steps: AtLeastOne = 256,
         key: Key,
     ):
-        if tau <= 0:
-            raise ValueError(f"tau is {tau}, but a time constant is positive")
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(features, hidden, key=input_key)
         self.recurrent_weight = initializers.orthogonal(hidden, key=recurrent_key)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AboveZero, AtLeastOne, Finite, held
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.external_memory import Request, access, blank
@@ -74,28 +75,20 @@ class DNC(AbstractCell):
     strength: Strength = eqx.field(static=True)
     start: float = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        slots: int = 16,
-        word_size: int = 8,
-        read_heads: int = 2,
-        clip: float | None = 20.0,
+        slots: AtLeastOne = 16,
+        word_size: AtLeastOne = 8,
+        read_heads: AtLeastOne = 2,
+        clip: AboveZero | None = 20.0,
         strength: Strength = "oneplus",
-        start: float = 0.0,
+        start: Finite = 0.0,
         key: Key,
     ):
-        if strength not in STRENGTHS:
-            raise ValueError(f"strength {strength!r} is none of {', '.join(STRENGTHS)}")
-        if min(slots, word_size, read_heads) < 1:
-            raise ValueError(
-                "a memory needs at least one slot, one number per word and one read "
-                f"head, not {slots}, {word_size} and {read_heads}"
-            )
-        if clip is not None and clip <= 0:
-            raise ValueError(f"clip must be above 0, or None, not {clip}")
         controller_key, interface_key = jax.random.split(key)
         self.controller = LSTM(
             features + read_heads * word_size, hidden, key=controller_key

@@ -4,12 +4,13 @@ from functools import partial
 
 import equinox as eqx
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import Attention
 from ..nn.encoder_decoder import EncoderDecoder
 from ..nn.positions import Positions
 from . import MODELS
-from .base import NO_NUDGES, AbstractModel, Trace, nudged
+from .encoder_decoder import AbstractEncoderDecoder
 
 
 @MODELS.register(
@@ -17,7 +18,7 @@ from .base import NO_NUDGES, AbstractModel, Trace, nudged
     family="attention",
     source="vaswani2017attention",
 )
-class EncoderDecoderTransformer(AbstractModel):
+class EncoderDecoderTransformer(AbstractEncoderDecoder):
     r"""A sequence is read by attention to itself, then asked by start tokens.
 
     $$\begin{aligned}
@@ -47,24 +48,26 @@ class EncoderDecoderTransformer(AbstractModel):
     Departs from the paper in heads as wide as the model, in having no dropout, and in
     the decoder, which gets start tokens instead of earlier answers
     (`EncoderDecoder`): one if the task answers once, as in the thesis, one per step
-    if it answers at every step. Affine maps start Glorot-uniform, biases zero.
+    if it answers at every step. Where answers are generated it gets what it said, as
+    in the paper. Affine maps start Glorot-uniform, biases zero.
     """
 
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 2,
-        key_size: int | None = None,
-        expansion: int = 4,
-        encoder_layers: int = 2,
-        decoder_layers: int = 2,
+        heads: AtLeastOne = 2,
+        key_size: AtLeastOne | None = None,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 2,
+        decoder_layers: AtLeastOne = 2,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         key: Key,
     ):
@@ -81,11 +84,3 @@ class EncoderDecoderTransformer(AbstractModel):
             key=key,
         )
         self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        return self.body(sequence)
-
-    def trace(self, sequence, *, nudges=NO_NUDGES):
-        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
-        return Trace(self.body.answer(inputs, sequence), inputs)

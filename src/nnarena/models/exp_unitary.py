@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AboveZero, AtLeastOne, NotNegative, held
 from ..core.roles import role
 from ..core.types import Key
 from ..nn import unitary
@@ -14,7 +15,6 @@ from .unitary_cell import (
     FourierInput,
     InputScale,
     Output,
-    above_zero,
     input_weight,
     output_size,
 )
@@ -60,22 +60,23 @@ class ExpUnitary(AbstractUnitaryCell):
     epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
         map: unitary.MapName = "exponential",
-        capacity: int | float | None = None,
-        degree: int = 6,
+        capacity: AtLeastOne | AboveZero | None = None,
+        degree: AtLeastOne = 6,
         start: unitary.Start = "phases",
         output: Output = "both",
         input_scale: InputScale = None,
-        stabilizer: float = 0.0,
-        epsilon: float = 1e-5,
+        stabilizer: NotNegative = 0.0,
+        epsilon: AboveZero = 1e-5,
         trained_start: bool = False,
         fourier: bool = False,
-        matrix_rate: float = 1.0,
+        matrix_rate: AboveZero = 1.0,
         key: Key,
     ):
         matrix_key, input_key = jax.random.split(key)
@@ -89,7 +90,7 @@ class ExpUnitary(AbstractUnitaryCell):
             self.input_weight = FourierInput(self.input_weight, other)
         self.bias = jnp.zeros(hidden)
         self.initial_state = jnp.zeros(2 * hidden) if trained_start else None
-        self.matrix_rate = above_zero(matrix_rate)
+        self.matrix_rate = matrix_rate
         self.stabilizer, self.epsilon = stabilizer, epsilon
         self.hidden_size = output_size(hidden, output)
 

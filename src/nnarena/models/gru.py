@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import Finite, held
 from ..core.types import Key
 from ..nn import initializers
 from . import MODELS
@@ -38,12 +39,13 @@ class GRU(AbstractCell):
     recurrent_bias: Float[Array, " 3*hidden"]
     hidden_size: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        forget_bias: float = initializers.FORGET_BIAS,
+        forget_bias: Finite = initializers.FORGET_BIAS,
         start: initializers.Start = "gates",
         key: Key,
     ):

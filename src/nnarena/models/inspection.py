@@ -19,11 +19,12 @@ from ..core.faults import (
     require_sound as require,
     told,
 )
-from ..core.types import Sequence, Signature, Tokens
+from ..core.types import Features, Sequence, Signature, Tokens
 from ..nn.parametrization import resolve
 from .base import AbstractCell, AbstractLayer, AbstractModel
 from .contender import Contender
-from .sequence import Recurrent, SequenceModel
+from .generating import frame_of
+from .sequence import Recurrent
 
 
 Shape = jax.ShapeDtypeStruct
@@ -59,11 +60,12 @@ def require_answers(
     make = contender.entry.make
     with blaming(make, "__init__", f"at width {width}"):
         model = contender.shapes(signature, width)
-    question = _question(signature, length)
-    if isinstance(model, SequenceModel):
-        hs = eqx.filter_eval_shape(model.embedded, question.xs)
-        for layer in model.layers:
-            hs = _output(layer, question, hs)
+    asked = [_steps(inputs, length) for inputs in _read(signature)]
+    if (frame := frame_of(model)) is not None:
+        steps, _ = eqx.filter_eval_shape(frame.read, *asked)
+        hs = steps.xs
+        for layer in frame.layers:
+            hs = _output(layer, steps, hs)
     else:
         require(
             isinstance(model, AbstractModel),
@@ -71,16 +73,15 @@ def require_answers(
             "__init__",
             f"expected to make an AbstractModel, but it made {told(model)}",
         )
-    with blaming(make, "__call__", f"asked {_inputs_told(question.xs)}"):
-        answers = eqx.filter_eval_shape(model, question)
-    steps = (length,) if signature.answers == "every step" else ()
-    wanted = (*steps, signature.outputs.size)
+    with blaming(make, "__call__", f"asked {_inputs_told(asked[0].xs)}"):
+        answers = eqx.filter_eval_shape(model, *asked)
+    wanted = (*signature.answer_axes(length), signature.outputs.size)
     require(
         isinstance(answers, Shape) and answers.shape == wanted,
         make,
         "__call__",
         f"returned {told(answers)} to {length} steps, but a task that answers "
-        f"{signature.answers} expects answers of shape {wanted}",
+        f"{signature.when} expects answers of shape {wanted}",
     )
     require(
         jnp.issubdtype(answers.dtype, jnp.floating),
@@ -162,10 +163,16 @@ def _array_form(leaf: Any) -> Any:
     return getattr(leaf, "shape", ()), jnp.result_type(getattr(leaf, "dtype", leaf))
 
 
-def _question(signature: Signature, length: int) -> Sequence:
-    """Returns a question with shapes in place of its arrays, all steps present."""
-    size = signature.inputs.size
-    tokens = isinstance(signature.inputs, Tokens)
+def _read(signature: Signature) -> list[Features | Tokens]:
+    """Returns what is read: the question and, if there is one, the context."""
+    context = signature.context
+    return [signature.inputs, *([] if context is None else [context])]
+
+
+def _steps(inputs: Features | Tokens, length: int) -> Sequence:
+    """Returns steps with shapes in place of their arrays, all present."""
+    size = inputs.size
+    tokens = isinstance(inputs, Tokens)
 
     def made() -> Sequence:
         return Sequence(jnp.zeros(length, int) if tokens else jnp.zeros((length, size)))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, Finite, held
 from ..core.types import Key
 from ..nn import initializers, positions
 from ..nn.attention import attend
@@ -137,29 +138,25 @@ class MemoryAugmentedTransformer(AbstractCell):
     residual: bool = eqx.field(static=True)
     start: float = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        rows: int = 16,
-        columns: int | None = 16,
-        heads: int = 2,
-        key_size: int | None = None,
-        expansion: int = 4,
+        rows: AtLeastOne = 16,
+        columns: AtLeastOne | None = 16,
+        heads: AtLeastOne = 2,
+        key_size: AtLeastOne | None = None,
+        expansion: AtLeastOne = 4,
         shared_norm: bool = True,
         embed_rows: bool = True,
         residual: bool = False,
-        start: float = 1e-6,
+        start: Finite = 1e-6,
         key: Key,
     ):
         columns = hidden if columns is None else columns
         key_size = hidden if key_size is None else key_size
-        if min(rows, columns, heads, key_size, expansion) < 1:
-            raise ValueError(
-                "rows, columns, heads, key_size and expansion must be at least 1, not "
-                f"{rows}, {columns}, {heads}, {key_size} and {expansion}"
-            )
         if not embed_rows and columns != hidden:
             raise ValueError(
                 "rows that are not embedded must be as wide as a token: set columns to "

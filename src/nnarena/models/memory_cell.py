@@ -1,12 +1,13 @@
 """The memory cell of the thesis: pairs of neurons that hold one bit each."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AboveZero, AtLeastOne, NotNegative, held
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.ltc import Positive, positive_at
@@ -96,22 +97,21 @@ class MemoryCell(AbstractCell):
     steepness: float = eqx.field(static=True)
     method: Method = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
         start: Start = "flip_flop",
-        steepness: float = 20.0,
+        steepness: AboveZero = 20.0,
         solver: Solver = "semi_implicit",
-        unfolds: int = 4,
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-        max_steps: int = 256,
+        unfolds: AtLeastOne = 4,
+        rtol: NotNegative = 1e-4,
+        atol: NotNegative = 1e-6,
+        max_steps: AtLeastOne = 256,
         key: Key,
     ):
-        if steepness <= 0.0:
-            raise ValueError(f"steepness must be above zero, not {steepness}")
         input_key, start_key = jax.random.split(key)
         neurons = 2 * hidden
         straight = features == neurons
@@ -170,13 +170,7 @@ def both(numbers: Numbers) -> Float[Array, " neurons"]:
 
 
 def draw_start(start: Start, pairs: int, *, key: Key) -> dict[str, Numbers]:
-    """Returns the nine numbers of every pair, by name.
-
-    Raises:
-        ValueError: there is no such start.
-    """
-    if start not in get_args(Start):
-        raise ValueError(f"start {start!r} is none of {', '.join(get_args(Start))}")
+    """Returns the nine numbers of every pair, by name."""
     if start != "random":
         given = FLIP_FLOP if start == "flip_flop" else THESIS
         return {name: jnp.full(pairs, number) for name, number in given.items()}

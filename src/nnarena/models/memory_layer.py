@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, NotNegativeInt, held
 from ..core.types import Key
 from ..nn.flip_flops import Control, FlipFlops, Polarity
 from ..nn.lattice import OnEdges, adjacency_matrix
@@ -61,21 +62,20 @@ class MemoryLayer(AbstractCell):
     pairs: FlipFlops
     hidden_size: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
         adjacency: str = "dense",
-        fan_in: int = 4,
-        wiring_seed: int = 22222,
+        fan_in: AtLeastOne = 4,
+        wiring_seed: NotNegativeInt = 22222,
         self_synapse: Polarity = "excitatory",
         control: Control = "synapse",
-        unfolds: int = 6,
+        unfolds: AtLeastOne = 6,
         key: Key,
     ):
-        if unfolds < 1:
-            raise ValueError(f"unfolds is {unfolds}, but time needs at least one step")
         weight_key, pairs_key = jax.random.split(key)
         read = adjacency_matrix(adjacency, hidden, fan_in=fan_in, seed=wiring_seed)
         inputs = features + read.sum() / hidden

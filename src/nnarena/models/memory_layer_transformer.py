@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core.numbers import require
+from ..core.numbers import AtLeastOne, NotNegativeInt, held
 from ..core.types import Key, Sequence, Times
 from ..nn.attention import Present, glorot_linear
 from ..nn.flip_flops import Control, Polarity
@@ -131,31 +131,29 @@ class MemoryLayerTransformer(AbstractLayer):
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        blocks: int = 1,
-        expansion: int = 4,
-        size: int | None = None,
+        blocks: AtLeastOne = 1,
+        expansion: AtLeastOne = 4,
+        size: AtLeastOne | None = None,
         over: Over = "pairs",
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         adjacency: str = "dense",
-        fan_in: int = 4,
-        wiring_seed: int = 22222,
+        fan_in: AtLeastOne = 4,
+        wiring_seed: NotNegativeInt = 22222,
         self_synapse: Polarity = "excitatory",
         control: Control = "synapse",
-        unfolds: int = 1,
+        unfolds: AtLeastOne = 1,
         key: Key,
     ):
         if encoding == "rotary":
             raise ValueError("encoding 'rotary' turns queries and keys: there are none")
-        require(Over, over=over)
-        if blocks < 1:
-            raise ValueError(f"blocks is {blocks}, but an encoder has one at least")
         enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
         self.position = PositionCode(
             encoding, hidden, longest=longest, key=position_key

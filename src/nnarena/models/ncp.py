@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, NotNegative, NotNegativeInt, Share, held
 from ..core.types import Key
 from ..nn.ltc import Circuit
 from ..nn.ode import Method, Solver
@@ -60,24 +61,25 @@ class NCP(AbstractCell):
     hidden_size: int = eqx.field(static=True)
     neurons: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        inter: int | None = None,
-        command: int | None = None,
-        sparsity: float = 0.5,
-        sensory_fanout: int | None = None,
-        inter_fanout: int | None = None,
-        recurrent_command: int | None = None,
-        motor_fanin: int | None = None,
-        wiring_seed: int = 22222,
+        inter: AtLeastOne | None = None,
+        command: AtLeastOne | None = None,
+        sparsity: Share = 0.5,
+        sensory_fanout: AtLeastOne | None = None,
+        inter_fanout: AtLeastOne | None = None,
+        recurrent_command: NotNegativeInt | None = None,
+        motor_fanin: AtLeastOne | None = None,
+        wiring_seed: NotNegativeInt = 22222,
         solver: Solver = "semi_implicit",
-        unfolds: int = 6,
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-        max_steps: int = 256,
+        unfolds: AtLeastOne = 6,
+        rtol: NotNegative = 1e-4,
+        atol: NotNegative = 1e-6,
+        max_steps: AtLeastOne = 256,
         key: Key,
     ):
         inter = -(-3 * hidden // 2) if inter is None else inter

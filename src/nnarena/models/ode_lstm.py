@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, Finite, NotNegative, held
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.ode import Method, Solver, integrate
@@ -55,18 +56,19 @@ class ODELSTM(AbstractCell):
     hidden_size: int = eqx.field(static=True)
     method: Method = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        forget_bias: float = initializers.FORGET_BIAS,
+        forget_bias: Finite = initializers.FORGET_BIAS,
         start: initializers.Start = "gates",
         solver: Solver = "euler",
-        unfolds: int = 4,
-        rtol: float = 1e-4,
-        atol: float = 1e-6,
-        max_steps: int = 256,
+        unfolds: AtLeastOne = 4,
+        rtol: NotNegative = 1e-4,
+        atol: NotNegative = 1e-6,
+        max_steps: AtLeastOne = 256,
         key: Key,
     ):
         keys = jax.random.split(key, 4)

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import AbstractAttention, glorot_linear
 from ..nn.encoder_decoder import EncoderDecoder
@@ -13,7 +14,7 @@ from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import last_place, read, sooner
 from . import MODELS
-from .base import NO_NUDGES, AbstractModel, Trace, nudged
+from .encoder_decoder import AbstractEncoderDecoder
 from .unitary_rnn import UnitaryRNN
 
 
@@ -39,8 +40,6 @@ class RecurrentAttention(AbstractAttention):
         causal: bool,
         key: Key,
     ):
-        if heads < 1:
-            raise ValueError(f"attention needs at least 1 head, but got {heads}")
         if rotary:
             raise ValueError(
                 "a rotary encoding turns queries and keys, and here are no keys; "
@@ -75,7 +74,7 @@ class RecurrentAttention(AbstractAttention):
 @MODELS.register(
     "rnn_attention_transformer", family="attention", source="brantner2021neural"
 )
-class RNNAttentionTransformer(AbstractModel):
+class RNNAttentionTransformer(AbstractEncoderDecoder):
     r"""A transformer that attends by reading: a unitary network in place of softmax.
 
     $$\begin{aligned}
@@ -93,7 +92,8 @@ class RNNAttentionTransformer(AbstractModel):
 
     No mask either, as in the thesis: the decoder's start tokens see each other in both
     directions. With `causal` every reader stops at its query's own place instead, so
-    that no answer depends on a later step, nor on how many there are.
+    that no answer depends on a later step, nor on how many there are. So do those of
+    the decoder's own answers where these are generated.
 
     `heads` networks are read out together; `capacity` is the number of layers of
     rotations in each, at most as many as units. `expansion`, `encoder_layers`,
@@ -106,27 +106,27 @@ class RNNAttentionTransformer(AbstractModel):
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 1,
-        capacity: int = 4,
-        expansion: int = 4,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
+        heads: AtLeastOne = 1,
+        capacity: AtLeastOne = 4,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 1,
+        decoder_layers: AtLeastOne = 1,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         key: Key,
     ):
+        stops = causal or signature.generated is not None
         self.body = EncoderDecoder(
             signature,
             hidden,
-            attention=partial(
-                RecurrentAttention, hidden, heads, capacity, stops=causal
-            ),
+            attention=partial(RecurrentAttention, hidden, heads, capacity, stops=stops),
             expansion=expansion,
             encoder_layers=encoder_layers,
             decoder_layers=decoder_layers,
@@ -136,11 +136,3 @@ class RNNAttentionTransformer(AbstractModel):
             key=key,
         )
         self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        return self.body(sequence)
-
-    def trace(self, sequence, *, nudges=NO_NUDGES):
-        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
-        return Trace(self.body.answer(inputs, sequence), inputs)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import (
     AbstractAttention,
@@ -20,7 +21,7 @@ from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.recurrent_attention import last_place, read, sooner
 from . import MODELS
-from .base import NO_NUDGES, AbstractModel, Trace, nudged
+from .encoder_decoder import AbstractEncoderDecoder
 from .lstm import LSTM
 
 
@@ -99,7 +100,7 @@ class AugmentedAttention(AbstractAttention):
 @MODELS.register(
     "rnn_augmented_transformer", family="attention", source="brantner2021neural"
 )
-class RNNAugmentedTransformer(AbstractModel):
+class RNNAugmentedTransformer(AbstractEncoderDecoder):
     r"""A transformer whose sums over values are taken by an LSTM, in order.
 
     $$\begin{aligned}
@@ -119,7 +120,7 @@ class RNNAugmentedTransformer(AbstractModel):
     place has $z_{ij} = 0$, but the LSTM still takes that step, so that an answer knows
     of later places only how many there are. A task that answers once has one start
     token, and nothing to hide. With `causal` all attention is masked, and the LSTM
-    stops at its query's own place.
+    stops at its query's own place, as it does where answers are generated.
 
     `heads`, `key_size`, `expansion`, `encoder_layers`, `decoder_layers`, `encoding`
     and `longest` are those of `encoder_decoder_transformer`; the LSTM is as wide as a
@@ -131,27 +132,29 @@ class RNNAugmentedTransformer(AbstractModel):
     body: EncoderDecoder
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         signature: Signature,
         hidden: int,
         *,
-        heads: int = 1,
-        key_size: int | None = None,
-        expansion: int = 4,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
+        heads: AtLeastOne = 1,
+        key_size: AtLeastOne | None = None,
+        expansion: AtLeastOne = 4,
+        encoder_layers: AtLeastOne = 1,
+        decoder_layers: AtLeastOne = 1,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         start: Start = "gates",
         causal: bool = False,
         key: Key,
     ):
+        stops = causal or signature.generated is not None
         self.body = EncoderDecoder(
             signature,
             hidden,
             attention=partial(
-                AugmentedAttention, hidden, heads, key_size, start=start, stops=causal
+                AugmentedAttention, hidden, heads, key_size, start=start, stops=stops
             ),
             expansion=expansion,
             encoder_layers=encoder_layers,
@@ -162,11 +165,3 @@ class RNNAugmentedTransformer(AbstractModel):
             key=key,
         )
         self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        return self.body(sequence)
-
-    def trace(self, sequence, *, nudges=NO_NUDGES):
-        inputs = nudged(self.body.embedded(sequence.xs), nudges.inputs)
-        return Trace(self.body.answer(inputs, sequence), inputs)

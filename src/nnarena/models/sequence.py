@@ -5,12 +5,12 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from ..core.numbers import require
-from ..core.types import Inputs, Key, Sequence, Signature, State, Tokens
-from ..nn import initializers
+from ..core.numbers import BelowOne, require
+from ..core.types import Inputs, Key, Sequence, Signature, State
 from ..nn.fold import unroll_fold
+from ..nn.joined import Context, Embedding, before
 from ..nn.linear import affine, embedded
 from ..nn.unroll import Checkpoint, Unrolled, unroll
 from .base import (
@@ -19,15 +19,12 @@ from .base import (
     AbstractFold,
     AbstractLayer,
     AbstractModel,
-    Nudges,
     Trace,
     nudged,
 )
 
 
 Readout = Literal["last", "mean"]
-Embed = Literal["linear", "none"]
-Head = Literal["linear", "glorot", "none"]
 
 
 class Recurrent(AbstractLayer):
@@ -90,9 +87,12 @@ class SequenceModel(AbstractModel):
     first layer as they are. A task that answers once reads the last step or the mean
     of all steps. With `head` of None the last layer's output is the answer. Given a
     key, as in training, a share `dropout` of what every layer puts out is left out.
+
+    A context is read first, then the question, as one sequence (`nnarena.nn.joined`).
     """
 
-    embed: eqx.nn.Embedding | eqx.nn.Linear | None
+    embed: Embedding | None
+    context: Context | None
     layers: tuple[AbstractLayer, ...]
     head: eqx.nn.Linear | None
     signature: Signature
@@ -105,59 +105,100 @@ class SequenceModel(AbstractModel):
         signature: Signature,
         layers: tuple[AbstractLayer, ...],
         *,
-        embed: eqx.nn.Embedding | eqx.nn.Linear | None,
+        embed: Embedding | None,
+        context: Context | None = None,
         head: eqx.nn.Linear | None,
         readout: Readout = "last",
         dropout: float = 0.0,
     ):
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(
-                f"dropout is {dropout}, but must be at least 0 and below 1"
-            )
-        self.embed, self.layers, self.head = embed, layers, head
+        require(BelowOne, dropout=dropout)
+        self.embed, self.context = embed, context
+        self.layers, self.head = layers, head
         self.signature, self.readout, self.dropout = signature, readout, dropout
         self.causal = all(layer.causal for layer in layers)
 
-    def __call__(self, sequence: Sequence, *, key: Key | None = None):
-        return self._answers(self.hidden(sequence, key=key), sequence)
+    def __call__(
+        self,
+        sequence: Sequence,
+        context: Sequence | None = None,
+        *,
+        key: Key | None = None,
+    ):
+        steps, places = self.read(sequence, context)
+        return self._answers(self.through(steps, key=key)[-1].hs, steps, places)
 
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
-        """Returns what the first layer reads."""
+        """Returns what the first layer reads of a question."""
         return xs if self.embed is None else embedded(self.embed, xs)
 
-    def hidden(
-        self, sequence: Sequence, *, key: Key | None = None
-    ) -> Float[Array, "time hidden"]:
-        """Returns the outputs of the last layer, before readout and head."""
-        hs = self.embedded(sequence.xs)
+    def read(
+        self, sequence: Sequence, context: Sequence | None = None
+    ) -> tuple[Sequence, Int[Array, " steps"] | None]:
+        """Returns the steps that the first layer reads, and the question's places.
+
+        None stands for the places where the question is all there is.
+        """
+        question = sequence.with_xs(self.embedded(sequence.xs))
+        return before(self.context, context, question, self.embed)
+
+    def through(
+        self,
+        steps: Sequence,
+        *,
+        key: Key | None = None,
+        nudges: tuple[State | None, ...] | None = None,
+        states: bool = False,
+    ) -> list[Unrolled]:
+        """Returns what each layer makes of steps, from the first on."""
+        seen: list[Unrolled] = []
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
-            hs = layer(sequence.with_xs(hs), key=layer_key)
-            hs = dropped(hs, self.dropout, key=layer_key)
-        return hs
-
-    def trace(self, sequence: Sequence, *, nudges: Nudges = NO_NUDGES) -> Trace:
-        hs = inputs = nudged(self.embedded(sequence.xs), nudges.inputs)
-        added = nudges.states or (None,) * len(self.layers)
-        seen: list[Unrolled] = []
-        for layer, nudge in zip(self.layers, added, strict=True):
-            steps = sequence.with_xs(hs)
             if isinstance(layer, Recurrent):
-                seen.append(layer.unroll(steps, nudges=nudge, states=True))
+                nudge = None if nudges is None else nudges[index]
+                found = layer.unroll(steps, nudges=nudge, states=states)
             else:
-                seen.append(Unrolled(layer(steps)))
-            hs = seen[-1].hs
-        states = tuple(one.states for one in seen)
-        answers = self._answers(hs, sequence)
-        return Trace(answers, inputs, states, tuple(one.hs for one in seen))
+                found = Unrolled(layer(steps, key=layer_key))
+            hs = dropped(found.hs, self.dropout, key=layer_key)
+            seen.append(Unrolled(hs, found.states, found.last))
+            steps = steps.with_xs(hs)
+        return seen
 
-    def _answers(self, hs: Float[Array, "time hidden"], sequence: Sequence) -> Array:
+    def hidden(
+        self,
+        sequence: Sequence,
+        context: Sequence | None = None,
+        *,
+        key: Key | None = None,
+    ) -> Float[Array, "time hidden"]:
+        """Returns the outputs of the last layer, before readout and head."""
+        return self.through(self.read(sequence, context)[0], key=key)[-1].hs
+
+    def trace(self, sequence, *context, nudges=NO_NUDGES):
+        steps, places = self.read(sequence, *context)
+        steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
+        seen = self.through(steps, nudges=nudges.states, states=True)
+        answers = self._answers(seen[-1].hs, steps, places)
+        return traced(answers, steps, seen)
+
+    def _answers(
+        self,
+        hs: Float[Array, "time hidden"],
+        steps: Sequence,
+        places: Int[Array, " steps"] | None,
+    ) -> Array:
         """Returns what readout and head make of the last layer's outputs."""
         if self.signature.answers == "every step":
+            hs = hs if places is None else hs[places]
             return hs if self.head is None else affine(self.head, hs)
         last = self.readout == "last"
-        h = hs[sequence.last] if last else mean_over(hs, sequence.present)
+        h = hs[steps.last] if last else mean_over(hs, steps.present)
         return h if self.head is None else self.head(h)
+
+
+def traced(answers: Array, steps: Sequence, seen: list[Unrolled]) -> Trace:
+    """Returns the trace of a frame that read these steps."""
+    states = tuple(one.states for one in seen)
+    return Trace(answers, steps.xs, states, tuple(one.hs for one in seen))
 
 
 def mean_over(
@@ -181,54 +222,3 @@ def dropped(
     mask_key = jax.random.fold_in(key, 1)  # the layer may have drawn with the key
     kept = jax.random.bernoulli(mask_key, 1.0 - share, hs.shape)
     return jnp.where(kept, hs / (1.0 - share), 0.0)
-
-
-def make_embed(
-    kind: Embed, signature: Signature, width: int, *, key: Key
-) -> eqx.nn.Embedding | eqx.nn.Linear | None:
-    """Returns what brings the inputs to `width` numbers, or None to leave them raw.
-
-    Raises:
-        ValueError: there is no such embedding, or tokens were to go in raw.
-    """
-    require(Embed, embed=kind)
-    inputs = signature.inputs
-    if isinstance(inputs, Tokens):
-        if kind == "none":
-            raise ValueError("embed 'none' needs inputs that are numbers, not tokens")
-        return eqx.nn.Embedding(inputs.size, width, key=key)
-    return eqx.nn.Linear(inputs.size, width, key=key) if kind == "linear" else None
-
-
-def make_head(
-    kind: Head, signature: Signature, hidden: int, *, key: Key
-) -> eqx.nn.Linear | None:
-    """Returns what brings the last layer's `hidden` numbers to the answers, or None.
-
-    A "linear" head starts uniform within one over the root of `hidden`, as in Equinox
-    and PyTorch; a "glorot" one Glorot-uniform without bias, as in Keras, at 64 numbers
-    and 10 answers 2.3 times as wide.
-
-    Raises:
-        ValueError: there is no such head, or the layer's numbers are no answer.
-    """
-    require(Head, head=kind)
-    outputs = signature.outputs.size
-    if kind in ("linear", "glorot"):
-        head = eqx.nn.Linear(hidden, outputs, key=key)
-        return head if kind == "linear" else _keras(head, key=key)
-    if hidden != outputs:
-        raise ValueError(
-            f"head 'none' needs a layer of as many outputs as the task: it has "
-            f"{hidden}, the task {outputs}"
-        )
-    return None
-
-
-def _keras(head: eqx.nn.Linear, *, key: Key) -> eqx.nn.Linear:
-    """Returns the map as Keras's `Dense` would start it."""
-    assert head.bias is not None
-    weight = initializers.glorot(head.weight.shape[1], head.weight.shape[0], key=key).T
-    return eqx.tree_at(
-        lambda head: (head.weight, head.bias), head, (weight, jnp.zeros_like(head.bias))
-    )

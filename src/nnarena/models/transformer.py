@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Times
 from ..nn.attention import Present, SelfAttention, glorot_linear
 from ..nn.linear import affine
@@ -79,21 +80,20 @@ class Transformer(AbstractLayer):
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        blocks: int = 2,
-        heads: int = 2,
-        expansion: int = 4,
+        blocks: AtLeastOne = 2,
+        heads: AtLeastOne = 2,
+        expansion: AtLeastOne = 4,
         encoding: Positions = "sinusoidal",
-        longest: int = 1_024,
+        longest: AtLeastOne = 1_024,
         causal: bool = False,
         key: Key,
     ):
-        if blocks < 1:
-            raise ValueError(f"blocks is {blocks}, but an encoder has one at least")
         enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
         self.position = PositionCode(
             encoding, hidden, longest=longest, key=position_key

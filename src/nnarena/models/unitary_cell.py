@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import NotNegative, require
 from ..core.roles import role
 from ..core.types import Key
 from ..nn import initializers
@@ -18,7 +19,7 @@ from .base import AbstractCell
 Output = Literal["both", "real"]
 """[Re h, Im h], or Re h alone."""
 
-InputScale = float | Literal["parts"] | None
+InputScale = NotNegative | Literal["parts"] | None
 """A bound; or Glorot's, of real and imaginary part as one matrix or by themselves."""
 
 
@@ -66,41 +67,17 @@ class FourierInput(AbstractParametrization):
 def input_weight(
     features: int, hidden: int, scale: InputScale, *, key: Key
 ) -> Float[Array, "features twice"]:
-    """Returns a start uniform within `scale`, or Glorot's.
-
-    Raises:
-        ValueError: the scale is negative, or a word that means none.
-    """
+    """Returns a start uniform within `scale`, or Glorot's."""
+    require(InputScale, input_scale=scale)
     if scale is None:
         return initializers.glorot(features, 2 * hidden, key=key)
     if scale == "parts":
         return initializers.glorot(features, hidden, gates=2, key=key)
-    if isinstance(scale, str):
-        raise ValueError(f"input_scale is {scale!r}, but the only word for it is parts")
-    if scale < 0.0:
-        raise ValueError(f"input_scale is {scale}, but must not be negative")
+    assert not isinstance(scale, str)
     shape = (features, 2 * hidden)
     return jax.random.uniform(key, shape, minval=-scale, maxval=scale)
 
 
-def above_zero(matrix_rate: float) -> float:
-    """Returns the relative learning rate of W.
-
-    Raises:
-        ValueError: nothing would move at it.
-    """
-    if not matrix_rate > 0.0:
-        raise ValueError(f"matrix_rate is {matrix_rate}, but must be above 0")
-    return matrix_rate
-
-
 def output_size(hidden: int, output: Output) -> int:
-    """Returns how many numbers a step hands out.
-
-    Raises:
-        ValueError: there is no such output.
-    """
-    sizes = {"real": hidden, "both": 2 * hidden}
-    if output not in sizes:
-        raise ValueError(f"output {output!r} is none of {', '.join(sizes)}")
-    return sizes[output]
+    """Returns how many numbers a step hands out."""
+    return hidden if output == "real" else 2 * hidden

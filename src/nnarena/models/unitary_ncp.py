@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 
+from ..core.numbers import AtLeastOne, NotNegative, NotNegativeInt, Share, held
 from ..core.types import Key
 from . import MODELS
 from .base import AbstractCell
@@ -39,29 +40,28 @@ class UnitaryNCP(AbstractCell):
     circuit: NCP
     hidden_size: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        units: int | None = None,
-        capacity: int = 4,
-        input_scale: float | None = 0.01,
-        inter: int | None = None,
-        command: int | None = None,
-        sparsity: float = 0.5,
-        sensory_fanout: int | None = None,
-        inter_fanout: int | None = None,
-        recurrent_command: int | None = 0,
-        motor_fanin: int | None = None,
-        wiring_seed: int = 22222,
-        unfolds: int = 6,
+        units: AtLeastOne | None = None,
+        capacity: AtLeastOne = 4,
+        input_scale: NotNegative | None = 0.01,
+        inter: AtLeastOne | None = None,
+        command: AtLeastOne | None = None,
+        sparsity: Share = 0.5,
+        sensory_fanout: AtLeastOne | None = None,
+        inter_fanout: AtLeastOne | None = None,
+        recurrent_command: NotNegativeInt | None = 0,
+        motor_fanin: AtLeastOne | None = None,
+        wiring_seed: NotNegativeInt = 22222,
+        unfolds: AtLeastOne = 6,
         key: Key,
     ):
         memory_key, circuit_key = jax.random.split(key)
         units = 2 * hidden if units is None else units
-        if units < 1:
-            raise ValueError(f"units is {units}, but must be at least 1")
         self.memory = UnitaryRNN(
             features,
             units,

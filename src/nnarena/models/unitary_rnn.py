@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AboveZero, AtLeastOne, NotNegative, held
 from ..core.types import Key
 from ..nn import unitary
 from . import MODELS
@@ -11,7 +12,6 @@ from .unitary_cell import (
     AbstractUnitaryCell,
     InputScale,
     Output,
-    above_zero,
     input_weight,
     output_size,
 )
@@ -54,18 +54,19 @@ class UnitaryRNN(AbstractUnitaryCell):
     epsilon: float = eqx.field(static=True)
     hidden_size: int = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         features: int,
         hidden: int,
         *,
-        capacity: int | None = None,
+        capacity: AtLeastOne | None = None,
         start: unitary.Start = "random",
         output: Output = "real",
         input_scale: InputScale = 0.01,
-        stabilizer: float = 0.01,
-        epsilon: float = 1e-12,
-        matrix_rate: float = 1.0,
+        stabilizer: NotNegative = 0.01,
+        epsilon: AboveZero = 1e-12,
+        matrix_rate: AboveZero = 1.0,
         key: Key,
     ):
         matrix_key, input_key = jax.random.split(key)
@@ -75,7 +76,7 @@ class UnitaryRNN(AbstractUnitaryCell):
         )
         self.input_weight = input_weight(features, hidden, input_scale, key=input_key)
         self.bias = jnp.zeros(hidden)
-        self.matrix_rate = above_zero(matrix_rate)
+        self.matrix_rate = matrix_rate
         self.stabilizer, self.epsilon = stabilizer, epsilon
         self.hidden_size = output_size(hidden, output)
 

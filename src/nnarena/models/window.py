@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, held
 from ..core.types import Key
 from ..nn import initializers
 from . import MODELS
@@ -35,9 +36,8 @@ class Window(AbstractLayer):
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
-    def __init__(self, features: int, hidden: int, *, size: int = 8, key: Key):
-        if size < 1:
-            raise ValueError(f"size is {size}, but a window holds at least one step")
+    @held
+    def __init__(self, features: int, hidden: int, *, size: AtLeastOne = 8, key: Key):
         self.weight = initializers.glorot(size * features, hidden, key=key)
         self.bias = jnp.zeros(hidden)
         self.size = size

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ..core.numbers import AtLeastOne, require
 from ..core.types import Key, Times
 from . import initializers, positions
 from .linear import affine
@@ -56,8 +57,7 @@ class SelfAttention(eqx.Module):
     causal: bool = eqx.field(static=True)
 
     def __init__(self, width: int, heads: int, *, rotary: bool, causal: bool, key: Key):
-        if heads < 1:
-            raise ValueError(f"attention needs a head at least, but got {heads}")
+        require(AtLeastOne, heads=heads)
         size = 2 * -(-width // (2 * heads))
         first, second = jax.random.split(key)
         self.project = glorot_linear(width, 3 * heads * size, key=first)
@@ -95,11 +95,7 @@ class Projections(eqx.Module):
     ):
         if size is None:
             size = width + width % 2 if rotary else width
-        if heads < 1 or size < 1:
-            raise ValueError(
-                f"attention needs a head and a width of heads of at least 1, but got "
-                f"{heads} heads of width {size}"
-            )
+        require(AtLeastOne, heads=heads, key_size=size)
         if rotary and size % 2:
             raise ValueError(
                 f"a rotary encoding turns pairs, but a head of width {size} has an odd "
@@ -181,6 +177,10 @@ def attend(
     """Returns softmax(Q K^T / sqrt(size)) V for every head.
 
     With `causal` a query sees no later place, and no query one that is not `present`.
+    What it does not see has a weight of exactly zero, so that no finite value of it
+    changes a bit. A value that is not finite gets through, since zero times NaN is NaN.
+    To hide it would take two more passes over keys and values at every step of
+    training, and again for the gradient, for runs that are "diverged" in any case.
 
     An accelerator gets `jax.nn.dot_product_attention`, and with it whatever kernel JAX
     has there. On a CPU the weights are normalized after the product with the values,

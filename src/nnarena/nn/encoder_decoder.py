@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
+from ..core.numbers import AtLeastOne, require
 from ..core.roles import role
-from ..core.types import Inputs, Key, Sequence, Signature, Times, Tokens
+from ..core.types import Features, Key, Sequence, Signature, Times, Tokens
 from .attention import AbstractAttention, Present, glorot_linear
+from .joined import Context, Embedding, before, make_context
 from .linear import affine, embedded
 from .positions import PositionCode, Positions
 
@@ -111,7 +114,11 @@ class EncoderDecoder(eqx.Module):
     gets one, at place 0, and is answered at its place. A task that answers at every
     step gets one per step, at the step's own place: they are told apart by the
     position code alone, so that with the encoding "none" every step gets the same
-    answer. No answer is fed back.
+    answer. No answer is fed back, unless it is generated: then what was said stands in
+    the place of the start tokens, each class as the one 1 of a vector as wide as the
+    answer, and asks at places from 0 on.
+
+    A context is encoded before the question, as one sequence (`nnarena.nn.joined`).
 
     Inputs and start tokens are embedded at sqrt(width) times their size. A table of
     tokens starts from normal numbers of variance 1 / width, affine maps Glorot-uniform.
@@ -120,7 +127,8 @@ class EncoderDecoder(eqx.Module):
     later one. A token that asks once comes after the last step and sees all of them.
     """
 
-    embed: eqx.nn.Linear | eqx.nn.Embedding
+    embed: Embedding
+    context: Context | None
     start: eqx.nn.Linear = eqx.field(metadata=role(decay=False))  # a token, not a map
     position: PositionCode
     encoder: tuple[EncoderLayer, ...]
@@ -143,12 +151,14 @@ class EncoderDecoder(eqx.Module):
         key: Key,
     ):
         layers = {"encoder_layers": encoder_layers, "decoder_layers": decoder_layers}
-        for name, number in {"expansion": expansion, **layers}.items():
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, but it is {number}")
+        require(AtLeastOne, expansion=expansion, **layers)
         keys = iter(jax.random.split(key, 4 + 2 * encoder_layers + 3 * decoder_layers))
         answers = signature.outputs.size
-        self.embed = _embedding(signature, width, key=next(keys))
+        embed_key = next(keys)
+        self.embed = _embedding(signature.inputs, width=width, key=embed_key)
+        self.context = make_context(
+            signature, partial(_embedding, width=width), key=embed_key
+        )
         self.start = glorot_linear(answers, width, key=next(keys))
         self.position = PositionCode(encoding, width, longest=longest, key=next(keys))
         self.head = glorot_linear(width, answers, key=next(keys))
@@ -174,24 +184,49 @@ class EncoderDecoder(eqx.Module):
         self.signature = signature
 
     def __call__(
-        self, sequence: Sequence
+        self, sequence: Sequence, context: Sequence | None = None
     ) -> Float[Array, " outputs"] | Float[Array, "time outputs"]:
         """Returns one answer, or one per step, as the signature asks."""
-        return self.answer(self.embedded(sequence.xs), sequence)
+        return self.answer(*self.read(sequence, context))
 
-    def embedded(self, xs: Inputs) -> Vectors:
-        """Returns the vectors of the inputs, before their size and places are set."""
-        return embedded(self.embed, xs)
+    def read(
+        self, sequence: Sequence, context: Sequence | None = None
+    ) -> tuple[Sequence, Int[Array, " steps"] | None]:
+        """Returns the vectors of all inputs, and the places of the question's.
+
+        Before their size and places are set. None stands for a question alone.
+        """
+        question = sequence.with_xs(embedded(self.embed, sequence.xs))
+        return before(self.context, context, question, self.embed)
 
     def answer(
-        self, vectors: Vectors, sequence: Sequence
+        self, steps: Sequence, places: Int[Array, " steps"] | None
     ) -> Float[Array, " outputs"] | Float[Array, "time outputs"]:
         """Returns the answer to inputs that are embedded already."""
-        ts, present = self.position.places(sequence.dts), sequence.present
-        encoded = self.encode(vectors, ts, present)
+        encoded, ts, present = self.remember(steps)
         if self.signature.answers == "once":
             return self.decode(jnp.zeros_like(ts[:1]), encoded, ts, present)[-1]
-        return self.decode(ts, encoded, ts, present, present)
+        answers = self.decode(ts, encoded, ts, present, present)
+        return answers if places is None else answers[places]
+
+    def remember(self, steps: Sequence) -> tuple[Vectors, Times, Present]:
+        """Returns what the encoder makes of embedded inputs, and where they stand."""
+        ts, present = self.position.places(steps.dts), steps.present
+        return self.encode(steps.xs, ts, present), ts, present
+
+    def say(
+        self,
+        tokens: Int[Array, " answers"],
+        encoded: Vectors,
+        ts: Times,
+        present: Present = None,
+    ) -> Float[Array, "answers outputs"]:
+        """Returns the logits after each class of an answer so far."""
+        outputs = self.start.weight.shape[1]
+        classes = jax.nn.one_hot(tokens, outputs, dtype=encoded.dtype)
+        places = jnp.arange(len(tokens), dtype=ts.dtype)
+        ys = self._scaled(affine(self.start, classes), places)
+        return self._decoded(ys, places, encoded, ts, present)
 
     def encode(self, vectors: Vectors, ts: Times, present: Present = None) -> Vectors:
         """Returns what the encoder makes of embedded inputs at their places."""
@@ -214,6 +249,18 @@ class EncoderDecoder(eqx.Module):
         """
         token = self.start(jnp.ones(self.start.in_features, encoded.dtype))
         ys = self._scaled(jnp.tile(token, (places.shape[0], 1)), places)
+        return self._decoded(ys, places, encoded, ts, present, asking)
+
+    def _decoded(
+        self,
+        ys: Float[Array, "queries width"],
+        places: Float[Array, " queries"],
+        encoded: Vectors,
+        ts: Times,
+        present: Present = None,
+        asking: Present = None,
+    ) -> Float[Array, "queries outputs"]:
+        """Returns what the decoder and the head make of vectors that ask."""
         for layer in self.decoder:
             ys = layer(ys, places, encoded, ts, present, asking)
         return affine(self.head, ys)
@@ -222,12 +269,9 @@ class EncoderDecoder(eqx.Module):
         return self.position(math.sqrt(vectors.shape[1]) * vectors, ts)
 
 
-def _embedding(
-    signature: Signature, width: int, *, key: Key
-) -> eqx.nn.Linear | eqx.nn.Embedding:
+def _embedding(inputs: Features | Tokens, *, width: int, key: Key) -> Embedding:
     """A table of tokens, or one affine map of feature vectors."""
-    size = signature.inputs.size
-    if not isinstance(signature.inputs, Tokens):
-        return glorot_linear(size, width, key=key)
-    table = jax.random.normal(key, (size, width)) / math.sqrt(width)
+    if not isinstance(inputs, Tokens):
+        return glorot_linear(inputs.size, width, key=key)
+    table = jax.random.normal(key, (inputs.size, width)) / math.sqrt(width)
     return eqx.nn.Embedding(weight=table)

@@ -72,9 +72,10 @@ def unroll_fold(
     steps = sequence.xs, sequence.dts
     start = ready.init_state()
     chunked = form == "chunked"
-    left = by_chunks(several, start, steps) if chunked else several(start, steps)[1]
+    _, left = by_chunks(several, start, steps) if chunked else several(start, steps)
     if sequence.present is not None:  # where a step is absent the state stays
         places = jnp.minimum(jnp.arange(sequence.length), sequence.last)
         left = jax.tree.map(lambda leaf: leaf[places], left)
     hs = jax.vmap(ready.read)(left, sequence.xs)
-    return Unrolled(hs, left if states else None)
+    last = jax.tree.map(lambda leaf: leaf[-1], left)
+    return Unrolled(hs, left if states else None, last)

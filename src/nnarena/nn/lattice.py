@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..core.numbers import AtLeastOne, require
 from ..core.roles import role
 from .parametrization import AbstractParametrization
 from .wiring import Adjacency, edges
@@ -43,8 +44,7 @@ def adjacency_matrix(form: str, units: int, *, fan_in: int, seed: int) -> Adjace
 
 
 def _draw(units: int, fan_in: int, seed: int) -> Adjacency:
-    if fan_in < 1:
-        raise ValueError(f"fan_in is {fan_in}, but a unit reads at least one")
+    require(AtLeastOne, fan_in=fan_in)
     rng = np.random.default_rng(seed)
     read = np.zeros((units, units), np.int32)
     for target in range(units):

@@ -13,12 +13,13 @@ one of them is asked for and not before.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, NotNegative, require
 from ..core.types import Scalar
 
 
@@ -54,13 +55,11 @@ class Method:
     max_steps: int = 256
 
     def __post_init__(self):
-        if self.solver not in get_args(Solver):
-            known = ", ".join(get_args(Solver))
-            raise ValueError(f"solver {self.solver!r} is none of {known}")
-        if min(self.unfolds, self.max_steps) < 1:
-            raise ValueError("unfolds and max_steps must be at least 1")
-        if min(self.rtol, self.atol) < 0.0 or self.rtol + self.atol == 0.0:
-            raise ValueError("rtol and atol must not be negative, nor both zero")
+        require(Solver, solver=self.solver)
+        require(AtLeastOne, unfolds=self.unfolds, max_steps=self.max_steps)
+        require(NotNegative, rtol=self.rtol, atol=self.atol)
+        if self.rtol + self.atol == 0.0:
+            raise ValueError("rtol and atol must not both be 0")
         if self.solver in ADAPTIVE:
             _diffrax(self.solver)
 

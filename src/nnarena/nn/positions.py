@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.numbers import AtLeastOne, require
 from ..core.roles import role
 from ..core.types import Key, Times
 
 
 Positions = Literal["none", "sinusoidal", "learned", "rotary", "time"]
-POSITIONS = ("none", "sinusoidal", "learned", "rotary", "time")
 
 
 class PositionCode(eqx.Module):
@@ -33,10 +33,8 @@ class PositionCode(eqx.Module):
     encoding: Positions = eqx.field(static=True)
 
     def __init__(self, encoding: Positions, width: int, *, longest: int, key: Key):
-        if encoding not in POSITIONS:
-            raise ValueError(f"encoding {encoding!r} is none of {', '.join(POSITIONS)}")
-        if longest < 1:
-            raise ValueError(f"longest must be at least 1, but it is {longest}")
+        require(Positions, encoding=encoding)
+        require(AtLeastOne, longest=longest)
         self.encoding = encoding
         self.table = None
         if encoding == "learned":

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.numbers import require
+from ..core.numbers import AtLeastOne, require
 from ..core.types import Sequence, State
 from .parametrization import resolve
 
@@ -56,11 +56,12 @@ class Unrolled(eqx.Module):
     """What a cell did at every step: its outputs and, if asked for, its states.
 
     `states` leads every array of the cell's state with time; what stands at step t is
-    what step t left behind.
+    what step t left behind. `last` is the state after the last step that is there.
     """
 
     hs: Float[Array, "time hidden"]
     states: State | None = None
+    last: State | None = None
 
 
 class Seen(NamedTuple):
@@ -101,8 +102,7 @@ def unroll(
         ValueError: there is no such way to checkpoint, or no step to truncate at.
     """
     require(Checkpoint, checkpoint=checkpoint)
-    if stop_every is not None and stop_every < 1:
-        raise ValueError(f"truncation is {stop_every}, but takes at least 1 step")
+    require(AtLeastOne | None, truncation=stop_every)
     ready = own_vectors(resolve(cell), sequence.xs[0, 0])
 
     def step(state, seen):
@@ -117,8 +117,10 @@ def unroll(
     step, start = checkpointed(step, checkpoint), ready.init_state()
     if checkpoint == "chunk":
         chunk = jax.checkpoint(lambda state, seen: jax.lax.scan(step, state, seen))
-        return Unrolled(*by_chunks(chunk, start, seen))
-    return Unrolled(*jax.lax.scan(step, start, seen)[1])
+        last, found = by_chunks(chunk, start, seen)
+    else:
+        last, found = jax.lax.scan(step, start, seen)
+    return Unrolled(found[0], found[1], last)
 
 
 def _found(state: State, seen: Seen) -> State:
@@ -144,8 +146,10 @@ def checkpointed(step: Any, checkpoint: Checkpoint) -> Any:
     return jax.checkpoint(step, policy=keep, prevent_cse=False)
 
 
-def by_chunks(chunk: Any, start: State, steps: PyTree[Array]) -> PyTree[Array]:
-    """Returns what chunks of sqrt(time) steps yield one after another.
+def by_chunks(
+    chunk: Any, start: State, steps: PyTree[Array]
+) -> tuple[State, PyTree[Array]]:
+    """Returns the last state, and what chunks of sqrt(time) steps yield in turn.
 
     Args:
         chunk: from a state and some steps to the state after them, and what they yield.
@@ -165,9 +169,9 @@ def by_chunks(chunk: Any, start: State, steps: PyTree[Array]) -> PyTree[Array]:
     state, first = jax.lax.scan(chunk, start, jax.tree.map(cut, steps))
     first = jax.tree.map(joined, first)
     if whole == time:
-        return first
-    rest = chunk(state, jax.tree.map(lambda array: array[whole:], steps))[1]
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts), first, rest)
+        return state, first
+    state, rest = chunk(state, jax.tree.map(lambda array: array[whole:], steps))
+    return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), first, rest)
 
 
 def own_vectors(cell: Any, example: Float[Array, ""]) -> Any:

@@ -7,11 +7,14 @@ from typing import Any
 
 import vl_convert
 
+from ..runs.evaluations import read_evaluations
 from ..runs.plans import read_refusals
 from ..runs.store import AbstractStore
+from .asked import asked_tables
 from .citations import bibliography, sources
 from .fields import Table
 from .figures import Figure, all_figures
+from .figures.figure import slugs
 from .findings import Findings, findings_of, read_store
 from .tables import (
     bar_table,
@@ -82,7 +85,8 @@ def write_export(
             f"{', '.join(sorted(DRAWN))}"
         )
     records, histories = read_store(store)
-    findings = findings_of(records, histories, read_refusals(store))
+    refusals, evaluations = read_refusals(store), read_evaluations(store)
+    findings = findings_of(records, histories, refusals, evaluations)
     figures = all_figures(findings, histories).values()
     cited = bibliography(sources(records))
     files = [
@@ -105,7 +109,7 @@ def _texts(findings: Findings) -> Iterator[tuple[str, bytes]]:
 
 
 def _tables(findings: Findings) -> dict[str, Table]:
-    board = findings.board
+    board, asked = findings.board, asked_tables(findings.asked)
     tables = {
         "leaderboard": overall_table(board),
         "pairs": pair_table(board),
@@ -115,6 +119,8 @@ def _tables(findings: Findings) -> dict[str, Table]:
         "costs": cost_table(findings.frame),
         "lost": trouble_table(findings.frame),
     }
+    names = slugs([f"asked-{task}" for task in asked])
+    tables |= dict(zip(names, asked.values(), strict=True))
     return {name: table for name, table in tables.items() if table and table.rows}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from ..analysis.costs import CostTable, cost_table
+from ..analysis.evaluations import Evaluated, evaluated
 from ..analysis.frame import runs_frame
 from ..analysis.leaderboard import leaderboard
 from ..analysis.length import LengthCurve
@@ -13,6 +14,7 @@ from ..analysis.ranks import RankTable, rank_table
 from ..analysis.refused import refused_pairs
 from ..analysis.scores import Scores, scores_of
 from ..analysis.standing import Leaderboard
+from ..runs.evaluations import Evaluation
 from ..runs.plans import Refusal
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore
@@ -32,16 +34,19 @@ class Findings:
     ranks: RankTable | None
     costs: CostTable
     lengths: tuple[LengthCurve, ...]
+    asked: Evaluated
 
 
 def findings_of(
     records: Sequence[Record],
     histories: Mapping[str, History],
     refusals: Sequence[Refusal] = (),
+    evaluations: Sequence[Evaluation] = (),
 ) -> Findings:
     """Returns the statistics of runs; the same runs give the same ones.
 
-    `refusals` are the pairs that were asked for and cannot be run.
+    `refusals` are the pairs that were asked for and cannot be run, `evaluations` what
+    trained models answered to other tasks.
 
     Raises:
         ValueError: there are no runs.
@@ -55,6 +60,7 @@ def findings_of(
         ranks=rank_table(scores),
         costs=cost_table(frame),
         lengths=board.lengths,
+        asked=evaluated(records, evaluations),
     )
 
 

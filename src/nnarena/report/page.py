@@ -10,13 +10,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..analysis.text import test_rows_note, uniform_note
-from ..runs.plans import Refusal, read_refusals
+from ..runs.evaluations import read_evaluations
+from ..runs.plans import read_refusals
 from ..runs.record import History, Record
 from ..runs.store import AbstractStore
+from .asked import asked_tables
 from .columns import to_columns
 from .contenders import sections
 from .figures import Figure, all_figures, contender_looks
-from .findings import findings_of, read_store
+from .findings import Findings, findings_of, read_store
 from .summary import facts, summary
 from .tables import (
     bar_table,
@@ -59,17 +61,23 @@ def render_report(store: AbstractStore, title: str) -> str:
         title=title,
         store_name=PurePath(store.address).name,
         unreadable=[(Path(name).name, reason) for name, reason in unreadable],
-        **_contents(records, histories, read_refusals(store), len(unreadable)),
+        **_contents(
+            findings_of(
+                records, histories, read_refusals(store), read_evaluations(store)
+            ),
+            records,
+            histories,
+            len(unreadable),
+        ),
     )
 
 
 def _contents(
+    findings: Findings,
     records: list[Record],
     histories: dict[str, History],
-    refusals: list[Refusal],
     unreadable: int,
 ) -> dict[str, Any]:
-    findings = findings_of(records, histories, refusals)
     frame, board = findings.frame, findings.board
     charts = all_figures(findings, histories)
     about = sections(frame, board, _versions(records))
@@ -86,6 +94,7 @@ def _contents(
         "troubles": trouble_table(frame),
         "costs": cost_table(frame),
         "lengths": length_table(findings.lengths),
+        "asked": asked_tables(findings.asked),
         "bars": bar_table(board),
         "facts": facts(records),
         "figures": charts,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..analysis.intervals import Interval
-from ..analysis.pairs import LEVEL
+from ..analysis.pairs import FEW_SEEDS, LEVEL
 from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
+from ..analysis.text import UNIFORM
 from ..analysis.words import MOST, listed, plural, some
 from ..runs.record import Provenance, Record
 from .findings import Findings
@@ -90,10 +91,11 @@ def _other_tasks(board: Leaderboard) -> list[str]:
     if first.overall is None or not first.complete or first.task_interval is None:
         return []
     percent = round(100 * board.confidence)
+    mark = f" ({UNIFORM})" if first.uniform and first.interval else ""
     return [
         f"{first.contender} has an overall score of {score_text(first.overall)}; with "
-        f"other seeds it would lie {_between(first.interval)}, with other tasks of "
-        f"the same kind {_between(first.task_interval)} ({percent} % intervals)."
+        f"other seeds it would lie {_between(first.interval)}{mark}, with other tasks "
+        f"of the same kind {_between(first.task_interval)} ({percent} % intervals)."
     ]
 
 
@@ -106,15 +108,27 @@ def _between(interval: Interval | None) -> str:
 def _limits(findings: Findings) -> list[str]:
     board, power = findings.board, findings.board.resolution
     pairs = plural(len(board.pairs), "pair")
-    untold = sum(pair.answer == "cannot tell" for pair in board.pairs)
+    untold = [pair for pair in board.pairs if pair.answer == "cannot tell"]
     notes = [
-        f"Of {pairs} the scores cannot tell {untold:,} apart." if untold else "",
+        f"Of {pairs} the scores cannot tell {len(untold):,} apart." if untold else "",
+        _unseen(sum(p.apart and p.seeds >= FEW_SEEDS for p in untold)),
         power.sentence if power else "",
         *board.trained,
         (findings.ranks and findings.ranks.note),
     ]
     missed = "That no difference was found does not mean that there is none."
     return [*[note for note in notes if note], missed]
+
+
+def _unseen(pairs: int) -> str:
+    """Of how many pairs only ends that have not come yet might change the order."""
+    if not pairs:
+        return ""
+    return (
+        f"The runs of {plural(pairs, 'pair')} among them differ by more than they "
+        "scatter, but are so few that ends of another kind may not have come yet: more "
+        "seeds would tell."
+    )
 
 
 def _gaps(board: Leaderboard, unreadable: int) -> list[str]:

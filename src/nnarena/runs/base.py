@@ -10,6 +10,7 @@ A store is a set of files named by the key of their run:
     logs/KEY.txt                 what was said while a run was done
     claims/KEY.lock              who has a run in hand (see `claims`)
     plans/KEY.json               what was asked for (see `plans`)
+    evaluations/KEY-TASK.json    what its model answered to another task's test set
     set-aside/                   files that could not be read, moved out of the way
 
 Every file appears whole or not at all: a reader never sees half a file, two writers
@@ -30,7 +31,7 @@ from .files import (
     name_of,
     read_arrays,
     read_named_history,
-    read_named_record,
+    records_in,
     to_safetensors,
 )
 from .older import is_of_ended_run, older_keys, upgraded
@@ -126,13 +127,22 @@ class AbstractStore(abc.ABC):
             StoreProblem: a newer package has recorded one of them. Only that package
                 can tell whether it is final, and it must not be written over.
         """
-        done = set()
-        for name, record in self._parsed(name_of("records", key) for key in keys):
+        found = self.records(keys).values()
+        return {record.key for record in found if record.result.outcome != "failed"}
+
+    def records(self, keys: Iterable[str]) -> dict[str, Record]:
+        """Returns the records of some runs by key, those that can be read.
+
+        Raises:
+            StoreProblem: a newer package has recorded one of them.
+        """
+        names, found = [name_of("records", key) for key in keys], {}
+        for name, record in records_in(self._read(names)):
             if isinstance(record, NewerRecord):
                 raise StoreProblem(f"{self.place(name)}: {record}") from record
-            if isinstance(record, Record) and record.result.outcome != "failed":
-                done.add(record.key)
-        return done
+            if isinstance(record, Record):
+                found[record.key] = record
+        return found
 
     def __iter__(self) -> Iterator[Record]:
         """The records, one per run; what cannot be read is left out (`unreadable`).
@@ -141,7 +151,7 @@ class AbstractStore(abc.ABC):
         key counts, and without one the run that finished last.
         """
         found: dict[str, tuple[tuple[bool, str], Record]] = {}
-        for name, record in self._parsed(self._names("records")):
+        for name, record in records_in(self._read(self._names("records"))):
             if not isinstance(record, Record):
                 continue
             today = PurePosixPath(name).stem == record.key
@@ -163,7 +173,7 @@ class AbstractStore(abc.ABC):
         """The records that cannot be read: file and reason."""
         return [
             (self.place(name), (str(problem).splitlines() or ["it is damaged"])[0])
-            for name, problem in self._parsed(self._names("records"))
+            for name, problem in records_in(self._read(self._names("records")))
             if not isinstance(problem, Record)
         ]
 
@@ -228,6 +238,12 @@ class AbstractStore(abc.ABC):
         except FileNotFoundError:
             return None
 
+    def contents(self, kind: str) -> Iterator[tuple[str, bytes]]:
+        """Yields the keys and contents of all files of a kind."""
+        for name, content in self._fetch(self._names(kind)):
+            if not isinstance(content, OSError):
+                yield PurePosixPath(name).stem, content
+
     def keys(self, kind: str) -> list[str]:
         """Returns the keys of all that is kept of a kind, readable or not."""
         return [PurePosixPath(name).stem for name in self._names(kind)]
@@ -281,16 +297,3 @@ class AbstractStore(abc.ABC):
         if isinstance(content, OSError):
             raise content
         return content
-
-    def _parsed(
-        self, names: Iterable[str]
-    ) -> Iterator[tuple[str, Record | OSError | ValueError]]:
-        """Yields the records of files, or why they cannot be read."""
-        for name, content in self._read(names):
-            if isinstance(content, OSError):
-                yield name, content
-                continue
-            try:
-                yield name, read_named_record(name, content)
-            except ValueError as error:
-                yield name, error

@@ -4,7 +4,7 @@ Reading them runs no code: they are JSON and safetensors. Whatever is no such fi
 told by a ValueError, and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import safetensors.numpy
@@ -22,18 +22,19 @@ SUFFIXES = {
     "logs": ".txt",
     "claims": ".lock",
     "plans": ".json",
+    "evaluations": ".json",
 }
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def name_of(kind: str, key: str) -> str:
-    """Returns the name of a run's file.
+    """Returns the name of a run's file; an evaluation has two keys with a hyphen.
 
     Raises:
         ValueError: the key is none, so that the file might lie anywhere.
     """
-    if not (key.isalnum() and key.isascii()):
+    if not (key.replace("-", "", 1).isalnum() and key.isascii()):
         raise ValueError(f"{key!r} is no key of a run")
     return f"{kind}/{key}{SUFFIXES[kind]}"
 
@@ -73,6 +74,20 @@ def read_named_record(name: str, content: bytes) -> Record:
     if name != name_of("records", filed):
         raise ValueError(f"the file of the record {filed} has another name")
     return record
+
+
+def records_in(
+    contents: Iterable[tuple[str, bytes | OSError]],
+) -> Iterator[tuple[str, Record | OSError | ValueError]]:
+    """Yields the records of files by name, or why one cannot be read."""
+    for name, content in contents:
+        if isinstance(content, OSError):
+            yield name, content
+            continue
+        try:
+            yield name, read_named_record(name, content)
+        except ValueError as error:
+            yield name, error
 
 
 def read_named_history(name: str, content: bytes) -> History:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .base import AbstractStore
+from .evaluations import KIND, evaluation_files, read_evaluation
 from .files import name_of, read_arrays, read_named_history
 from .record import Record, Result
 
@@ -17,10 +18,13 @@ Fate = Literal["added", "identical", "passed over", "refused"]
 """What became of a run.
 
 added: it was not there, or had failed there; identical: it is there with the same
-result, history and weights (its cost and provenance, the first ones, stay); passed
-over: it failed, and is there already; refused: it is damaged, or is there with other
-bits.
+result, history, weights and answers to other tasks (its cost and provenance, the first
+ones, stay); passed over: it failed, and is there already; refused: it is damaged, or is
+there with other bits.
 """
+
+Files = dict[str, bytes]
+"""The contents of files by their key."""
 
 BESIDE = ("weights", "history")
 """The files beside a record, in the order of writing."""
@@ -42,22 +46,32 @@ def merge(
 ) -> Iterator[Met]:
     """Brings every run of the sources into a store; `dry` only tells what would be.
 
-    Files that one side lacks (a history or weights that were not copied) contradict
-    nothing, and are brought along. Checkpoints and logs are left where they are.
+    Files that one side lacks (a history or weights that were not copied, evaluations
+    that were not done) contradict nothing, and are brought along. Checkpoints and logs
+    are left where they are.
     """
     known = {record.key: (record, target) for record in target}
     damaged = {place for place, _ in target.unreadable()}
+    answers = evaluation_files(target)
     for source in sources:
+        asked = evaluation_files(source)
         for record in source:
             other, holder = known.get(record.key, (None, target))
+            fate, reason = _judge(record, source, other, holder)
+            brought = asked.get(record.key, {})
+            there = answers.setdefault(record.key, {})
             if target.place(name_of("records", record.key)) in damaged:
                 fate, reason = "refused", f"its record in {target.address} is damaged"
-            else:
-                fate, reason = _judge(record, source, other, holder)
+            elif fate == "identical" and (task := _other_answer(brought, there)):
+                fate, reason = "refused", f"other answers to {task} than there"
             if fate == "added":
                 known[record.key] = (record, source if dry else target)
-            if fate in ("added", "identical") and not dry:
-                _bring(record, source, other, target)
+            if fate in ("added", "identical"):
+                lacking = {k: c for k, c in brought.items() if k not in there}
+                there |= lacking
+                if not dry:
+                    _bring(record, source, other, target)
+                    target.apply({name_of(KIND, k): c for k, c in lacking.items()})
             yield Met(record.key, record.identity.label, source.address, fate, reason)
 
 
@@ -78,6 +92,15 @@ def _judge(
     if differing:
         return "refused", f"other {' and '.join(differing)} than in {holder.address}"
     return "identical", ""
+
+
+def _other_answer(brought: Files, there: Files) -> str:
+    """Returns a task to which a run has answered in two ways, if there is one."""
+    for key in brought.keys() & there.keys():
+        new, old = (read_evaluation(key, files[key]) for files in (brought, there))
+        if new is not None and old is not None and not new.same_answer(old):
+            return f"{new.task.name} ({KIND}/{key})"
+    return ""
 
 
 def _damage(key: str, store: AbstractStore) -> str:

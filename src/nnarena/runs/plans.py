@@ -27,10 +27,14 @@ LARGEST = 10**15
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run that was asked for, and the metric that its task is scored by."""
+    """One run that was asked for, and the metric that its task is scored by.
+
+    `evaluate` are the other tasks whose test sets its trained model is asked.
+    """
 
     identity: Identity
     metric: str
+    evaluate: Sequence[Entrant] = ()
 
     @property
     def key(self) -> str:
@@ -48,11 +52,15 @@ class PlannedRun:
 
 
 class Cell(Part):
-    """Runs that differ in their seed; `identity` is that of any of them."""
+    """Runs that differ in their seed; `identity` is that of any of them.
+
+    `evaluate` are the other tasks whose test sets their models are asked.
+    """
 
     identity: Identity
     seeds: list[int]
     metric: str
+    evaluate: list[Entrant] = Field(default_factory=list)
 
 
 class Refusal(Part):
@@ -96,7 +104,7 @@ class Plan(Part):
         for cell in self.cells:
             for seed in cell.seeds:
                 identity = cell.identity.model_copy(update={"seed": seed})
-                yield PlannedRun(identity, cell.metric)
+                yield PlannedRun(identity, cell.metric, cell.evaluate)
 
 
 def make_plan(

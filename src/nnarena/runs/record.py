@@ -126,13 +126,18 @@ class Provenance(Part):
 
 
 class Record(Part):
-    """One run."""
+    """One run.
+
+    `axis` is the setting of the task by which it gets harder, if it has one; missing in
+    records from before it was kept.
+    """
 
     schema_version: Count = SCHEMA
     key: str
     identity: Identity
     family: Word
     scoring: Scoring
+    axis: Word | None = None
     result: Result
     cost: Cost
     provenance: Provenance

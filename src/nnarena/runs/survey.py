@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Literal
 
 from .base import AbstractStore
+from .evaluations import missing_evaluations
 from .plans import Plan, PlannedRun, read_plans, unversioned
 from .progress import Progress, read_progress
 from .record import Record
@@ -45,12 +46,15 @@ class Survey:
     """A plan with the state of each of its runs.
 
     `other_versions` are records of the same runs with another version of an entrant:
-    they are kept, but are no part of the plan.
+    they are kept, but are no part of the plan. `evaluations` are how many the plan asks
+    for of models that are or will be trained, `evaluated` how many of them are done.
     """
 
     plan: Plan
     runs: Sequence[RunState]
     other_versions: Sequence[Record]
+    evaluations: int = 0
+    evaluated: int = 0
 
     def of(self, state: State) -> list[RunState]:
         """Returns the runs in a state."""
@@ -92,6 +96,12 @@ def _survey(
     runs = list(plan.runs())
     keys = {run.key for run in runs}
     names = {unversioned(run.identity) for run in runs}
+    asked = [
+        (run.key, task)
+        for run in runs
+        if run.key not in records or records[run.key].result.outcome != "diverged"
+        for task in run.evaluate
+    ]
     return Survey(
         plan=plan,
         runs=[_state(store, run, records.get(run.key), claimed) for run in runs],
@@ -100,6 +110,8 @@ def _survey(
             for key, record in records.items()
             if key not in keys and unversioned(record.identity) in names
         ],
+        evaluations=len(asked),
+        evaluated=len(asked) - len(missing_evaluations(store, asked)),
     )
 
 

@@ -4,11 +4,15 @@ description = "..."
 models = ["lstm", {name = "transformer", encoding = "rotary", width = 32},
           {name = "gru", trainer = "ridge"},                     # trainers of their own
           {name = "gru", trainer = {learning_rate = 0.01}}]      # or settings of one
-tasks = [{name = "add", length = 50}, "digits"]
+tasks = [{name = "add", length = 50}, "digits",
+         {name = "copy", delay = 20, evaluate = [{delay = 40}, {delay = 80}]}]
 seeds = 5
 parameters = 5_000          # width is solved to meet it; or: width = 64
 deviations = ["..."]        # from the study that the suite follows, or the usual
 plugins = ["my_model.py"]   # files that register entrants, beside this one
+
+`evaluate` names test sets of the same task with other settings, which a run's model is
+asked when it is trained.
 
 Models, tasks and trainers may be words too, as on the command line (`words`):
 "add(length=50)", "my_model.py", "my_model.py:leaky(rate=0.2)".
@@ -64,12 +68,29 @@ class ModelChoice(Choice):
     trainer: Trainer = Field(default_factory=dict)
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class TaskChoice(Choice):
+    """A task, and with which other settings its trained models are asked.
+
+    What an item of `evaluate` does not name is as in the task itself.
+    """
+
+    evaluate: Annotated[list[dict[str, Any]], BeforeValidator(_as_list)] = []
+
+
+OWN = ("name", "width", "trainer", "evaluate")
+"""What stands beside the settings in a table of them."""
+
+
 def _as_choice(value: Any) -> Any:
     """Returns the form that is kept of a name, or of a table of name and settings."""
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, dict) and "settings" not in value and "name" in value:
-        own = {key: value[key] for key in ("name", "width", "trainer") if key in value}
+        own = {key: value[key] for key in OWN if key in value}
         settings = {key: given for key, given in value.items() if key not in own}
         return {**own, "settings": settings}
     return value
@@ -87,7 +108,7 @@ Models = Annotated[
     list[Annotated[ModelChoice, BeforeValidator(_as_choice)]], Field(min_length=1)
 ]
 Tasks = Annotated[
-    list[Annotated[Choice, BeforeValidator(_as_choice)]], Field(min_length=1)
+    list[Annotated[TaskChoice, BeforeValidator(_as_choice)]], Field(min_length=1)
 ]
 Seeds = Annotated[
     list[Count],

@@ -14,6 +14,9 @@ Kind = Literal[
     "stopped",
     "elsewhere",
     "note",
+    "asked",
+    "answered",
+    "unanswered",
     "unwritable",
 ]
 
@@ -33,6 +36,9 @@ class Event(BaseModel):
     stopped: ended early because it was asked to; the checkpoint is kept.
     elsewhere: another process has the run in hand; nothing was done.
     note: a sentence for the user; the run goes on.
+    asked: its trained model is asked another task. Figures: seconds (0); text: which.
+    answered: the answer is kept. Text: what came out.
+    unanswered: that broke; the run stays as it is. Text: why.
     unwritable: text: why the store cannot be written. Said by workers to their
         executor only, which raises `StoreProblem`.
     """

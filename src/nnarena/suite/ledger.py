@@ -31,6 +31,14 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def why_not_finite(test_loss: float, test_score: float) -> str | None:
+    """Returns what says of a test that an answer was no number; None if none was."""
+    for what, figure in (("loss", test_loss), ("score", test_score)):
+        if not math.isfinite(figure):
+            return f"the test {what} is not finite: {figure}"
+    return None
+
+
 class Kept(Part):
     """What a checkpoint holds of a ledger.
 
@@ -171,10 +179,7 @@ class Ledger:
 
     def _why_diverged(self, test_loss: float, test_score: float) -> str | None:
         if not self.last["diverged"]:
-            for what, figure in (("loss", test_loss), ("score", test_score)):
-                if not math.isfinite(figure):
-                    return f"the test {what} is not finite: {figure}"
-            return None
+            return why_not_finite(test_loss, test_score)
         which = "train" if not math.isfinite(self.last["train_loss"]) else "validation"
         return f"the {which} loss was no longer finite at step {int(self.last['step'])}"
 
@@ -205,6 +210,7 @@ class Ledger:
             identity=self.job.identity,
             family=self.job.family,
             scoring=self.job.scoring,
+            axis=self.job.axis,
             result=result,
             cost=Cost(
                 compile_seconds=self.compile_seconds,

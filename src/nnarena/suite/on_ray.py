@@ -24,6 +24,7 @@ from ..runs.claims import Claim
 from ..runs.files import name_of
 from .checkpoints import load_checkpoint
 from .cluster import Cluster, ClusterProblem, connected
+from .evaluator import unanswered
 from .events import Event
 from .executors import AbstractExecutor
 from .keeping import add_to_log, done_elsewhere, record_failure, writing
@@ -225,8 +226,10 @@ class Crew:
                     continue
                 self.claims[job.key] = claim
             slot.job = job
-            if job.key not in self.store:
-                slot.answer = slot.actor.begin.remote(job, self.left_of(job))
+            lacking = unanswered(self.store, [job])
+            if lacking or job.key not in self.store:
+                (wanted,) = lacking or [job]
+                slot.answer = slot.actor.begin.remote(wanted, self.left_of(job))
                 return
             self.close(slot)
             yield done_elsewhere(self.store, job)
@@ -234,7 +237,8 @@ class Crew:
 
     def left_of(self, job: Job) -> dict[str, bytes]:
         """Returns the files that an earlier try of a job left, by name."""
-        found = {k: self.store.content(k, job.key) for k in ("checkpoints", "logs")}
+        kinds = ("checkpoints", "logs", "records", "weights")
+        found = {k: self.store.content(k, job.key) for k in kinds}
         return {name_of(k, job.key): c for k, c in found.items() if c is not None}
 
     def next_job(self, slot: Slot) -> Job | None:

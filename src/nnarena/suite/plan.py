@@ -3,42 +3,44 @@
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.faults import blaming
 from ..core.plugins import import_file
 from ..core.problems import CannotPlay, UserProblem, first_problem
-from ..core.registry import Registry
 from ..core.scoring import Scoring
 from ..core.types import Key, Signature
-from ..metrics import METRICS
 from ..models import MODELS, AbstractModel
 from ..models.contender import Contender, count_parameters, fit_width
 from ..models.inspection import require_contender
 from ..runs.plans import Cell, Plan, Refusal, make_plan
 from ..runs.record import Entrant, Identity, Plugin
-from ..tasks import TASKS, AbstractTask
-from ..tasks.inspection import make_sound_task
+from ..tasks import AbstractTask
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
-from ..training.objective import objective_of
-from .config import Choice, ModelChoice, Suite, SuiteProblem
-from .recipes import CannotTrain, entrant, make_trainer, recipe_of, suite_recipe
-
-
-METRIC = ", scored by "
-"""Joins a task's version and that of its metric."""
+from .config import ModelChoice, Suite, SuiteProblem, TaskChoice
+from .entrants import (
+    make_task,
+    model_entrant,
+    settings_of,
+    task_entrant,
+    task_like,
+    task_of,
+    trained_entrant,
+)
+from .recipes import CannotTrain, make_trainer, recipe_of, suite_recipe
 
 
 class Job(BaseModel):
     """One run to be done, in a form that travels to a worker as JSON.
 
     `asked_parameters` is the budget that its width was solved for, None where the width
-    was given. `plugins` are files that register entrants from outside the package, and
-    `copies` where they lie on this machine, by their paths, if not at those.
+    was given. `evaluate` are other tasks whose test sets its trained model is asked;
+    no key depends on them. `plugins` are files that register entrants from outside the
+    package, and `copies` where they lie on this machine, by their paths, if not at
+    those.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +50,8 @@ class Job(BaseModel):
     parameters: int
     asked_parameters: int | None = None
     scoring: Scoring
+    axis: str | None = None
+    evaluate: tuple[Entrant, ...] = ()
     plugins: tuple[Plugin, ...] = ()
     copies: dict[str, str] = {}
 
@@ -75,25 +79,6 @@ class Assembled:
         return self.contender.build(self.task.signature, self.width, key=key)
 
 
-def make_task(choice: Choice) -> AbstractTask:
-    """Returns the task of a name and its settings.
-
-    Raises:
-        UnknownName: no task carries the name, or no metric the one that scores it.
-        EntrantProblem: somebody's class is no task that can be made.
-        ValueError: it has no such setting, or not that value, or its metric or loss
-            cannot judge its answers.
-    """
-    entry = TASKS[choice.name]
-    settings = entry.settings(choice.settings)
-    task = make_sound_task(entry, settings) if entry.outside else entry.make(**settings)
-    try:
-        objective_of(task)
-    except ValueError as error:
-        raise ValueError(f"task {choice.name}: {error}") from error
-    return task
-
-
 def assemble(job: Job) -> Assembled:
     """Returns the objects that a job names, importing its plugins first.
 
@@ -106,36 +91,11 @@ def assemble(job: Job) -> Assembled:
         import_file(job.copies.get(plugin.path, plugin.path))
     identity = job.identity
     model, task, trainer = identity.model, identity.task, identity.trainer
-    choice = Choice(name=task.name, settings=_settings(task, TASKS))
-    made = make_task(choice)
-    if task.version != (today := _task(choice, made).version):
-        raise ValueError(_outdated("task", task, today))
     return Assembled(
-        contender=Contender(model.name, _settings(model, MODELS)),
-        task=made,
-        trainer=make_trainer(trainer.name, _settings(trainer, TRAINERS)),
+        contender=Contender(model.name, settings_of(model, MODELS)),
+        task=task_of(task),
+        trainer=make_trainer(trainer.name, settings_of(trainer, TRAINERS)),
         width=identity.width,
-    )
-
-
-def _settings(entrant: Entrant, registry: Registry) -> dict[str, Any]:
-    """Returns the settings of a run: what it does not name is as it was at first.
-
-    Raises:
-        ValueError: its results are of another version than today's.
-    """
-    entry = registry[entrant.name]
-    settings = {**entry.former, **entrant.all_settings}
-    today = entry.version_of(settings)
-    if entrant.version.partition(METRIC)[0] != today:
-        raise ValueError(_outdated(registry.kind, entrant, today))
-    return settings
-
-
-def _outdated(kind: str, entrant: Entrant, today: str) -> str:
-    return (
-        f"{kind} {entrant.name!r} was version {entrant.version} when its run was "
-        f"planned and is version {today} now"
     )
 
 
@@ -164,8 +124,8 @@ def plan_suite(
         refusals: dict[str, Refusal] = {}
         for model, task in itertools.product(suite.models, suite.tasks):
             try:
-                made = _cell_jobs(suite, model, task, tuple(plugins))
-                jobs |= {job.key: job for job in made}
+                for job in _cell_jobs(suite, model, task, tuple(plugins)):
+                    jobs[job.key] = _also_asked(job, jobs.get(job.key))
             except CannotPlay as reason:
                 refusal = _refusal(model, task, reason)
                 refusals[refusal.pair] = refusal
@@ -201,6 +161,7 @@ def plan_of(
             identity=group[0].identity,
             seeds=[job.identity.seed for job in group],
             metric=group[0].scoring.metric,
+            evaluate=list(group[0].evaluate),
         )
         for group in by_program(jobs)
     ]
@@ -226,7 +187,7 @@ def choose_width(suite: Suite, model: ModelChoice, signature: Signature) -> int:
 def _cell_jobs(
     suite: Suite,
     model: ModelChoice,
-    task: Choice,
+    task: TaskChoice,
     plugins: tuple[Plugin, ...],
 ) -> list[Job]:
     """Returns the jobs of one model on one task, one per seed.
@@ -243,11 +204,12 @@ def _cell_jobs(
     reason = make_trainer(recipe.name, recipe.all_settings).accepts(shapes)
     if reason is not None:
         raise CannotTrain(recipe, reason)
-    played = _task(task, made)
+    played = task_entrant(task, made)
+    others = [task_like(played, changes) for changes in task.evaluate]
     return [
         Job(
             identity=Identity(
-                model=_model(contender),
+                model=trained_entrant(contender, shapes, recipe),
                 width=width,
                 task=played,
                 trainer=recipe,
@@ -257,6 +219,8 @@ def _cell_jobs(
             parameters=count_parameters(shapes),
             asked_parameters=None if model.width else suite.parameters,
             scoring=made.scoring,
+            axis=made.axis,
+            evaluate=tuple(_each_once(other for other in others if other != played)),
             plugins=plugins,
         )
         for seed in suite.seeds
@@ -271,25 +235,23 @@ def _blaming(contender: Contender) -> contextlib.AbstractContextManager[None]:
     return blaming(contender.entry.make, "__init__", "asked for its sizes")
 
 
-def _refusal(model: ModelChoice, task: Choice, reason: CannotPlay) -> Refusal:
+def _also_asked(job: Job, other: Job | None) -> Job:
+    """Returns a job that a suite may name twice, with all that it is asked."""
+    if other is None:
+        return job
+    asked = _each_once([*other.evaluate, *job.evaluate])
+    return job.model_copy(update={"evaluate": tuple(asked)})
+
+
+def _each_once(tasks: Iterable[Entrant]) -> list[Entrant]:
+    return list({task.model_dump_json(): task for task in tasks}.values())
+
+
+def _refusal(model: ModelChoice, task: TaskChoice, reason: CannotPlay) -> Refusal:
     """Returns what is kept of a pair that cannot be run."""
     return Refusal(
-        model=_model(Contender(model.name, model.settings)),
-        task=_task(task, make_task(task)),
+        model=model_entrant(Contender(model.name, model.settings)),
+        task=task_entrant(task, make_task(task)),
         trainer=reason.trainer if isinstance(reason, CannotTrain) else None,
         reason=str(reason),
     )
-
-
-def _model(contender: Contender) -> Entrant:
-    return entrant(contender.entry, contender.settings, contender.frame)
-
-
-def _task(choice: Choice, made: AbstractTask) -> Entrant:
-    """Returns what identifies a task: the metric too, if another file's or changed."""
-    entry, metric = TASKS[choice.name], METRICS[made.scoring.metric]
-    found = entrant(entry, entry.settings(choice.settings))
-    if (version := metric.version_of({})) in ("1", found.version):
-        return found
-    version = f"{found.version}{METRIC}{metric.name} {version}"
-    return found.model_copy(update={"version": version})

@@ -4,6 +4,7 @@ With several jobs every array of a program leads with the axis of their seeds; w
 of them tries, such as learning rates, is tried in turn or is an axis too.
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ import numpy as np
 
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
+from ..models.causality import (
+    asking,
+    looks_ahead,
+    sees_more_than_a_step,
+    some_cuts,
+)
 from ..models.contender import count_state
 from ..models.inspection import require_answers
 from ..tasks import TASKS
@@ -60,7 +67,12 @@ class Compiled:
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs on disk, so that the next process need not compile."""
+    """Keeps compiled programs on disk, so that the next process need not compile.
+
+    Where JAX is told another folder (`JAX_COMPILATION_CACHE_DIR`), it stays with that.
+    """
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
     jax.config.update(
         "jax_compilation_cache_dir", str(provenance.cache_folder() / "xla")
     )
@@ -80,7 +92,7 @@ def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
 
 
 def require_answers_of(assembled: Assembled, splits: Splits) -> None:
-    """Returns if somebody's contender answers the task as it asks, traced.
+    """Returns if a contender, if it is somebody's, answers as the task asks, traced.
 
     Raises:
         EntrantProblem: it does not; with its file and line.
@@ -89,6 +101,31 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
         steps = example_shapes(assembled.task, splits).question.dts.shape[0]
         signature, width = assembled.task.signature, assembled.width
         require_answers(assembled.contender, signature, width, steps)
+
+
+def peeks(assembled: Assembled, splits: Splits) -> str | None:
+    """Returns why a contender may not play a causal task, if it looks ahead there.
+
+    Found by trying, at the task's own number of steps. Compiling takes 2 to 13 seconds
+    of a core, once per machine. Tasks that are not causal pay nothing, nor do cells.
+    """
+    signature = assembled.task.signature
+    if not signature.needs_causality:
+        return None
+    if not sees_more_than_a_step(
+        assembled.contender.shapes(signature, assembled.width)
+    ):
+        return None
+    use_compilation_cache()
+    steps = example_shapes(assembled.task, splits).question.dts.shape[0]
+    ask = asking(assembled.build)
+    cut = looks_ahead(ask, signature, steps, some_cuts(steps))
+    if cut is None:
+        return None
+    return (
+        f"it says that it is causal, but inputs from step {cut} on changed an answer "
+        "before it, and the task forbids that"
+    )
 
 
 class Programs:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.problems import CannotPlay
-from ..core.registry import Entry, Shared
 from ..models import MODELS
-from ..runs.record import Entrant, entrant_of
+from ..runs.record import Entrant
 from ..training import TRAINERS
 from ..training.base import AbstractTrainer
 from .config import ModelChoice, Suite
+from .entrants import entrant
 
 
 USUAL = "gradient_descent"
@@ -87,11 +87,3 @@ def _recipe(name: str, given: Mapping[str, Any]) -> Entrant:
     """Returns a trainer with its settings as the trainer itself reads them."""
     entry, trainer = TRAINERS[name], make_trainer(name, given)
     return entrant(entry, {key: getattr(trainer, key) for key in entry.defaults})
-
-
-def entrant(
-    entry: Entry, settings: Mapping[str, Any], frame: Mapping[str, Shared] | None = None
-) -> Entrant:
-    """Returns what identifies an entrant with all its settings."""
-    version, baseline = entry.version_of(settings), entry.baseline(frame)
-    return entrant_of(entry.name, version, settings, baseline)

@@ -49,7 +49,7 @@ def reassemble(record: Record) -> Assembled:
     Raises:
         UnknownName, MissingPlugin, ValueError: as `restore` does.
     """
-    job = _job(record)
+    job = job_of(record)
     try:
         return assemble(job)
     except (UnknownName, ValueError) as error:
@@ -86,10 +86,12 @@ def _if_other(error: Exception) -> str:
     return "" if isinstance(error, UnknownName) else f" ({error})"
 
 
-def _job(record: Record) -> Job:
+def job_of(record: Record) -> Job:
+    """Returns the job that a record is of, without the files of its plug-ins."""
     return Job(
         identity=record.identity,
         family=record.family,
         parameters=record.result.parameters or 0,
         scoring=record.scoring,
+        axis=record.axis,
     )

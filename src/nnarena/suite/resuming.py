@@ -23,9 +23,9 @@ from ..training.base import (
     AbstractProgram,
     Check,
     arrays_by_path,
-    choose,
     tree_from_paths,
 )
+from ..training.states import choose
 from .checkpoints import load_checkpoint
 from .events import Event
 from .keeping import set_aside

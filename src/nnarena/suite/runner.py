@@ -16,6 +16,7 @@ from ..tasks.files import DataFolder
 from ..training.base import Check, arrays_by_path
 from . import provenance
 from .checkpoints import save_checkpoint
+from .evaluator import Evaluator, ask, unanswered
 from .events import Event
 from .keeping import add_to_log, done_elsewhere, record_failure, tell, writing
 from .ledger import Ledger
@@ -62,6 +63,7 @@ class Runner:
         self.listening, self.axes = listening, axes
         self.stopping = False
         self._programs = Programs(data)
+        self._evaluator = Evaluator(data, executor)
         self._told_unsaved = False
 
     def stop(self) -> None:
@@ -72,7 +74,8 @@ class Runner:
         """Does one job, or several that differ in their seed as one array program.
 
         Yields what happens, as it happens. Each job ends with one of `events.ENDS`: one
-        that breaks is recorded as failed, with its reason, and nothing is raised.
+        that breaks is recorded as failed, with its reason, and nothing is raised. What
+        a job evaluates is done before it ends; of a run that is there, that alone.
 
         Raises:
             StoreProblem: the store cannot be written.
@@ -88,15 +91,37 @@ class Runner:
                     continue
                 claims.append(claim)
                 if job.key in self.store:
-                    yield done_elsewhere(self.store, job)
+                    yield from self._ask_again(job)
                 else:
                     mine.append(job)
             if mine:
                 with self.listening(mine[0].key):
-                    yield from self._attempt(mine, self.axes)
+                    yield from self._train_and_ask(mine)
         finally:
             for claim in claims:
                 claim.release()
+
+    def _train_and_ask(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Does claimed jobs, and before each ends what its trained model is asked."""
+        by_key = {job.key: job for job in jobs}
+        for event in self._attempt(jobs, self.axes):
+            if event.kind == "done":
+                yield from self._ask(unanswered(self.store, [by_key[event.key]]))
+            yield event
+
+    def _ask_again(self, job: Job) -> Iterator[Event]:
+        """Ends a job whose run is there, when what it evaluates is there too."""
+        end, lacking = done_elsewhere(self.store, job), unanswered(self.store, [job])
+        if lacking:
+            with self.listening(job.key):
+                yield from self._ask(lacking)
+            kind = "stopped" if self.stopping else "done"
+            end = Event(kind=kind, key=job.key, text="evaluated")
+        yield end
+
+    def _ask(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        for job in jobs:
+            yield from ask(job, self.store, self._evaluator, lambda: self.stopping)
 
     def _attempt(self, jobs: Sequence[Job], trials_at_once: bool) -> Iterator[Event]:
         """Does claimed jobs at once, or in parts where memory does not hold them.

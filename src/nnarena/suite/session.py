@@ -1,7 +1,7 @@
 """Running a suite from Python or from the command line: the same few steps.
 
 session = open_session(load_suite("quick"), results="results")
-session.require_ready()
+session = session.ready()
 for event in session.run(): ...
 leaderboard("results")
 """
@@ -22,11 +22,11 @@ from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.words import plural
 from ..core.problems import CannotPlay
-from ..models import MODELS
 from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
 from . import provenance
 from .config import Suite, parse_suite
+from .evaluator import unanswered
 from .events import Event
 from .executors import AbstractExecutor, InProcess
 from .keeping import set_aside, writing
@@ -35,7 +35,7 @@ from .limits import NO_LIMITS, Limits
 from .plan import Job, assemble, by_program, plan_of, plan_suite
 from .plugins import bring
 from .pool import WorkerPool
-from .programs import require_answers_of, task_splits, use_compilation_cache
+from .programs import peeks, require_answers_of, task_splits, use_compilation_cache
 from .recipes import USUAL
 from .words import in_words
 
@@ -66,11 +66,17 @@ class Session:
         done = self.store.finished(job.key for job in self.jobs)
         return [job for job in self.jobs if job.key not in done]
 
-    def require_ready(self) -> None:
-        """Reads the data of every pending task, and tries what comes from outside.
+    @property
+    def unanswered(self) -> list[Job]:
+        """The finished jobs that lack evaluations, with what they lack alone."""
+        return unanswered(self.store, self.jobs)
 
-        Once, before any work starts: each contender of somebody else's is traced on
-        each of its tasks.
+    def ready(self) -> "Session":
+        """Returns the session after a trial of what could fail; pairs may be refused.
+
+        Once, before any work starts: the data of every pending task is read, each
+        contender of somebody else's is traced on each of its tasks, and on a causal
+        task every contender is asked whether it looks ahead, whatever it declares.
 
         Raises:
             DataProblem: a file is missing or wrong.
@@ -79,17 +85,28 @@ class Session:
         tasks: dict[str, list[Job]] = {}
         for job, *_ in by_program(self.pending):
             tasks.setdefault(job.identity.task.model_dump_json(), []).append(job)
+        refusals = {refusal.pair: refusal for refusal in self.refusals}
+        refused: set[str] = set()
         for jobs in tasks.values():
             first, name = assemble(jobs[0]), jobs[0].identity.task.name
             splits = task_splits(first, name, provenance.data_folder())
             for job in jobs:
-                if MODELS[job.identity.model.name].outside:
-                    require_answers_of(assemble(job), splits)
+                assembled = assemble(job)
+                require_answers_of(assembled, splits)
+                if (reason := peeks(assembled, splits)) is not None:
+                    model, task = job.identity.model, job.identity.task
+                    refusal = Refusal(model=model, task=task, reason=reason)
+                    refusals[refusal.pair] = refusal
+                    refused.add(job.program)
+        kept = [job for job in self.jobs if job.program not in refused]
+        return dataclasses.replace(self, jobs=kept, refusals=list(refusals.values()))
 
     def run(
         self, workers: int | None = None, *, executor: AbstractExecutor | None = None
     ) -> Iterator[Event]:
         """Does the pending jobs; what is finished stays finished if this is stopped.
+
+        Then the evaluations are done that earlier runs of the plan lack.
 
         `workers` processes, one per core by default; 0 does the work in this process;
         or whatever `executor` is given. Runs that another process has in hand are
@@ -100,9 +117,11 @@ class Session:
         """
         executor = executor or choose_executor(self.results, workers)
         pending = self.pending
-        if pending or self.refusals:
+        lacking = self.unanswered
+        if pending or lacking or self.refusals:
             self.keep_plan(executor.workers)  # here, where the folder may be refused
         yield from self._clear(pending)
+        pending += lacking
         while pending and not executor.stopping:
             elsewhere: set[str] = set()
             for event in executor.run(pending):
@@ -207,7 +226,8 @@ def run(
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are words, as on the command line, or dictionaries of a name and
-    its settings; the `trainer` is a word too, and other keywords are its settings
+    its settings; `evaluate` in that of a task names other test sets of it, as in a
+    suite file. The `trainer` is a word too, and other keywords are its settings
     (`steps`, `learning_rate`, ...). Runs that the folder already holds are not
     repeated. What a script or notebook registers runs in this process alone; what a
     file registers, in `workers` too.
@@ -221,7 +241,7 @@ def run(
         EntrantProblem: somebody's entrant is not what it has to be, and where.
         CannotPlay: no model can play any of the tasks.
         DataProblem: a file of real data is missing or wrong.
-        RuntimeError: a run failed; the others are kept.
+        RuntimeError: a run or an evaluation failed; the others are kept.
     """
     content = {
         "name": "python",
@@ -233,14 +253,16 @@ def run(
         "trainer": {"name": trainer, **settings},
     }
     session = open_session(parse_suite(in_words(content), "nnarena.run"), results)
+    session = session.ready()
     if not session.jobs:
         raise CannotPlay("; ".join(refusal.label for refusal in session.refusals))
-    session.require_ready()
-    failures = [event for event in session.run(workers) if event.kind == "failed"]
-    if failures:
+    broken = [e for e in session.run(workers) if e.kind in ("failed", "unanswered")]
+    if broken:
+        failed = sum(event.kind == "failed" for event in broken)
         raise RuntimeError(
-            f"{len(failures)} of {len(session.jobs)} runs failed, the first with: "
-            f"{failures[0].text}; see {session.store.place('logs')}"
+            f"{failed} of {len(session.jobs)} runs and "
+            f"{plural(len(broken) - failed, 'evaluation')} failed, the first with: "
+            f"{broken[0].text}; see {session.store.place('logs')}"
         )
     return leaderboard(results, keys={job.key for job in session.jobs})
 

@@ -19,7 +19,7 @@ from ..models.contender import Contender, count_parameters
 from ..tasks.base import AbstractTask, SyntheticSplits
 from ..training.base import program_bytes
 from ..training.compiling import sum_options
-from ..training.descent import Descent
+from ..training.descent import AbstractDescent
 from ..training.flops import work
 from ..training.gradient_descent import GradientDescent
 
@@ -118,7 +118,7 @@ def _build(contender: Contender, signature: Signature, hidden: int, key):
     return contender.build(signature, hidden, key=key)
 
 
-def _repeat(descent: Descent, state, rows, keys, count):
+def _repeat(descent: AbstractDescent, state, rows, keys, count):
     """Returns the weights after so many steps on the same rows."""
 
     def update(_, carry):

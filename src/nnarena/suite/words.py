@@ -187,7 +187,7 @@ def find_entrants(
         if name in registry_of(kind):
             return [(kind, name, table)]
     known = sorted(entry.name for kind in kinds for entry in registry_of(kind))
-    raise UnknownName(" or ".join(registry_of(k).kind for k in kinds), name, known)
+    raise UnknownName(_either(kinds), name, known)
 
 
 def registered_by(
@@ -202,7 +202,7 @@ def registered_by(
     module = import_file(file)
     found = {kind: registry_of(kind).names_from(module) for kind in kinds}
     names = sorted(each for named in found.values() for each in named)
-    what = " and no ".join(registry_of(kind).kind for kind in kinds)
+    what = _either(kinds)
     if not names:
         raise SuiteProblem(
             f"{file} registers no {what}; decorate one with "
@@ -216,6 +216,12 @@ def registered_by(
             f"{', '.join(names)}"
         )
     return {kind: [name] if name in named else [] for kind, named in found.items()}
+
+
+def _either(kinds: Sequence[str]) -> str:
+    """Returns kinds in words: "model, task or trainer"."""
+    *first, last = (registry_of(kind).kind for kind in kinds)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def registry_of(kind: str) -> Registry:

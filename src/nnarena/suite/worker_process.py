@@ -84,7 +84,7 @@ class WorkerProcess:
 
     def hear(self, event: Event) -> None:
         """Takes in what it says of its run."""
-        if event.kind in ("started", "check"):
+        if event.kind in ("started", "check", "asked"):
             self.started = True
             self._seconds = event.figures.get("seconds") or 0.0
             self._heard_at = time.monotonic()

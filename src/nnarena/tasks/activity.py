@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
-from .base import AbstractTask, Splits, enough_rows, shuffled_splits, with_unit_gaps
+from .base import AbstractTask, FiniteRows, Splits, shuffled_splits, with_unit_gaps
 from .files import DataFolder, DataProblem, LocalFolder
 
 
@@ -223,24 +224,20 @@ class Activity(AbstractTask):
     excerpt: bool = eqx.field(static=True)
     rows: int | None = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         *,
-        window: int = 64,
-        stride: int = 16,
+        window: AtLeastOne = 64,
+        stride: AtLeastOne = 16,
         scaled: bool = True,
         timed: Literal["scaled"] | bool = "scaled",
         excerpt: bool = False,
-        rows: int | None = None,
+        rows: FiniteRows | None = None,
     ):
-        if min(window, stride) < 1:
-            raise ValueError(
-                f"activity needs a window and a stride of at least 1, not {window} "
-                f"and {stride}"
-            )
         self.window, self.stride = window, stride
         self.scaled, self.timed = scaled, timed
-        self.excerpt, self.rows = excerpt, enough_rows(rows)
+        self.excerpt, self.rows = excerpt, rows
 
     @property
     def signature(self):

@@ -1,13 +1,16 @@
 """The adding problem."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastTwo, held
 from ..core.scoring import mean_squared_error
 from ..core.types import Example, Features, Sequence, Signature, Values
 from . import TASKS
-from .base import AbstractTask, SyntheticSplits
+from .base import AbstractTask, FiniteRows, SyntheticSplits
 
 
 @TASKS.register("add", family="synthetic memory", source="hochreiter1997long")
@@ -28,12 +31,13 @@ class Add(AbstractTask):
     [-1, 1] and their sequences differed in length.
     """
 
+    axis: ClassVar[str | None] = "length"
+
     length: int = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, length: int = 100, rows: int | None = None):
-        if length < 2:
-            raise ValueError(f"add needs a length of at least 2, not {length}")
+    @held
+    def __init__(self, *, length: AtLeastTwo = 100, rows: FiniteRows | None = None):
         self.length = length
         self.held_out = SyntheticSplits(rows=rows)
 

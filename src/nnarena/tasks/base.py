@@ -8,14 +8,16 @@ the batch axis.
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
+from pydantic import Field
 
 from ..core.compiling import SOONEST, jit
+from ..core.numbers import AtLeastOne, require
 from ..core.scoring import Scoring
 from ..core.types import Example, Key, Signature
 from .files import DataFolder, DataProblem
@@ -86,19 +88,8 @@ THESIS_BATCH = 128
 
 FEWEST_ROWS = 10 * THESIS_BATCH
 
-
-def enough_rows(rows: int | None) -> int | None:
-    """Returns the size of a finite set of rows, None if there is none.
-
-    Raises:
-        ValueError: a tenth of it is less than a batch.
-    """
-    if rows is not None and rows < FEWEST_ROWS:
-        raise ValueError(
-            f"a finite set needs at least {FEWEST_ROWS:,} rows, a batch in a tenth of "
-            f"them, not {rows:,}"
-        )
-    return rows
+FiniteRows = Annotated[int, Field(ge=FEWEST_ROWS)]
+"""The size of a finite set: a tenth of it is a batch at least."""
 
 
 def _thesis_parts(rows: Rows, order: Any) -> Splits:
@@ -124,7 +115,8 @@ class SyntheticSplits(eqx.Module):
     rows: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        enough_rows(self.rows)
+        require(AtLeastOne, validation=self.validation, test=self.test)
+        require(FiniteRows | None, rows=self.rows)
 
     def draw(self, *, key: Key) -> Splits:
         """Returns keys as rows: held-out ones from `key`, no end of training ones."""
@@ -149,11 +141,14 @@ class SyntheticSplits(eqx.Module):
 class AbstractTask(eqx.Module):
     """A task. Its constructor takes keyword settings with defaults.
 
-    Its docstring draws one example, and states chance and source.
+    Its docstring draws one example, and states chance and source. `axis` is the setting
+    by which the task gets harder and nothing else changes, such as "length"; None where
+    there is none. Curves are drawn along it.
     """
 
     signature: eqx.AbstractVar[Signature]
     scoring: eqx.AbstractVar[Scoring]
+    axis: ClassVar[str | None] = None
 
     @abc.abstractmethod
     def splits(self, data: DataFolder, *, key: Key) -> Splits:

@@ -1,14 +1,21 @@
 """The benchmark of the thesis's Memory Cell, with sequences that are all different."""
 
+from typing import Annotated, ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
+from pydantic import Field
 
+from ..core.numbers import AS_FLOAT, AtLeastOne, held
 from ..core.scoring import mean_squared_error
 from ..core.types import Example, Features, Key, Sequence, Signature, Values
 from . import TASKS
-from .base import AbstractTask, SyntheticSplits
+from .base import AbstractTask, FiniteRows, SyntheticSplits
+
+
+Rate = Annotated[int | float, Field(gt=0, le=1), AS_FLOAT]
 
 
 @TASKS.register("cell", family="synthetic memory", source="brantner2021neural")
@@ -36,27 +43,25 @@ class Cell(AbstractTask):
     first step tells all others, and what comes later tells nothing new.
     """
 
+    axis: ClassVar[str | None] = "length"
+
     length: int = eqx.field(static=True)
-    rate: float = eqx.field(static=True, converter=float)
+    rate: float = eqx.field(static=True)
     blocks: int | None = eqx.field(static=True)
     held_out: SyntheticSplits
 
+    @held
     def __init__(
         self,
         *,
-        length: int = 384,
-        rate: float = 0.04,
-        blocks: int | None = None,
-        rows: int | None = None,
+        length: AtLeastOne = 384,
+        rate: Rate = 0.04,
+        blocks: AtLeastOne | None = None,
+        rows: FiniteRows | None = None,
     ):
-        if length < 1 or not 0 < rate <= 1:
-            raise ValueError(
-                f"cell needs a length of at least 1 and a rate in (0, 1], not {length} "
-                f"and {rate}"
-            )
-        if blocks is not None and (blocks < 1 or length % blocks):
+        if blocks is not None and length % blocks:
             raise ValueError(f"cell cannot cut {length} steps into {blocks} blocks")
-        self.length, self.rate, self.blocks = length, rate, blocks
+        self.length, self.rate, self.blocks = length, float(rate), blocks
         self.held_out = SyntheticSplits(rows=rows)
 
     @property

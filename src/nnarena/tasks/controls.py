@@ -1,9 +1,11 @@
 """What contenders without memory score on each task, as measured: `controls.json`.
 
-The file is written by `experiments/controls.py`. It holds scores, not shares of a
+The file is written by `experiments/controls.py`, of every task at its defaults and as
+the suites of the package have it. It holds scores, not shares of a
 scale, so that a task whose landmarks change keeps what was measured.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -69,6 +71,13 @@ def measurements() -> Measurements:
     return Measurements.model_validate_json(FILE.read_text(encoding="utf-8"))
 
 
-def controls_of(task: str) -> tuple[Control, ...]:
-    """Returns the controls measured on a task; none on one from outside the package."""
-    return tuple(one for one in measurements().measured if one.task == task)
+def controls_of(task: str, settings: Mapping[str, Any]) -> tuple[Control, ...]:
+    """Returns the controls measured on a task with all of its settings, if any are."""
+    found = measurements().measured
+    return tuple(o for o in found if o.task == task and o.settings == dict(settings))
+
+
+def measured_settings(task: str) -> list[dict[str, Any]]:
+    """Returns the settings with which a task was measured, the defaults first."""
+    found = [one.settings for one in measurements().measured if one.task == task]
+    return [one for i, one in enumerate(found) if one not in found[:i]]

@@ -1,9 +1,12 @@
 """The copying memory problem."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastOne, AtLeastTwo, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
@@ -35,14 +38,21 @@ class Copy(AbstractTask):
     the task is causal. What comes after an answer is blank and would tell nothing.
     """
 
+    axis: ClassVar[str | None] = "delay"
+
     delay: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)
     classes: int = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, delay: int = 100, symbols: int = 10, classes: int = 8):
-        if min(delay, symbols, classes - 1) < 1:
-            raise ValueError("copy needs delay >= 1, symbols >= 1 and classes >= 2")
+    @held
+    def __init__(
+        self,
+        *,
+        delay: AtLeastOne = 100,
+        symbols: AtLeastOne = 10,
+        classes: AtLeastTwo = 8,
+    ):
         self.delay = delay
         self.symbols = symbols
         self.classes = classes

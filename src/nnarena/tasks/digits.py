@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
@@ -27,8 +28,9 @@ class Digits(AbstractTask):
 
     chunk: int = eqx.field(static=True)
 
-    def __init__(self, *, chunk: int = 1):
-        if chunk < 1 or 64 % chunk:
+    @held
+    def __init__(self, *, chunk: AtLeastOne = 1):
+        if 64 % chunk:
             raise ValueError(f"digits needs a chunk that divides 64, not {chunk}")
         self.chunk = chunk
 

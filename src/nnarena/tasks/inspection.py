@@ -1,6 +1,6 @@
 """Holding a task to what it has to give, before anything is compiled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -26,6 +26,7 @@ from ..core.types import (
     Labels,
     Sequence,
     Signature,
+    Tokens,
     Values,
 )
 from .base import AbstractTask, Rows, Splits
@@ -57,6 +58,13 @@ def make_sound_task(entry: Entry, settings: Mapping[str, Any]) -> AbstractTask:
             name,
             f"is {told(found)}, but expected is a {kind.__name__}",
         )
+    require(
+        task.axis is None or task.axis in settings,
+        make,
+        None,
+        f"names {task.axis!r} as its axis, but that is no setting of it; it has: "
+        f"{', '.join(settings) or 'none'}",
+    )
     return task
 
 
@@ -134,9 +142,17 @@ def _require_example(task: AbstractTask, splits: Splits) -> None:
         "example",
         f"gave {told(example.question)} as `question`, but expected is a Sequence",
     )
-    for part, (shape, kind) in _wanted(task.signature, example).items():
-        found = getattr(example.question, part, getattr(example, part, None))
-        if found is None and part in ("present", "counts"):
+    signature, context = task.signature, example.context
+    require(
+        isinstance(context, Sequence | None)
+        and (context is None) == (signature.context is None),
+        make,
+        "example",
+        f"gave {told(context)} as `context`, but by the signature "
+        f"{'there is none' if signature.context is None else 'it is a Sequence'}",
+    )
+    for part, found, shape, kind in _parts(signature, example):
+        if found is None and part.endswith(("present", "counts")):
             continue  # all steps are there, and all answers count
         fits = isinstance(found, Shape) and _fits(found, shape, kind)
         require(
@@ -156,29 +172,37 @@ KINDS = {
 """Kinds of numbers, in the words for those that are usual."""
 
 
-def _wanted(
+def _parts(
     signature: Signature, example: Example
-) -> dict[str, tuple[tuple[int | None, ...], type]]:
-    """Returns the shape and kind of each part; a length that is not known is None."""
-    inputs, outputs = signature.inputs, signature.outputs
-    shape = getattr(example.question.xs, "shape", ())
-    time = shape[0] if shape else None
-    steps = (time,) if signature.answers == "every step" else ()
+) -> Iterator[tuple[str, Any, tuple[int | None, ...], type]]:
+    """Yields each part's name, what it is, and the shape and kind that it has to have.
+
+    A length that is not known is None.
+    """
+    outputs, context = signature.outputs, signature.context
+    yield from _steps("", example.question, signature.inputs)
+    if context is not None and example.context is not None:
+        yield from _steps("context.", example.context, context)
     kinds = {Classes: np.integer, Labels: np.bool_, Values: np.floating}
-    features, classes = isinstance(inputs, Features), isinstance(outputs, Classes)
-    return {
-        "xs": (
-            (time, inputs.size) if features else (time,),
-            np.floating if features else np.integer,
-        ),
-        "dts": ((time,), np.floating),
-        "present": ((time,), np.bool_),
-        "targets": (
-            steps if classes else (*steps, outputs.size),
-            kinds[type(outputs)],
-        ),
-        "counts": (steps, np.bool_),
-    }
+    axes = signature.answer_axes(_length(example.question))
+    shape = axes if isinstance(outputs, Classes) else (*axes, outputs.size)
+    yield "targets", example.targets, shape, kinds[type(outputs)]
+    yield "counts", example.counts, axes, np.bool_
+
+
+def _steps(
+    name: str, sequence: Sequence, inputs: Features | Tokens
+) -> Iterator[tuple[str, Any, tuple[int | None, ...], type]]:
+    time, features = _length(sequence), isinstance(inputs, Features)
+    shape = (time, inputs.size) if features else (time,)
+    yield f"{name}xs", sequence.xs, shape, np.floating if features else np.integer
+    yield f"{name}dts", sequence.dts, (time,), np.floating
+    yield f"{name}present", sequence.present, (time,), np.bool_
+
+
+def _length(sequence: Sequence) -> int | None:
+    shape = getattr(sequence.xs, "shape", ())
+    return shape[0] if shape else None
 
 
 def _fits(found: Shape, shape: tuple[int | None, ...], kind: type) -> bool:

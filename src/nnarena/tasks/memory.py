@@ -1,13 +1,16 @@
 """The thesis's Memory benchmark."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastOne, AtLeastTwo, NotNegativeInt, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Sequence, Signature, Tokens
 from . import TASKS
-from .base import AbstractTask, SyntheticSplits
+from .base import AbstractTask, FiniteRows, SyntheticSplits
 
 
 @TASKS.register("memory", family="synthetic memory", source="brantner2021neural")
@@ -31,23 +34,24 @@ class Memory(AbstractTask):
     input is later.
     """
 
+    axis: ClassVar[str | None] = "fillers"
+
     fillers: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)
     classes: int = eqx.field(static=True)
     raw: bool = eqx.field(static=True)
     held_out: SyntheticSplits
 
+    @held
     def __init__(
         self,
         *,
-        fillers: int = 100,
-        symbols: int = 1,
-        classes: int = 10,
+        fillers: NotNegativeInt = 100,
+        symbols: AtLeastOne = 1,
+        classes: AtLeastTwo = 10,
         raw: bool = False,
-        rows: int | None = None,
+        rows: FiniteRows | None = None,
     ):
-        if min(fillers + 1, symbols, classes - 1) < 1:
-            raise ValueError("memory needs fillers >= 0, symbols >= 1 and classes >= 2")
         self.fillers = fillers
         self.symbols = symbols
         self.classes = classes

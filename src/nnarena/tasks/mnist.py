@@ -4,17 +4,20 @@ import functools
 import gzip
 import zlib
 from pathlib import Path
+from typing import Annotated
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pydantic import Field
 
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.seeds import key_for
 from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
-from .base import AbstractTask, Splits, enough_rows, random_order, shuffled_splits
+from .base import AbstractTask, FiniteRows, Splits, random_order, shuffled_splits
 from .files import DataFolder, DataProblem, RemoteFile
 
 
@@ -77,6 +80,14 @@ def _read(data: DataFolder, *files: RemoteFile) -> tuple[np.ndarray, ...]:
     return tuple(read_idx(path) for path in [data.find(file) for file in files])
 
 
+TRAIN = 60_000
+"""Rows of the published training set."""
+
+HeldOut = Annotated[int, Field(ge=1, lt=TRAIN)]
+
+TrainingRows = Annotated[FiniteRows, Field(le=TRAIN)]
+
+
 @TASKS.register("mnist", family="images", source="lecun1998gradient")
 class MNIST(AbstractTask):
     """Read a handwritten digit of 28 x 28 pixels as a sequence and name it at the end.
@@ -103,23 +114,20 @@ class MNIST(AbstractTask):
     scaled: bool = eqx.field(static=True)
     rows: int | None = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         *,
-        chunk: int = 8,
+        chunk: AtLeastOne = 8,
         permuted: bool = False,
-        validation: int = 5_000,
+        validation: HeldOut = 5_000,
         scaled: bool = True,
-        rows: int | None = None,
+        rows: TrainingRows | None = None,
     ):
-        if chunk < 1 or 784 % chunk:
+        if 784 % chunk:
             raise ValueError(f"mnist needs a chunk that divides 784, not {chunk}")
-        if not 0 < validation < 60_000:
-            raise ValueError(f"mnist can hold out 1 to 59,999 rows, not {validation}")
-        if rows is not None and rows > 60_000:
-            raise ValueError(f"mnist has 60,000 rows to train on, not {rows:,}")
         self.chunk, self.permuted, self.validation = chunk, permuted, validation
-        self.scaled, self.rows = scaled, enough_rows(rows)
+        self.scaled, self.rows = scaled, rows
 
     @property
     def signature(self):

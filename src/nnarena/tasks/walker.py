@@ -2,17 +2,19 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float
+from pydantic import Field
 
+from ..core.numbers import AboveZero, AtLeastOne, held
 from ..core.scoring import mean_squared_error
 from ..core.types import Example, Features, Sequence, Signature, Values
 from . import TASKS
-from .base import AbstractForecast, Splits, enough_rows, shuffled_splits
+from .base import AbstractForecast, FiniteRows, Splits, shuffled_splits
 from .files import DataFolder, DataProblem, LocalFolder
 from .recordings import name_recording, recorded
 
@@ -108,6 +110,10 @@ def measure_chance(
     return float(np.mean(np.square(following - last), dtype=float))
 
 
+WindowSize = Annotated[int, Field(ge=1, le=130)]
+"""The shortest roll-out has 131 states."""
+
+
 class Windows(NamedTuple):
     """Rows of the task: inputs, the raw state after them, and their raw last one."""
 
@@ -168,28 +174,24 @@ class Walker(AbstractForecast):
     recording: str | None = eqx.field(static=True)
     chance: float = eqx.field(static=True)
 
+    @held
     def __init__(
         self,
         *,
-        window: int = 64,
-        stride: int = 16,
+        window: WindowSize = 64,
+        stride: AtLeastOne = 16,
         scaled: bool = True,
-        rows: int | None = None,
+        rows: FiniteRows | None = None,
         recording: str | None = None,
-        chance: float = CHANCE,
+        chance: AboveZero = CHANCE,
     ):
-        if not (1 <= window <= 130 and stride >= 1):
-            raise ValueError(
-                "walker needs a window of 1 to 130 states, as the shortest roll-out "
-                f"has 131, and a stride of at least 1, not {window} and {stride}"
-            )
         if recording is None and chance not in (CHANCE, OLD_CHANCE):
             raise ValueError(
                 f"the chance of the published roll-outs is {CHANCE}, or {OLD_CHANCE} "
                 f"from the mean, not {chance}; another one belongs to a recording"
             )
         self.window, self.stride = window, stride
-        self.scaled, self.rows = scaled, enough_rows(rows)
+        self.scaled, self.rows = scaled, rows
         self.recording, self.chance = recording, chance
 
     @property

@@ -1,10 +1,13 @@
 """The parity of a stream of bits."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
@@ -49,10 +52,13 @@ class XOR(AbstractTask):
     unevenly in time, as those bits alone that differ from the one before.
     """
 
+    axis: ClassVar[str | None] = "length"
+
     length: int = eqx.field(static=True)
     held_out: SyntheticSplits
 
-    def __init__(self, *, length: int = 64):
+    @held
+    def __init__(self, *, length: AtLeastOne = 64):
         if not SHORTEST <= length <= LISTED and length < UNLISTED:
             raise ValueError(
                 f"xor needs a length of {SHORTEST} to {LISTED}, or of at least "

@@ -8,18 +8,25 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Lowered
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ..core.compiling import jit
+from ..core.numbers import require, setting_kinds
 from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
-from ..tasks.base import AbstractTask, Splits
+from ..tasks.base import AbstractTask, Rows, Splits
 from .flops import Work
-from .objective import Tally
+from .objective import Tally, evaluate
 
 
 Build = Callable[[Key], AbstractModel]
 """Makes the model of a run from its initialization key."""
+
+
+TEST_BATCH = 64
+"""Rows at a time of a trained model's test; it decides no figure but by rounding."""
 
 
 Figure = Array | np.ndarray
@@ -92,12 +99,33 @@ def program_bytes(compiled: Any) -> int | None:
         return None
 
 
+def number(kind: Any, default: float) -> Any:
+    """Returns the field of a recipe for a number of a kind, which it holds as a float.
+
+    So that a recipe of whole numbers is the same recipe.
+    """
+
+    def as_float(given: Any) -> float:
+        return float(given)
+
+    as_float.__annotations__["given"] = kind
+    return eqx.field(static=True, default=default, converter=as_float)
+
+
 class AbstractTrainer(eqx.Module):
     """A recipe: how models are fitted to tasks, with its settings filled in.
 
     Registered in `TRAINERS`, it is named by a suite, by one contender of a suite, or by
     the entrant that is made for it.
+
+    Raises:
+        ValueError: a setting is not of its type, or outside of its range.
     """
+
+    def __check_init__(self):
+        for name, kind in setting_kinds(type(self).__init__).items():
+            if hasattr(self, name):  # a constructor of its own may keep another form
+                require(kind, **{name: getattr(self, name)})
 
     @abc.abstractmethod
     def accepts(self, model: PyTree) -> str | None:
@@ -205,6 +233,28 @@ def skeleton(build: Build) -> PyTree:
     return eqx.filter(made, _is_shape, inverse=True)
 
 
+def traced_test(build: Build, task: AbstractTask, rows: Rows) -> Lowered:
+    """Returns the test of a model on a split of any task, ready to be compiled.
+
+    Compiled and called with a model's weights and the rows, it returns their `Tally`.
+    The sums are those by which a run's own test split is read; one program serves all
+    seeds.
+
+    Args:
+        build: makes the model as it was trained, whatever it was trained on.
+        task: what the rows belong to.
+        rows: the split, or its shapes.
+
+    Raises:
+        Exception: whatever the model raises that has no answer to such an example.
+    """
+
+    def test(weights: PyTree, rows: Rows) -> Tally:
+        return evaluate(with_weights(build, weights), task, rows, batch=TEST_BATCH)
+
+    return jit(test).lower(weight_shapes(build), rows)
+
+
 def weight_shapes(build: Build) -> PyTree:
     """Returns the arrays of a model, trained or not, with shapes in their place."""
     return eqx.filter(eqx.filter_eval_shape(build, key_shape()), _is_shape)
@@ -237,27 +287,3 @@ def tree_from_paths(like: PyTree, arrays: Mapping[str, np.ndarray]) -> PyTree:
         return found if isinstance(leaf, np.ndarray) else jnp.asarray(found)
 
     return jax.tree_util.tree_map_with_path(take, like)
-
-
-def choose(
-    condition: Bool[Array | np.ndarray, "*seeds"], yes: PyTree, no: PyTree
-) -> PyTree:
-    """Returns one tree or the other, or of each seed one or the other.
-
-    An array of numpy stays one, of its own precision.
-    """
-
-    def of(a: Any, b: Any) -> Any:
-        extra = a.ndim - condition.ndim
-        where = np.where if isinstance(a, np.ndarray) else jnp.where
-        return where(condition.reshape(condition.shape + (1,) * extra), a, b)
-
-    return jax.tree.map(of, yes, no)
-
-
-def count_of(steps: Int[Array, "..."]) -> int:
-    """Returns a count; of several seeds that of those that went furthest.
-
-    A state that is cut into its seeds' checkpoints has such a count for each of them.
-    """
-    return int(np.max(np.asarray(steps)))

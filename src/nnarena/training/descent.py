@@ -1,6 +1,12 @@
-"""The mathematics of a run by gradient descent, of one seed at one rate."""
+"""The mathematics of a run that lowers the loss update by update, of one seed.
 
-from collections.abc import Callable
+What an update is, a leaf says: a gradient through an optimizer (`gradient_steps`), or
+the step of somebody's trainer (`iterative`). All else is the same for both: which rows,
+when to look at the validation split, which weights are kept, when a run is over.
+"""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,7 +14,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Bool, Int, PyTree
 
@@ -18,16 +23,13 @@ from ..core.seeds import key_shape
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows
-from .base import Build, Check, choose, skeleton
+from .base import Build, Check, Figure, skeleton
 from .batches import Draws, Order
 from .compiling import Compiled
+from .flops import Work, work
 from .held_out import Answered
-from .objective import Judged, Tally, batch_loss, example_of, judge, objective_of
-from .penalties import AbstractPenalty
-
-
-PENALIZING = 2**31
-"""By which keys of penalties differ from those that a model makes of its own key."""
+from .objective import Judged, Tally, judge, objective_of, selected_by
+from .states import choose
 
 
 class Progress(eqx.Module):
@@ -35,9 +37,10 @@ class Progress(eqx.Module):
 
     `constants` are arrays of the model that are not trained: wirings, masks, indices,
     and what is frozen.
-    `bar` is what a validation loss must lie `min_gain` below to count as a gain,
-    `stale_checks` how many checks had none. Updates are `rate_scale` times those of the
-    highest learning rate: by the rate on trial and the plateaus so far.
+    `best_loss` is the least that `selected_by` found. `bar` is what the next must lie
+    `min_gain` below to count as a gain, `stale_checks` how many checks had none.
+    Updates are `rate_scale` times those of the highest learning rate: by the rate on
+    trial and the plateaus so far.
     """
 
     params: PyTree
@@ -61,8 +64,7 @@ class Trained(eqx.Module):
     optimizer: PyTree
     step: Int[Array, ""]
     loss: Scalar
-    gradient_norm: Scalar
-    learning_rate: Scalar
+    figures: dict[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -73,30 +75,50 @@ class Plateau:
     factor: float
 
 
-@dataclass(frozen=True)
-class Descent:
+@dataclass(frozen=True, kw_only=True)
+class AbstractDescent(abc.ABC):
     """A run as pure functions of one seed: start, then train and judge in turn.
 
-    `rate` is the learning rate that `optimizer` follows, the highest one on trial;
-    `scales` are the rates on trial as parts of it, `penalties` what is added to the
-    loss, at which strength. Where `plateau` is given, updates
-    shrink when the validation loss stays flat.
+    `scales` are the rates on trial, as parts of the highest one. Where `plateau` is
+    given, updates shrink when the validation loss stays flat.
     """
 
     build: Build
     task: AbstractTask
-    optimizer: optax.GradientTransformation
-    rate: Callable[[Int[Array, ""]], Scalar]
     steps: int
     steps_per_check: int
     batch: int
-    patience: int | None
-    min_gain: float
-    plateau: Plateau | None
-    highest_rate: float
-    scales: tuple[float, ...]
-    penalties: tuple[tuple[AbstractPenalty, float], ...] = ()
+    patience: int | None = None
+    min_gain: float = 0.0
+    plateau: Plateau | None = None
+    scales: tuple[float, ...] = (1.0,)
     compiled: Compiled = "well"
+
+    @abc.abstractmethod
+    def init(self, params: PyTree) -> PyTree:
+        """Returns what updates keep from one to the next, before the first."""
+
+    @abc.abstractmethod
+    def update(
+        self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
+    ) -> tuple[PyTree, PyTree, Scalar, PyTree]:
+        """Returns weights, what is kept, the batch's loss, and what `figures` reads."""
+
+    @abc.abstractmethod
+    def figures(self, found: PyTree) -> Mapping[str, Scalar]:
+        """Returns figures of one update; the curve shows their mean over a check."""
+
+    @abc.abstractmethod
+    def figure_names(self, *update: Any) -> Sequence[str]:
+        """Returns the names of those figures; `update` is what the first one gets."""
+
+    @abc.abstractmethod
+    def last_figures(self, state: Progress, step: Int[Array, ""]) -> dict[str, Figure]:
+        """Returns what else the curve shows of a check whose last update is `step`."""
+
+    @abc.abstractmethod
+    def chosen(self, scale: Scalar) -> dict[str, Figure]:
+        """Returns the settings that were on trial at such a scale."""
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
@@ -124,7 +146,7 @@ class Descent:
         return Progress(
             params=params,
             constants=constants,
-            optimizer=self.optimizer.init(params),
+            optimizer=self.init(params),
             best_params=params,
             best_loss=jnp.array(jnp.inf),
             best_step=jnp.array(0),
@@ -136,45 +158,10 @@ class Descent:
             diverged=jnp.array(False),
         )
 
-    def _loss(
-        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
-    ) -> tuple[Scalar, Scalar]:
-        """Returns what is lowered, and of that the task's own loss."""
-        model = self.model(params, constants)
-        loss = batch_loss(model, self.task, rows, keys=keys)
-        if not self.penalties:
-            return loss, loss
-        penalized = jax.vmap(lambda row, key: self._penalty(model, row, key))(
-            rows, keys
-        )
-        return loss + jnp.mean(penalized), loss
-
-    def _penalty(self, model: AbstractModel, row: Any, key: Key) -> Scalar:
-        """Returns the sum of the penalties on the example of one row."""
-        example, total = example_of(self.task, row), jnp.zeros(())
-        for index, (penalty, strength) in enumerate(self.penalties):
-            own_key = jax.random.fold_in(key, PENALIZING + index)
-            total = total + strength * penalty(model, example, key=own_key)
-        return total
-
     @cached_property
     def _update(self) -> Callable[..., Any]:
         # What its work is and who sums in it is read from the trace that is compiled.
         return traced_once(self.update)
-
-    def update(
-        self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
-    ):
-        """One update: loss and gradient of a batch, clipped, through the optimizer."""
-        (_, loss), gradients = jax.value_and_grad(self._loss, has_aux=True)(
-            params, state.constants, rows, keys
-        )
-        # optax's Adam raises a float to an integer power, which strict promotion bars.
-        with jax.numpy_dtype_promotion("standard"):
-            updates, optimizer = self.optimizer.update(gradients, optimizer, params)
-        # Updates are proportional to the rate: one program serves every rate.
-        updates = optax.tree.scale(state.rate_scale, updates)
-        return optax.apply_updates(params, updates), optimizer, loss, gradients
 
     def train(
         self,
@@ -189,28 +176,30 @@ class Descent:
         order = Order(train, first=first, span=span, batch=batch, key=data_key)
 
         def update(index, carry):
-            params, optimizer, losses, norms = carry
-            params, optimizer, loss, gradients = self._update(
+            params, optimizer, losses, sums = carry
+            params, optimizer, loss, found = self._update(
                 params,
                 optimizer,
                 state,
                 order.at(first + index),
                 order.keys_at(first + index),
             )
-            norm = optax.tree.norm(gradients)
-            return params, optimizer, losses + loss, norms + norm
+            figures = self.figures(found)
+            sums = {name: total + figures[name] for name, total in sums.items()}
+            return params, optimizer, losses + loss, sums
 
-        zero = jnp.zeros(())
-        params, optimizer, losses, norms = jax.lax.fori_loop(
-            0, count, update, (state.params, state.optimizer, zero, zero)
+        zero, begun = jnp.zeros(()), (state.params, state.optimizer)
+        names = self.figure_names(*begun, state, order.at(first), order.keys_at(first))
+        params, optimizer, losses, sums = jax.lax.fori_loop(
+            0, count, update, (*begun, zero, dict.fromkeys(names, zero))
         )
         return Trained(
             params=params,
             optimizer=optimizer,
             step=first + count,
             loss=losses / count.astype(losses.dtype),
-            gradient_norm=norms / count.astype(norms.dtype),
-            learning_rate=self.rate(first + count - 1) * state.rate_scale,
+            figures=self.last_figures(state, first + count - 1)
+            | {name: total / count.astype(float) for name, total in sums.items()},
         )
 
     def answer(self, params: PyTree, constants: PyTree, rows: Rows) -> Judged:
@@ -237,11 +226,8 @@ class Descent:
             best_step=state.best_step,
             stopped=state.stopped,
             diverged=state.diverged,
-            figures={
-                "learning_rate": trained.learning_rate,
-                "gradient_norm": trained.gradient_norm,
-            },
-            chosen={"learning_rate": jnp.full((), self.highest_rate)},
+            figures=trained.figures,
+            chosen=self.chosen(jnp.ones(())),
         )
         following = self._following(state, trained, check)
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
@@ -251,8 +237,9 @@ class Descent:
 
     def _following(self, state: Progress, trained: Trained, check: Check) -> Progress:
         """Returns the state after a check of a run that had not stopped before."""
-        step, loss = jnp.asarray(check.step), check.validation_loss
-        finite = jnp.isfinite(check.train_loss + loss + check.validation_score)
+        step, score = jnp.asarray(check.step), jnp.asarray(check.validation_score)
+        loss = selected_by(self.task, jnp.asarray(check.validation_loss), score)
+        finite = jnp.isfinite(check.train_loss + check.validation_loss + score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)
         stale = jnp.where(gained, 0, state.stale_checks + 1)
@@ -278,6 +265,10 @@ class Descent:
             return scale
         flat = (stale > 0) & (stale % self.plateau.checks == 0)
         return jnp.where(flat, self.plateau.factor * scale, scale)
+
+    def step_work(self, train: Rows | None) -> Work:
+        """Returns the work of one update, from its trace; nothing is run."""
+        return work(self.trace_step(train))
 
     def trace_step(
         self, train: Rows | None, state: Progress | None = None

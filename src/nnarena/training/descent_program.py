@@ -1,4 +1,4 @@
-"""The compiled form of a run by gradient descent.
+"""The compiled form of a run that lowers a loss.
 
 start ─ train ─ answer validation ─ judge ─ train ─ ... ─ answer test ─ tally
 
@@ -13,11 +13,12 @@ import numpy as np
 from ..core.compiling import jit
 from ..core.seeds import key_shape
 from ..tasks.base import Splits
-from .base import AbstractProgram, count_of, program_bytes
+from .base import AbstractProgram, program_bytes
 from .compiling import start_options, step_options
-from .descent import Descent
+from .descent import AbstractDescent
 from .flops import work
 from .held_out import Answering, drawn, in_batches
+from .states import count_of
 
 
 class DescentProgram(AbstractProgram):
@@ -31,7 +32,7 @@ class DescentProgram(AbstractProgram):
 
     def __init__(
         self,
-        descent: Descent,
+        descent: AbstractDescent,
         splits: Splits,
         seeds: int | None,
         *,

@@ -1,24 +1,33 @@
 """Training by gradient descent: an optimizer, a schedule, early stopping."""
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int
+from pydantic import Field
 
 from ..core.frozen import trainable
-from ..core.numbers import require
+from ..core.numbers import (
+    AS_FLOAT,
+    AboveZero,
+    AtLeastOne,
+    BelowOne,
+    NotNegative,
+    Share,
+    Trials,
+)
 from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from . import PENALTIES, TRAINERS
-from .base import AbstractProgram, AbstractTrainer, Build
+from .base import AbstractProgram, AbstractTrainer, Build, number
 from .compiling import Compiled
-from .descent import Descent, Plateau
+from .descent import Plateau
 from .descent_program import DescentProgram
-from .flops import Work, work
+from .flops import Work
+from .gradient_steps import GradientSteps
 from .lockstep import LockstepProgram
 from .optimizers import Clipping, Optimizer, make_optimizer
 from .penalties import as_strengths, penalties_of
@@ -27,12 +36,14 @@ from .search import SearchProgram
 
 Schedule = Literal["warmup_cosine", "constant", "plateau"]
 
+DropFactor = Annotated[int | float, Field(gt=0, lt=1), AS_FLOAT]
 
-def as_rates(given: int | float | Sequence[float]) -> float | tuple[float, ...]:
-    """Returns one rate as a number, several as a tuple."""
+
+def as_rates(given: Trials) -> float | tuple[float, ...]:
+    """Returns one rate as a number, several as a tuple that rises."""
     if isinstance(given, int | float):
         return float(given)
-    rates = tuple(float(rate) for rate in given)
+    rates = tuple(sorted(float(rate) for rate in given))
     return rates[0] if len(rates) == 1 else rates
 
 
@@ -49,7 +60,8 @@ class GradientDescent(AbstractTrainer):
 
     `steps` updates of `batch` examples at each `learning_rate`; after every
     `steps / checks` of them the validation split is read, and the weights with the
-    lowest validation loss are kept. The rate rises linearly over `warmup` of the run
+    lowest validation loss are kept; of answers that are generated, those with the best
+    validation score. The rate rises linearly over `warmup` of the run
     and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
     "plateau": `drop_checks` checks without a gain. Gradients are clipped to `clip`, if
     it is not 0: their "global_norm", each "weight_norm", or every "value". Which
@@ -65,64 +77,42 @@ class GradientDescent(AbstractTrainer):
     take longer; results differ in their last bits.
 
     Of several rates each is tried, from the same start and on the same batches, and the
-    weights with the lowest validation loss of all are tested: what a seed says includes
-    the choice that it made. Such a run diverges if all rates do. They are tried in turn
-    or, as an axis of arrays, at once; the curve shows them in turn in both cases.
+    weights with the lowest validation loss of all are tested, of equals those of the
+    lowest rate: what a seed says includes the choice that it made. Such a run diverges
+    if all rates do. In whatever order they are given, they are tried from the lowest
+    on, in turn or, as an axis of arrays, at once; the curve shows them in turn.
     """
 
-    steps: int = eqx.field(static=True, default=1_000)
-    batch: int = eqx.field(static=True, default=32)
+    steps: AtLeastOne = eqx.field(static=True, default=1_000)
+    batch: AtLeastOne = eqx.field(static=True, default=32)
     learning_rate: float | tuple[float, ...] = eqx.field(
         static=True, default=3e-3, converter=as_rates
     )
     schedule: Schedule = eqx.field(static=True, default="warmup_cosine")
-    warmup: float = eqx.field(static=True, default=0.1, converter=float)
-    clip: float = eqx.field(static=True, default=1.0, converter=float)
-    weight_decay: float = eqx.field(static=True, default=0.01, converter=float)
-    epsilon: float = eqx.field(static=True, default=1e-8, converter=float)
-    checks: int = eqx.field(static=True, default=20)
-    patience: int | None = eqx.field(static=True, default=None)
-    min_gain: float = eqx.field(static=True, default=0.0, converter=float)
-    drop_checks: int = eqx.field(static=True, default=2)
-    drop_factor: float = eqx.field(static=True, default=0.1, converter=float)
+    warmup: float = number(Share, 0.1)
+    clip: float = number(NotNegative, 1.0)
+    weight_decay: float = number(NotNegative, 0.01)
+    epsilon: float = number(AboveZero, 1e-8)
+    checks: AtLeastOne = eqx.field(static=True, default=20)
+    patience: AtLeastOne | None = eqx.field(static=True, default=None)
+    min_gain: float = number(NotNegative, 0.0)
+    drop_checks: AtLeastOne = eqx.field(static=True, default=2)
+    drop_factor: float = number(DropFactor, 0.1)
     optimizer: Optimizer = eqx.field(static=True, default="adamw")
-    momentum: float = eqx.field(static=True, default=0.9, converter=float)
+    momentum: float = number(BelowOne, 0.9)
     clip_by: Clipping = eqx.field(static=True, default="global_norm")
-    penalties: dict[str, float] | None = eqx.field(
+    penalties: dict[str, NotNegative] | None = eqx.field(
         static=True, default=None, converter=as_strengths
     )
     compiled: Compiled = eqx.field(static=True, default="well")
 
     def __check_init__(self):
-        require(Schedule, schedule=self.schedule)
-        require(Optimizer, optimizer=self.optimizer)
-        require(Clipping, clip_by=self.clip_by)
-        require(Compiled, compiled=self.compiled)
-        if not 0.0 <= self.momentum < 1.0:
-            raise ValueError(
-                f"momentum is {self.momentum}, but must be at least 0 and below 1"
-            )
         for name in self.penalties or {}:
             _ = PENALTIES[name]
-        patience = 1 if self.patience is None else self.patience
-        counts = {
-            "steps": self.steps,
-            "batch": self.batch,
-            "checks": self.checks,
-            "patience": patience,
-            "drop_checks": self.drop_checks,
-        }
-        for name, count in counts.items():
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1")
-        if not self.rates or min(self.rates) <= 0:
-            raise ValueError(
-                "learning_rate must be a number above 0, or a list of them"
-            )
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rates on trial, in their order."""
+        """The learning rates on trial, as they rise."""
         given = self.learning_rate
         return given if isinstance(given, tuple) else (given,)
 
@@ -158,9 +148,9 @@ class GradientDescent(AbstractTrainer):
         free = eqx.filter(model, trainable(model))
         return None if jax.tree.leaves(free) else "it has no weight that moves"
 
-    def descent(self, build: Build, task: AbstractTask) -> Descent:
+    def descent(self, build: Build, task: AbstractTask) -> GradientSteps:
         """Returns the mathematics of a run of this recipe."""
-        return Descent(
+        return GradientSteps(
             build=build,
             task=task,
             optimizer=self.transformation(),
@@ -201,5 +191,5 @@ class GradientDescent(AbstractTrainer):
         return SearchProgram(DescentProgram(descent, splits, seeds))
 
     def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:
-        step = work(self.descent(build, task).trace_step(splits.train))
+        step = self.descent(build, task).step_work(splits.train)
         return step.times(self.steps * len(self.rates))

@@ -23,9 +23,10 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ..core.compiling import jit
 from ..core.types import Key, Keys
-from .base import AbstractProgram, Check, choose, count_of
+from .base import AbstractProgram, Check
 from .descent import Progress
 from .descent_program import DescentProgram
+from .states import choose, count_of
 
 
 class Rehearsal(eqx.Module):
@@ -101,14 +102,13 @@ class LockstepProgram(AbstractProgram):
         kept = jax.tree.map(lambda curve: curve[trial, check], state.curves)
         earlier = jnp.sum(jnp.where(jnp.arange(trials) < trial, steps, 0))
         winner = self._winner(state, jnp.where(over, trial + 1, trial))
-        rate = self.program.descent.highest_rate * self.scales[winner.trial]
         return replace(
             kept,
             step=kept.step + earlier,
             best_step=winner.step,
             stopped=last,
             diverged=~winner.exists & last,
-            chosen={"learning_rate": rate},
+            chosen=self.program.descent.chosen(self.scales[winner.trial]),
         )
 
     def _winner(self, state: Rehearsal, judged: int | Int[Array, ""]) -> Winner:

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Example, Key, When
+from ..core.registry import UnknownName
+from ..core.types import Example, Key, Signature, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
+from ..models.decoder import AbstractDecoder
 from ..tasks.base import AbstractTask
 from .batches import Draws
 from .losses import Loss
@@ -53,10 +55,24 @@ class Objective(eqx.Module):
     metric: AbstractMetric
     answers: When = eqx.field(static=True, default="once")
 
-    def judge(self, answers: Array, example: Example) -> Judged:
-        """Returns what is kept of the answers to one example."""
-        judged = answers, example.targets, example.judged(self.answers)
-        return Judged(self.loss.sums(*judged), self.metric.statistics(*judged))
+    def judge(
+        self, answers: Array, example: Example, *, forced: Array | None = None
+    ) -> Judged:
+        """Returns what is kept of the answers to one example.
+
+        `forced` are generated answers given the right ones before each: then the loss
+        is theirs, and so is a likelihood.
+        """
+        truth = example.targets, example.judged(self.answers)
+        if forced is None:
+            loss = self.loss.sums(answers, *truth)
+            return Judged(loss, self.metric.statistics(answers, *truth))
+        shown = forced if self.metric.likelihood else answers
+        loss = self.loss.sums(forced, *truth)
+        sound = jnp.all(jnp.isfinite(answers), axis=-1)
+        total = jnp.where(jnp.all(sound, where=truth[1]), loss.total, jnp.nan)
+        loss = Mean(total, loss.weight)
+        return Judged(loss, self.metric.statistics(shown, *truth))
 
     def tally(self, judged: Judged) -> Tally:
         """Returns the loss and the score of examples.
@@ -77,11 +93,16 @@ def objective_of(task: AbstractTask) -> Objective:
     """Returns the loss and the metric of a task, by its scoring.
 
     Raises:
-        UnknownName: no metric carries the name that the task gives.
-        ValueError: the metric or the loss cannot judge the task's answers.
+        ValueError: no metric carries the name that the task gives, or it or the loss
+            cannot judge the task's answers.
     """
     scoring, outputs = task.scoring, task.signature.outputs
-    make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
+    try:
+        make = cast(type[AbstractMetric], METRICS[scoring.metric].make)
+    except UnknownName as unknown:
+        raise ValueError(
+            f"{unknown}; one of your own is known once the task's file imports its file"
+        ) from unknown
     if not isinstance(outputs, make.judges):
         able = " and ".join(judged.__name__.lower() for judged in make.judges)
         raise ValueError(
@@ -99,12 +120,32 @@ def example_of(task: AbstractTask, row: Any) -> Example:
     return row if isinstance(row, Example) else task.example(row)
 
 
-def answered(
-    model: AbstractModel, task: AbstractTask, row: Any
-) -> tuple[Array, Example]:
-    """Returns a model's answers to the example of one row, and the example."""
+def taught(
+    model: AbstractModel,
+    signature: Signature,
+    example: Example,
+    *,
+    key: Key | None = None,
+) -> Array:
+    """Returns the answers that the loss judges: generated ones are forced.
+
+    With a key the model answers as in training, where it may draw.
+    """
+    if signature.generated is None:
+        return model(*example.asked, key=key)
+    decoder = cast(AbstractDecoder, model)
+    return decoder.forced(example.targets, *example.asked, key=key)
+
+
+def row_judged(
+    model: AbstractModel, task: AbstractTask, objective: Objective, row: Any
+) -> Judged:
+    """Returns what is kept of a model's answers to the example of one row."""
     example = example_of(task, row)
-    return model(example.question, key=None), example
+    answers = taught(model, task.signature, example)
+    if task.signature.generated is None:
+        return objective.judge(answers, example)
+    return objective.judge(model(*example.asked), example, forced=answers)
 
 
 def row_loss(
@@ -115,9 +156,23 @@ def row_loss(
     With a key the model answers as in training, where it may draw.
     """
     example = example_of(task, row)
-    loss = Loss(task.signature.outputs, task.scoring)
-    counts = example.judged(task.signature.answers)
-    return loss.sums(model(example.question, key=key), example.targets, counts)
+    signature = task.signature
+    loss = Loss(signature.outputs, task.scoring)
+    answers = taught(model, signature, example, key=key)
+    return loss.sums(answers, example.targets, example.judged(signature.answers))
+
+
+def selected_by(
+    task: AbstractTask, loss: Array, score: Array
+) -> Float[Array, "*seeds"]:
+    """Returns what the best weights have least of: the validation loss.
+
+    The loss of generated answers is that of forced ones. Those are selected by their
+    score, for which the model is fed its own; a higher one has its sign turned.
+    """
+    if task.signature.generated is None:
+        return loss
+    return -score if task.scoring.higher_is_better else score
 
 
 def batch_loss(
@@ -138,7 +193,7 @@ def batch_loss(
 def judge(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Judged:
     """Returns what is kept of the answers to each of a batch of rows."""
     objective = objective_of(task)
-    return jax.vmap(lambda row: objective.judge(*answered(model, task, row)))(rows)
+    return jax.vmap(lambda row: row_judged(model, task, objective, row))(rows)
 
 
 def batch_size(count: int, batch: int) -> int:
@@ -157,7 +212,7 @@ def evaluate(
     """Returns the loss and the score of a whole split, about `batch` rows at a time."""
     objective = objective_of(task)
     judged = jax.lax.map(
-        lambda row: objective.judge(*answered(model, task, row)),
+        lambda row: row_judged(model, task, objective, row),
         rows,
         batch_size=batch_size(jax.tree.leaves(rows)[0].shape[0], batch),
     )

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.frozen import trainable
+from ..core.numbers import NotNegative
 from ..core.registry import Entry
 from ..core.roles import roles
 from ..core.types import Example, Key, Scalar
@@ -51,7 +52,7 @@ class L1(AbstractPenalty):
         return sum(jax.tree.leaves(found), jnp.zeros(()))
 
 
-def as_strengths(given: Mapping[str, float] | None) -> dict[str, float] | None:
+def as_strengths(given: Mapping[str, NotNegative] | None) -> dict[str, float] | None:
     """Returns the strengths of penalties by name; None where there are none."""
     return {name: float(strength) for name, strength in (given or {}).items()} or None
 

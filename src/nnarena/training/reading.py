@@ -55,7 +55,7 @@ class Reading:
         def one(row: Any, counted: Bool[Array, ""]) -> Read:
             example = example_of(self.task, row)
             targets, counts = regressed(example, self.task.signature)
-            hidden = jnp.atleast_2d(model(example.question))
+            hidden = jnp.atleast_2d(model(*example.asked))
             return Read(hidden, targets, counts & counted)
 
         batch = jax.tree.map(lambda leaf: leaf[index], rows)
@@ -71,9 +71,7 @@ class Reading:
 
         def one(row: Any) -> tuple[Array, Array]:
             example = example_of(self.task, row)
-            said, read = (
-                jnp.atleast_2d(way(example.question)) for way in (model, bare)
-            )
+            said, read = (jnp.atleast_2d(way(*example.asked)) for way in (model, bare))
             return jnp.abs(said - affine(head, read)), jnp.abs(said)
 
         gaps, sizes = jax.vmap(one)(rows)

@@ -1,12 +1,12 @@
 """Ridge regression of the readout, for models whose inside is not trained."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..core.numbers import AtLeastOne, Trials
 from ..core.seeds import key_shape
+from ..models.decoder import AbstractDecoder
 from ..tasks.base import AbstractTask, Splits
 from . import TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build
@@ -16,10 +16,10 @@ from .readout import why_not
 from .ridge_program import RidgeProgram
 
 
-def as_strengths(given: int | float | Sequence[float]) -> tuple[float, ...]:
-    """Returns strengths as a tuple."""
+def as_strengths(given: Trials) -> tuple[float, ...]:
+    """Returns strengths as a tuple that rises: their order decides nothing."""
     several = [given] if isinstance(given, int | float) else given
-    return tuple(float(strength) for strength in several)
+    return tuple(sorted(float(strength) for strength in several))
 
 
 @TRAINERS.register("ridge", family="closed form", source="hoerl1970ridge")
@@ -39,22 +39,16 @@ class Ridge(AbstractTrainer):
     what more examples add; its losses are the task's own, of the readout of that check.
     """
 
-    steps: int = eqx.field(static=True, default=1_000)
-    batch: int = eqx.field(static=True, default=32)
-    checks: int = eqx.field(static=True, default=20)
+    steps: AtLeastOne = eqx.field(static=True, default=1_000)
+    batch: AtLeastOne = eqx.field(static=True, default=32)
+    checks: AtLeastOne = eqx.field(static=True, default=20)
     strengths: tuple[float, ...] = eqx.field(
         static=True, default=(1e-8, 1e-6, 1e-4, 1e-2, 1.0), converter=as_strengths
     )
 
-    def __check_init__(self):
-        counts = {"steps": self.steps, "batch": self.batch, "checks": self.checks}
-        for name, count in counts.items():
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1")
-        if not self.strengths or min(self.strengths) <= 0:
-            raise ValueError("strengths must be numbers above 0, one at least")
-
     def accepts(self, model):
+        if isinstance(model, AbstractDecoder) and model.signature.generated:
+            return "it generates its answers, and each changes what the readout reads"
         return why_not(model)
 
     def reading(self, build: Build, task: AbstractTask, splits: Splits) -> Reading:

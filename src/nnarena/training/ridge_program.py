@@ -18,10 +18,11 @@ from ..core.compiling import RUN_ONCE, jit
 from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..tasks.base import Rows, Splits
-from .base import AbstractProgram, Check, choose, program_bytes
+from .base import AbstractProgram, Check, program_bytes
 from .held_out import drawn
 from .reading import Reading
 from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
+from .states import choose
 
 
 SAME = 0.01

@@ -16,9 +16,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.compiling import SOONEST, jit
-from .base import AbstractProgram, Check, choose, count_of
+from .base import AbstractProgram, Check
 from .descent import Progress
 from .descent_program import DescentProgram
+from .states import choose, count_of
 
 
 class Winner(eqx.Module):
@@ -90,14 +91,13 @@ class SearchProgram(AbstractProgram):
     def _told(self, state: Trials, check: Check, ended: Bool[Array, ""]) -> Check:
         """Returns what is said of a check; `ended` says that all rates were tried."""
         winner = state.winner
-        rate = self.program.descent.highest_rate * winner.scale
         return replace(
             check,
             step=state.earlier + check.step,
             best_step=winner.earlier + winner.progress.best_step,
             stopped=state.progress.stopped & ended,
             diverged=~winner.exists & ended,
-            chosen={"learning_rate": rate},
+            chosen=self.program.descent.chosen(winner.scale),
         )
 
     def _judged(self, state: Trials) -> Trials:

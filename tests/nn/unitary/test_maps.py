@@ -169,7 +169,7 @@ def test_one_unit_is_enough(name: str):
         ("householder", {"capacity": 6}, "of reflections there may be 1 to 5"),
         ("eunn", {"capacity": 0}, "of layers of rotations there may be 1 to 5"),
         ("eunn", {"capacity": 1.5}, "capacity is 1.5"),
-        ("pade", {"degree": 0}, "degree is 0"),
+        ("pade", {"degree": 0}, "degree must be a whole number"),
         ("composition", {"start": "identity"}, "cannot start at 'identity'"),
     ],
 )

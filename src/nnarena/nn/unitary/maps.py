@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...core.numbers import AtLeastOne, require
 from ...core.types import Key
 from .cayley import CayleyMap
 from .composition import CompositionMap
@@ -94,14 +95,11 @@ def unitary_map(
         ValueError: there is no such map or start, the map has no such start, or a
             number is out of its range.
     """
-    for word, given, known in (("map", name, MapName), ("start", start, Start)):
-        if given not in get_args(known):
-            names = ", ".join(get_args(known))
-            raise ValueError(f"{word} {given!r} is none of {names}")
+    require(MapName, map=name)
+    require(Start, start=start)
+    require(AtLeastOne, degree=degree)
     if capacity is not None and name not in ("eunn", "householder", "thesis"):
         raise ValueError(f"map {name!r} has no capacity, but {capacity} was given")
-    if degree < 1:
-        raise ValueError(f"degree is {degree}, but must be at least 1")
     return MAKERS[name](Plan(size, capacity, degree, start, key))
 
 

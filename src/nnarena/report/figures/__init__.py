@@ -46,7 +46,8 @@ def all_figures(
             yield seed_strips(frame, card, looks, f"seeds-{name}", order)
         for card, name in tasks.items():
             yield learning_curves(frame, histories, card, looks, f"curves-{name}")
-        yield from length_figures(findings.lengths, looks)
+        curves = (*findings.lengths, *findings.asked.curves)
+        yield from length_figures(curves, looks)
         yield from cost_scatters(board, findings.costs, looks)
 
     return {figure.name: figure for figure in drawn() if figure is not None}

@@ -11,13 +11,18 @@ from .marks import (
     Looks,
     Rows,
     color,
+    doubts,
     fill,
     in_focus,
     numbers,
     shape,
     unit_scale,
 )
-from .scores import overall_rows
+from .scores import doubt_note, overall_rows
+
+
+SHOWN = ("overall", "low", "high", "mark")
+"""What a figure of overall scores and one against costs have alike."""
 
 
 def cost_scatters(board: Leaderboard, table: CostTable, looks: Looks) -> list[Figure]:
@@ -59,8 +64,8 @@ def _scatter(rows: Rows, table: CostTable, looks: Looks, name: str) -> Figure:
         f"cost-{name}",
         f"Overall score against {title}",
         "Up and to the left is better. Dashed: the front, those that nobody matches "
-        f"for less.{lacking}",
-        finished([front, rules, points], 280, *heads),
+        f"for less.{lacking}{doubt_note(rows)}",
+        finished([front, rules, points, doubts(base, y="high:Q")], 280, *heads),
         rows,
     )
 
@@ -69,7 +74,7 @@ def _rows(board: Leaderboard, table: CostTable, name: str) -> Rows:
     """Returns rows from cheap to dear, with whether they are on the front."""
     scores = {row["contender"]: row for row in overall_rows(board)}
     rows = [
-        {field: scores[price.contender][field] for field in ("overall", "low", "high")}
+        {field: scores[price.contender][field] for field in SHOWN}
         | {
             "contender": price.contender,
             "cost": price.costs[name],

@@ -223,6 +223,17 @@ def _legend(shown: bool) -> Any:
     return Undefined if shown else None
 
 
+def doubts(base: alt.Chart, **at: str) -> alt.Chart:
+    """Returns the mark of intervals that may be too narrow, which rows have as `mark`.
+
+    Args:
+        base: the chart of the intervals.
+        at: the channels of their upper ends.
+    """
+    style = {"align": "left", "baseline": "bottom", "dx": 3, "fontSize": 12}
+    return base.mark_text(color=INK, **style).encode(text="mark:N", **at)
+
+
 def numbers(*names: str) -> list[alt.Tooltip]:
     """Returns tooltips of numbers."""
     return [alt.Tooltip(f"{name}:Q", format=".4~g") for name in names]

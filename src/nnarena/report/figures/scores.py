@@ -5,6 +5,7 @@ from typing import Any
 import altair as alt
 
 from ...analysis.standing import Cell, Leaderboard
+from ...analysis.text import UNIFORM
 from .figure import Figure, finished, rows_chart
 from .marks import (
     DIMMED,
@@ -14,6 +15,7 @@ from .marks import (
     Looks,
     Rows,
     color,
+    doubts,
     fill,
     in_focus,
     numbers,
@@ -45,6 +47,7 @@ def overall_scores(board: Leaderboard, looks: Looks) -> Figure:
         fill=fill(looks, legend=False),
         fillOpacity=hollow_if_incomplete(),
     )
+    marks = doubts(base, x="high:Q")
     title = ("overall normalized score", "0 is a blind answer, 1 a perfect one")
     percent = round(100 * board.confidence)
     return Figure(
@@ -52,8 +55,8 @@ def overall_scores(board: Leaderboard, looks: Looks) -> Figure:
         "Overall scores",
         f"Symbol: mean over tasks. Line: {percent} % interval over seeds, each by "
         "itself: whether two can be told apart, the table of pairs says. A hollow "
-        "symbol lacks tasks.",
-        finished([rules, points], ROW * len(rows), *title),
+        f"symbol lacks tasks.{doubt_note(rows)}",
+        finished([rules, points, marks], ROW * len(rows), *title),
         rows,
     )
 
@@ -123,11 +126,22 @@ def overall_rows(board: Leaderboard) -> Rows:
             "overall": standing.overall,
             "low": standing.interval.low if standing.interval else None,
             "high": standing.interval.high if standing.interval else None,
+            "mark": UNIFORM if standing.uniform and standing.interval else "",
             "tasks": "all" if standing.complete else "some only",
         }
         for standing in board.standings
         if standing.overall is not None
     ]
+
+
+def doubt_note(rows: Rows) -> str:
+    """Returns what the mark of an interval means, where a row has one."""
+    if not any(row["mark"] for row in rows):
+        return ""
+    return (
+        f" {UNIFORM}: rests on cells whose runs all solved a task, or none did, and "
+        "knows nothing of a rare other end."
+    )
 
 
 def hollow_if_incomplete() -> Any:

@@ -1,0 +1,120 @@
+"""The frames of contenders that generate: on from a state, or all in parallel."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from ..core.types import Sequence
+from ..nn.joined import joined
+from ..nn.linear import affine, embedded
+from ..nn.parametrization import resolve
+from ..nn.unroll import Unrolled, own_vectors
+from .base import NO_NUDGES, AbstractCell, nudged
+from .decoder import AbstractDecoder, AbstractParallelDecoder
+from .sequence import SequenceModel, traced
+
+
+class RecurrentDecoder(AbstractDecoder):
+    """Cells that read the question, and others that go on from their states.
+
+    The `reader` is the frame of the cells that read, without a head. A second stack of
+    the same cells, with weights of their own, starts in the states in which the first
+    ends, layer by layer; it is fed classes from a table and read out by the head
+    (Sutskever et al. 2014). One unit of time passes between two classes. Dropout acts
+    on what is read.
+    """
+
+    reader: SequenceModel
+    table: eqx.nn.Embedding
+    cells: tuple[AbstractCell, ...]
+    head: eqx.nn.Linear | None
+
+    def __init__(
+        self,
+        reader: SequenceModel,
+        table: eqx.nn.Embedding,
+        cells: tuple[AbstractCell, ...],
+        head: eqx.nn.Linear | None,
+    ):
+        self.reader, self.table = reader, table
+        self.cells, self.head = cells, head
+
+    @property
+    def signature(self):
+        return self.reader.signature
+
+    @property
+    def causal(self):
+        return self.reader.causal
+
+    def encode(self, sequence, context=None, *, key=None):
+        steps, _ = self.reader.read(sequence, context)
+        return self._handed_over(steps, self.reader.through(steps, key=key))
+
+    def _handed_over(self, steps: Sequence, seen: list[Unrolled]):
+        """Returns the cells as a loop wants them, and the states that they start in."""
+        cells = own_vectors(resolve(self.cells), steps.xs[0, 0])
+        return cells, tuple(one.last for one in seen)
+
+    def step(self, memory, state, token):
+        h, left = self.table(token), []
+        for cell, found in zip(memory, state, strict=True):
+            after, h = cell(found, h, jnp.ones(()))
+            left.append(after)
+        return tuple(left), h if self.head is None else self.head(h)
+
+    def trace(self, sequence, *context, nudges=NO_NUDGES):
+        steps, _ = self.reader.read(sequence, *context)
+        steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
+        seen = self.reader.through(steps, nudges=nudges.states, states=True)
+        return traced(self.free(*self._handed_over(steps, seen)), steps, seen)
+
+
+class CausalDecoder(AbstractParallelDecoder):
+    """Causal layers that read the question and the answer so far as one sequence.
+
+    As decoder-only language models do. The `reader` is their frame without a head.
+    """
+
+    reader: SequenceModel
+    table: eqx.nn.Embedding
+    head: eqx.nn.Linear | None
+
+    def __init__(
+        self,
+        reader: SequenceModel,
+        table: eqx.nn.Embedding,
+        head: eqx.nn.Linear | None,
+    ):
+        self.reader, self.table, self.head = reader, table, head
+
+    @property
+    def signature(self):
+        return self.reader.signature
+
+    @property
+    def causal(self):
+        return self.reader.causal
+
+    def remember(self, sequence, context=None, *, key=None):
+        return self.reader.read(sequence, context)[0], key
+
+    def parallel(self, memory, tokens):
+        steps, key = memory
+        said = Sequence(embedded(self.table, tokens))
+        steps, places = joined(steps, said)
+        hs = self.reader.through(steps, key=key)[-1].hs[places]
+        return hs if self.head is None else affine(self.head, hs)
+
+    def trace(self, sequence, *context, nudges=NO_NUDGES):
+        steps, _ = self.reader.read(sequence, *context)
+        steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
+        answers = self.free((steps, None), self.nothing_said)
+        return traced(answers, steps, self.reader.through(steps, states=True))
+
+
+def frame_of(model: PyTree) -> SequenceModel | None:
+    """Returns the frame that a contender stands in, or its shapes; None without one."""
+    if isinstance(model, RecurrentDecoder | CausalDecoder):
+        return model.reader
+    return model if isinstance(model, SequenceModel) else None

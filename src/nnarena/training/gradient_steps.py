@@ -1,0 +1,85 @@
+"""Updates by gradients, through an optimizer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+from ..core.types import Key, Scalar
+from ..models.base import AbstractModel
+from .base import Figure
+from .batches import Draws
+from .descent import AbstractDescent, Progress
+from .objective import batch_loss, example_of
+from .penalties import AbstractPenalty
+
+
+PENALIZING = 2**31
+"""By which keys of penalties differ from those that a model makes of its own key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSteps(AbstractDescent):
+    """A run by gradient descent.
+
+    `rate` is the learning rate that `optimizer` follows, the highest one on trial;
+    `penalties` are what is added to the loss, at which strength.
+    """
+
+    optimizer: optax.GradientTransformation
+    rate: Callable[[Int[Array, ""]], Scalar]
+    highest_rate: float
+    penalties: tuple[tuple[AbstractPenalty, float], ...] = ()
+
+    def init(self, params):
+        return self.optimizer.init(params)
+
+    def _loss(
+        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
+    ) -> tuple[Scalar, Scalar]:
+        """Returns what is lowered, and of that the task's own loss."""
+        model = self.model(params, constants)
+        loss = batch_loss(model, self.task, rows, keys=keys)
+        if not self.penalties:
+            return loss, loss
+        penalized = jax.vmap(lambda row, key: self._penalty(model, row, key))(
+            rows, keys
+        )
+        return loss + jnp.mean(penalized), loss
+
+    def _penalty(self, model: AbstractModel, row: Any, key: Key) -> Scalar:
+        """Returns the sum of the penalties on the example of one row."""
+        example, total = example_of(self.task, row), jnp.zeros(())
+        for index, (penalty, strength) in enumerate(self.penalties):
+            own_key = jax.random.fold_in(key, PENALIZING + index)
+            total = total + strength * penalty(model, example, key=own_key)
+        return total
+
+    def update(self, params, optimizer, state: Progress, rows, keys):
+        """One update: loss and gradient of a batch, clipped, through the optimizer."""
+        (_, loss), gradients = jax.value_and_grad(self._loss, has_aux=True)(
+            params, state.constants, rows, keys
+        )
+        # optax's Adam raises a float to an integer power, which strict promotion bars.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, optimizer = self.optimizer.update(gradients, optimizer, params)
+        # Updates are proportional to the rate: one program serves every rate.
+        updates = optax.tree.scale(state.rate_scale, updates)
+        return optax.apply_updates(params, updates), optimizer, loss, gradients
+
+    def figures(self, found):
+        # Not in `update`, whose work is counted.
+        return {"gradient_norm": optax.tree.norm(found)}
+
+    def figure_names(self, *update):
+        return ("gradient_norm",)
+
+    def last_figures(self, state, step) -> dict[str, Figure]:
+        return {"learning_rate": self.rate(step) * state.rate_scale}
+
+    def chosen(self, scale) -> dict[str, Figure]:
+        return {"learning_rate": self.highest_rate * scale}

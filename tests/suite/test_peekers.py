@@ -1,0 +1,165 @@
+"""Contenders that say that they are causal and are not: found before any training."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+from tests.rollouts import enter_rollout
+from typer.testing import CliRunner
+
+import nnarena
+from nnarena.analysis.text import board_text
+from nnarena.cli import app
+from nnarena.core.problems import CannotPlay
+from nnarena.models import MODELS, AbstractLayer
+from nnarena.report.page import render_report
+from nnarena.runs.plans import read_refusals
+from nnarena.suite import programs
+from nnarena.suite.config import parse_suite
+from nnarena.suite.session import Session, leaderboard, open_session
+
+
+LENGTH = 40
+
+
+def layer(mix: Any) -> type:
+    """Returns a layer that says that it is causal, whatever `mix` does."""
+
+    class Layer(AbstractLayer):
+        weight: jax.Array
+        gate: jax.Array
+        hidden_size: int = eqx.field(static=True)
+        causal: bool = eqx.field(static=True)
+
+        def __init__(self, features: int, hidden: int, *, key):
+            self.weight = jax.random.normal(key, (features, hidden))
+            self.gate = jnp.zeros(())
+            self.hidden_size, self.causal = hidden, True
+
+        def __call__(self, sequence, *, key=None):
+            hs = jnp.tanh(sequence.xs @ self.weight)
+            return mix(hs, sequence, self.gate)
+
+    return Layer
+
+
+def mean_of_all(hs, sequence, gate):
+    return hs + jnp.mean(hs, axis=0, keepdims=True)
+
+
+def last_step_alone(hs, sequence, gate):
+    return hs + hs[-1:]
+
+
+def by_blocks(hs, sequence, gate):
+    """Looks ahead within blocks of 24: what is tried at 17 steps sees nothing."""
+    if len(hs) < 24:
+        return hs
+    return hs.at[:24].add(hs[:24][::-1])
+
+
+def from_zero(hs, sequence, gate):
+    """A path that training opens."""
+    return hs + gate * jnp.flip(hs, axis=0)
+
+
+def in_time(hs, sequence, gate):
+    """Tells how long the whole sequence takes."""
+    return hs + jnp.sum(sequence.dts)
+
+
+def dimmed(hs, sequence, gate):
+    """A mask that takes 30 off a score, which a large input makes up for."""
+    scores = sequence.xs[None, :, 0] - 30.0 * (1 - jnp.tri(len(hs)))
+    return jax.nn.softmax(scores, axis=-1) @ hs
+
+
+def convolved(hs, sequence, gate):
+    """Causal, by Fourier transforms that round all numbers together."""
+    kernel = jnp.exp(-0.1 * jnp.arange(float(len(hs))))
+    size = 2 * len(hs)
+    product = jnp.fft.rfft(hs, size, axis=0) * jnp.fft.rfft(kernel, size)[:, None]
+    return jnp.fft.irfft(product, size, axis=0)[: len(hs)]
+
+
+PEEKERS = (mean_of_all, last_step_alone, by_blocks, from_zero, in_time, dimmed)
+
+
+@pytest.fixture(autouse=True)
+def _entered(monkeypatch):
+    enter_rollout(monkeypatch)
+    MODELS.discover()
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    for mix in (*PEEKERS, convolved):
+        enter = MODELS.register(mix.__name__, family="test", source="a talk")
+        enter(layer(mix))
+
+
+def session_of(results: Any, *models: str, **task: Any) -> Session:
+    content = {
+        "name": "rollouts",
+        "models": list(models),
+        "tasks": [{"name": "rollout", "length": LENGTH, **task}],
+        "seeds": 2,
+        "width": 4,
+        "trainer": {"steps": 4, "batch": 4, "checks": 1},
+    }
+    return open_session(parse_suite(content, "tests"), results)
+
+
+def test_whoever_looks_ahead_is_refused_and_who_does_not_plays(tmp_path):
+    names = [mix.__name__ for mix in PEEKERS]
+    planned = session_of(tmp_path, *names, "convolved", "elman", "transformer")
+    session = planned.ready()
+    assert [refusal.model.name for refusal in session.refusals] == names
+    played = {job.identity.model.name for job in session.jobs}
+    assert played == {"convolved", "elman", "transformer"}
+    for refusal in session.refusals:
+        assert refusal.reason.startswith("it says that it is causal, but inputs from")
+        assert refusal.reason.endswith("before it, and the task forbids that")
+
+
+def test_the_same_peek_is_free_where_no_task_forbids_it(tmp_path, monkeypatch):
+    """And nobody pays for a trial there."""
+    monkeypatch.setattr(programs, "looks_ahead", None)
+    session = session_of(tmp_path, "mean_of_all", "gru", causal=False)
+    assert session.ready() == session
+
+
+def test_a_cell_sees_one_step_and_need_not_be_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "looks_ahead", None)
+    session = session_of(tmp_path, "gru", "dnc", "ncp")
+    assert session.ready() == session
+
+
+def test_what_is_done_is_not_tried_again(tmp_path, monkeypatch):
+    session = session_of(tmp_path, "last_step").ready()
+    list(session.run(workers=0))
+    monkeypatch.setattr(programs, "looks_ahead", None)
+    assert session.ready() == session
+
+
+def test_a_refusal_is_kept_and_shown_as_any_other(tmp_path):
+    session = session_of(tmp_path, "mean_of_all", "elman").ready()
+    assert not [event for event in session.run(workers=0) if event.kind == "failed"]
+    (refusal,) = read_refusals(session.store)
+    assert f"{refusal.label}." in render_report(session.store, "tests")
+    assert f"{refusal.label}." in board_text(leaderboard(session.results))
+
+
+def test_python_and_the_command_line_are_told(tmp_path):
+    asked = {"name": "rollout", "length": LENGTH}
+    with pytest.raises(CannotPlay, match="by_blocks cannot play rollout: it says that"):
+        nnarena.run(["by_blocks"], [asked], results=tmp_path / "python", seeds=1)
+    suite = tmp_path / "mine.toml"
+    suite.write_text(
+        'models = ["by_blocks"]\ntasks = [{ name = "rollout", length = 40 }]\n'
+        "seeds = 1\nwidth = 4\n"
+    )
+    words = ["run", str(suite), "--results", str(tmp_path / "line"), "--workers", "0"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "by_blocks cannot play rollout: it says that it is causal" in done.output
+    assert "nothing to do: the plan has no run" in done.output
