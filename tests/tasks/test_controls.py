@@ -21,18 +21,6 @@ NOT_TO_BE_HAD = {"activity": {"excerpt": True}}
 """Of activity the published file has not been here: its first tenth stands for it."""
 
 
-NOT_YET = {
-    "activity": [{"rows": 40_000}, {"rows": 2_560}],
-    "add": [{"rows": 40_000}, {"rows": 2_560}],
-    "cell": [{"blocks": 3, "rows": 40_000}],
-    "digits": [{"chunk": 4}, {"chunk": 8}],
-    "memory": [{"fillers": 20}, {"raw": True, "rows": 40_000}],
-    "mnist": [{"scaled": False, "rows": 40_000}],
-    "walker": [{"scaled": False, "rows": 40_000}],
-}
-"""What is left to be measured: `python experiments/controls.py`, then out of here."""
-
-
 def asked() -> list[Choice]:
     """Returns every task of the package, at its defaults and as each suite has it."""
     own = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
@@ -48,9 +36,7 @@ def test_every_task_has_both_controls_as_it_is_played(task):
     """At the defaults, and at the settings of all suites of the package."""
     given = {**task.settings, **NOT_TO_BE_HAD.get(task.name, {})}
     found = controls_of(task.name, TASKS[task.name].settings(given))
-    left = any(one.items() <= given.items() for one in NOT_YET.get(task.name, []))
-    expected = [] if left else ["last_step", "window"]
-    assert [one.control for one in found] == expected, f"{AGAIN} {task}"
+    assert [one.control for one in found] == ["last_step", "window"], f"{AGAIN} {task}"
 
 
 @pytest.mark.parametrize("one", FILE.measured, ids=names)
