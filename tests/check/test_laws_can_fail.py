@@ -193,6 +193,8 @@ FLAWED_MODELS = {
         {
             "causal": "features, answered every step: declared causal, but a change of",
             "padding": "the same answers to a sequence padded with 6 steps, but they",
+            "context": "the same answers where story and question are padded with 3",
+            "generates": "the same answers to a question padded with 4 steps, but they",
             "learns": "from the last quarter, in 400 steps",
         },
     ),
@@ -205,6 +207,8 @@ FLAWED_MODELS = {
         {
             "causal": "features, answered every step, causal: declared causal, but a",
             "padding": "what mixes steps has to leave out those that are not `present`",
+            "context": "the same answers where story and question are padded with 3",
+            "generates": "expected the same answers fed with its own answers, but they",
         },
     ),
     "one answer too many": (
@@ -229,13 +233,18 @@ FLAWED_MODELS = {
     ),
     "mixes the batch": (
         layer_with(lambda hs, dts: hs + 0.5 * batch_mean(hs)),
-        {"vmap": "expected the same answers to a sequence alone and beside others"},
+        {
+            "vmap": "expected the same answers to a sequence alone and beside others",
+            "generates": "expected the same answers fed with its own answers, but they",
+        },
     ),
     "counts its calls": (
         CountsItsCalls,
         {
             "step": "expected step 0 taken by itself to give what the scanned sequence",
             "padding": "the same answers to a sequence padded with 6 steps, but they",
+            "context": "the same answers where story and question are padded with 3",
+            "generates": "expected the same answers fed with its own answers, but they",
             "vmap": "expected the same answers to a sequence alone and beside others",
             "alone": "expected the same losses of a seed trained alone and beside",
             "learns": "but it is 0.88",

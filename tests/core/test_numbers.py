@@ -17,7 +17,7 @@ from nnarena.models.cfc import CfC
 from nnarena.models.gru import GRU
 from nnarena.models.memory_layer import MemoryLayer
 from nnarena.models.memory_layer_transformer import MemoryLayerTransformer
-from nnarena.models.sequence import make_embed, make_head
+from nnarena.models.ends import make_embed, make_head
 from nnarena.core.types import Features, Signature, Values
 
 key, signature = jax.random.key(0), Signature(Features(3), Values(4))

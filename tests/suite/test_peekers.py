@@ -15,6 +15,7 @@ from nnarena.cli import app
 from nnarena.core.problems import CannotPlay
 from nnarena.models import MODELS, AbstractLayer
 from nnarena.report.page import render_report
+from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.plans import read_refusals
 from nnarena.suite import programs
 from nnarena.suite.config import parse_suite
@@ -60,6 +61,14 @@ def by_blocks(hs, sequence, gate):
     return hs.at[:24].add(hs[:24][::-1])
 
 
+def by_powers(hs, sequence, gate):
+    """Means of blocks of 1, 1, 2, 4, 8, ... steps, as models of many scales have."""
+    ends = [1, *(2**power for power in range(1, len(hs).bit_length())), len(hs)]
+    blocks = jnp.split(hs, sorted({end for end in ends if end < len(hs)}))
+    means = [0 * block + jnp.mean(block, axis=0, keepdims=True) for block in blocks]
+    return jnp.concatenate(means)
+
+
 def from_zero(hs, sequence, gate):
     """A path that training opens."""
     return hs + gate * jnp.flip(hs, axis=0)
@@ -92,7 +101,7 @@ def _entered(monkeypatch):
     enter_rollout(monkeypatch)
     MODELS.discover()
     monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
-    for mix in (*PEEKERS, convolved):
+    for mix in (*PEEKERS, by_powers, convolved):
         enter = MODELS.register(mix.__name__, family="test", source="a talk")
         enter(layer(mix))
 
@@ -119,6 +128,26 @@ def test_whoever_looks_ahead_is_refused_and_who_does_not_plays(tmp_path):
     for refusal in session.refusals:
         assert refusal.reason.startswith("it says that it is causal, but inputs from")
         assert refusal.reason.endswith("before it, and the task forbids that")
+
+
+@pytest.mark.parametrize("length", [33, 65])
+def test_blocks_that_end_at_halves_and_quarters_are_found(tmp_path, length):
+    session = session_of(tmp_path, "by_powers", length=length).ready()
+    assert [refusal.model.name for refusal in session.refusals] == ["by_powers"]
+    assert session.jobs == []
+
+
+def test_who_looked_ahead_in_training_is_not_asked_where_it_may_not(tmp_path):
+    """By a trial too: what a contender declares is believed nowhere."""
+    session = session_of(tmp_path, "mean_of_all", "elman", causal=False)
+    assert not [event for event in session.run(workers=0) if event.kind == "failed"]
+    nnarena.evaluate(tmp_path, on=["rollout(causal=true)"])
+    names = {record.key: record.identity.model.name for record in session.store}
+    answers = read_evaluations(session.store, set(names))
+    found = {names[one.run]: one for one in answers}
+    assert found["elman"].outcome == "finished"
+    assert found["mean_of_all"].outcome == "cannot be asked"
+    assert "and the task forbids that" in str(found["mean_of_all"].reason)
 
 
 def test_the_same_peek_is_free_where_no_task_forbids_it(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from nnarena.models.contender import Contender, count_parameters
 from nnarena.nn.parametrization import resolve
 from nnarena.suite.config import parse_suite
 from nnarena.suite.plan import assemble, make_jobs
-from nnarena.training import descent
+from nnarena.training import gradient_steps
 from nnarena.training.base import arrays_by_path, fit, fit_seeds
 from nnarena.training.batches import Order
 from nnarena.training.gradient_descent import GradientDescent
@@ -55,7 +55,7 @@ def test_the_key_changes_no_number_of_a_model_that_draws_nothing(monkeypatch):
         assert keys is not None
         return batch_loss(model, task, rows)
 
-    monkeypatch.setattr(descent, "batch_loss", keyless)
+    monkeypatch.setattr(gradient_steps, "batch_loss", keyless)
     without = fitted(dropping(0.0))
     assert_same_bits(with_keys.history, without.history)
     assert_same_bits(with_keys.model, without.model)

@@ -1,9 +1,12 @@
 """The law of contexts: a story is read whole, its padding left out, then a question."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.types import Sequence
+from ..core.types import Sequence, Signature
+from ..models.contender import Contender
 from .laws import require
 from .model_case import (
     CONTEXT,
@@ -29,8 +32,7 @@ def check_context(case: ModelCase) -> None:
         LawBroken: one of them does.
         CannotPlay: the model reads no context.
     """
-    able = case.contender.why_not(CONTEXT) is None
-    signature = CONTEXT if able else GENERATED_IN_CONTEXT
+    signature = _way(case.contender)
     model, named = case.model(signature), words_for(signature)
     asked, padded = _asked(padding=0), _asked(padding=PADDING)
     whole = case.answer_to(signature, *asked)
@@ -55,6 +57,15 @@ def check_context(case: ModelCase) -> None:
             f"{named}: declared causal, but a change of the question from step 1 on "
             "changed the answer before it",
         )
+
+
+def _way(contender: Contender) -> Signature:
+    """Returns how a contender is asked: each step, or generated if that is all."""
+    ways = CONTEXT, GENERATED_IN_CONTEXT
+    able = (way for way in ways if contender.why_not(way) is None)
+    # Of one that can do neither, the reason to show is the one of the way it plays.
+    only_generates = contender.why_not(replace(CONTEXT, context=None)) is not None
+    return next(able, GENERATED_IN_CONTEXT if only_generates else CONTEXT)
 
 
 def _asked(*, padding: int) -> tuple[Sequence, Sequence]:

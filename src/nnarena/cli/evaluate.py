@@ -75,7 +75,7 @@ def _follow(inquiry: Inquiry) -> int:
     bar = Progress(console=news, disable=not news.is_terminal or not missing)
     line = bar.add_task("evaluations", total=missing)
     with (
-        stoppable(stop, "stopping after the evaluation in hand") as wish,
+        stoppable(stop, "stopping after the current evaluation") as wish,
         contextlib.suppress(KeyboardInterrupt),
         bar,
     ):

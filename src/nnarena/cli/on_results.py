@@ -188,8 +188,8 @@ def evaluate(
 ) -> None:
     """Ask trained models the test sets of other tasks, as of longer sequences.
 
-    No record changes: what came out lies beside it, and is not done again. A model that
-    has no answer to such a task "cannot be asked", with the reason.
+    No record changes: the answer is stored next to it and not computed again. A model
+    that has no answer to such a task "cannot be asked", with the reason.
     """
     from .evaluate import show_evaluations
 

@@ -32,6 +32,9 @@ convolution by Fourier transforms rounds each number by the size of all."""
 MOVED = 0.02
 """The deviation of what is added to every weight."""
 
+MANY = 64
+"""Steps up to which every cut is tried; of more, so many are drawn."""
+
 Ask = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Returns the answers at every step to inputs and elapsed times."""
 
@@ -61,8 +64,15 @@ def looks_ahead(
 
 
 def some_cuts(length: int) -> list[int]:
-    """Returns a few steps between the second and the last, both among them."""
-    return sorted({1, length // 4, length // 2, length - 1} - {0})
+    """Returns steps between the second and the last: all, or many without a pattern.
+
+    What mixes steps in blocks shows at no cut where its blocks end, so that cuts at
+    halves and quarters alone would not find blocks of powers of two.
+    """
+    if length <= MANY:
+        return list(range(1, length))
+    some = np.random.default_rng(length).permutation(np.arange(1, length))[:MANY]
+    return sorted({1, length - 1, *some.tolist()})
 
 
 def sees_more_than_a_step(model: PyTree) -> bool:

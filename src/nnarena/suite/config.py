@@ -82,7 +82,7 @@ class TaskChoice(Choice):
 
 
 OWN = ("name", "width", "trainer", "evaluate")
-"""What stands beside the settings in a table of them."""
+"""Keys of a table that are not settings."""
 
 
 def _as_choice(value: Any) -> Any:

@@ -85,7 +85,7 @@ class Inquiry:
             yield from ask(job, self.store, evaluator, stopping, parts=one.parts)
 
     def answers(self) -> Evaluated:
-        """Returns what came out so far, and the runs' own scores beside it."""
+        """Returns what came out so far, and the runs' own scores."""
         asked = {evaluation_key(*pair) for one in self.wanted for pair in one.pairs}
         records = [one.record for one in self.wanted]
         found = read_evaluations(self.store, {record.key for record in records})

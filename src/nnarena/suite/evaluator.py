@@ -29,7 +29,7 @@ from .events import Event
 from .keeping import add_to_log, writing
 from .ledger import finite, now, why_not_finite
 from .plan import Assembled, Job, assemble
-from .programs import task_splits
+from .programs import peeks, task_splits
 
 
 class CannotBeAsked(Exception):
@@ -111,6 +111,8 @@ class Evaluator:
         rows = jax.tree.map(jnp.asarray, splits.test)
         try:
             _require_fit(parts, asked.signature)
+            if (reason := peeks(replace(parts, task=asked), splits)) is not None:
+                raise CannotBeAsked(reason)
             traced = traced_test(parts.build, asked, rows)
         except Exception as error:  # a model may say in any way that it has no answer
             return Question(asked, rows, None, _reason(error))
@@ -143,7 +145,7 @@ def _require_fit(parts: Assembled, asked: Signature) -> None:
         CannotBeAsked: it cannot.
     """
     own = parts.task.signature
-    for name in ("inputs", "outputs", "answers"):
+    for name in ("inputs", "outputs", "answers", "context"):
         was, now_ = getattr(own, name), getattr(asked, name)
         if was != now_:
             raise CannotBeAsked(
@@ -156,8 +158,8 @@ def _require_fit(parts: Assembled, asked: Signature) -> None:
 
 
 def _told(part: Any) -> str:
-    if isinstance(part, str):
-        return part
+    if part is None or isinstance(part, str):
+        return part or "none"
     return f"{part.size} {type(part).__name__.lower()}"
 
 

@@ -106,8 +106,8 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
 def peeks(assembled: Assembled, splits: Splits) -> str | None:
     """Returns why a contender may not play a causal task, if it looks ahead there.
 
-    Found by trying, at the task's own number of steps. Compiling takes 2 to 13 seconds
-    of a core, once per machine. Tasks that are not causal pay nothing, nor do cells.
+    Found by trying, at the task's own number of steps. That compiles one program, which
+    the machine keeps. Tasks that are not causal pay nothing, nor do cells.
     """
     signature = assembled.task.signature
     if not signature.needs_causality:

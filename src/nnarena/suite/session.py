@@ -21,7 +21,7 @@ from ..analysis.leaderboard import leaderboard as rank
 from ..analysis.refused import refused_pairs
 from ..analysis.standing import Leaderboard
 from ..analysis.words import plural
-from ..core.problems import CannotPlay
+from ..core.problems import CannotPlay, SuiteProblem
 from ..runs.plans import Plan, Refusal, keep_plan, read_refusals
 from ..runs.store import AbstractStore, open_store
 from . import provenance
@@ -37,7 +37,7 @@ from .plugins import bring
 from .pool import WorkerPool
 from .programs import peeks, require_answers_of, task_splits, use_compilation_cache
 from .recipes import USUAL
-from .words import in_words
+from .words import chosen, in_words
 
 
 POLL_SECONDS = 1.0
@@ -183,8 +183,10 @@ def choose_executor(
     """Returns the executor that suits this machine's device.
 
     Raises:
-        SuiteProblem: it cannot keep such limits.
+        SuiteProblem: it cannot keep such limits, or there are less than no workers.
     """
+    if workers is not None and workers < 0:
+        raise SuiteProblem(f"workers must be 0 or more, not {workers}; 0: none")
     if workers is None and jax.default_backend() != "cpu":
         use_compilation_cache()
         return InProcess(results, axes=True, limits=limits)
@@ -220,15 +222,15 @@ def run(
     width: int | None = None,
     results: str | Path = "results",
     workers: int = 0,
-    trainer: str = USUAL,
+    trainer: str | dict[str, Any] = USUAL,
     **settings: Any,
 ) -> Leaderboard:
     """Runs every model on every task over several seeds; returns the leaderboard.
 
     Models and tasks are words, as on the command line, or dictionaries of a name and
     its settings; `evaluate` in that of a task names other test sets of it, as in a
-    suite file. The `trainer` is a word too, and other keywords are its settings
-    (`steps`, `learning_rate`, ...). Runs that the folder already holds are not
+    suite file. The `trainer` is a word or dictionary too, and other keywords are its
+    settings (`steps`, `learning_rate`, ...). Runs that the folder already holds are not
     repeated. What a script or notebook registers runs in this process alone; what a
     file registers, in `workers` too.
 
@@ -250,7 +252,7 @@ def run(
         "seeds": seeds if isinstance(seeds, int) else list(seeds),
         "parameters": None if width else parameters,
         "width": width,
-        "trainer": {"name": trainer, **settings},
+        "trainer": {**chosen(trainer), **settings},
     }
     session = open_session(parse_suite(in_words(content), "nnarena.run"), results)
     session = session.ready()
