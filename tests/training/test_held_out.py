@@ -44,15 +44,3 @@ def test_two_splits_share_the_programs_of_their_sizes():
         ones = np.ones(rows, np.float32)
         answering.compile((jnp.float32(2.0),), in_batches(ones, 64))
     assert compiled == [125]
-
-
-def test_seeds_stay_in_front():
-    weights = jnp.array([1.0, 3.0])
-    batches = in_batches(np.arange(131, dtype=np.float32), 64)
-    answering = Answering(jax.vmap(doubled, in_axes=(0, None)), ONE_THREAD)
-    answering.compile((weights,), batches)
-    answered = answering((weights,), batches)
-    assert answered.whole.loss.total.shape == (2, 2, 64)
-    each = jax.vmap(lambda answered: answered.in_turn.loss.total)(answered)
-    expected = np.array([[1.0], [3.0]]) * np.arange(131)
-    np.testing.assert_array_equal(each, expected)

@@ -27,8 +27,7 @@ from .base import Build, Check, Figure, skeleton
 from .batches import Draws, Order
 from .compiling import Compiled
 from .flops import Work, work
-from .held_out import Answered
-from .objective import Judged, Tally, judge, objective_of, selected_by
+from .objective import Tally, evaluate, selected_by
 from .states import choose
 
 
@@ -77,7 +76,7 @@ class Plateau:
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractDescent(abc.ABC):
-    """A run as pure functions of one seed: start, then train and judge in turn.
+    """A run as pure functions of one seed: start, check, evaluate.
 
     `scales` are the rates on trial, as parts of the highest one. Where `plateau` is
     given, updates shrink when the validation loss stays flat.
@@ -163,6 +162,20 @@ class AbstractDescent(abc.ABC):
         # What its work is and who sums in it is read from the trace that is compiled.
         return traced_once(self.update)
 
+    def check(
+        self,
+        state: Progress,
+        first: Int[Array, ""],
+        count: Int[Array, ""],
+        train: Rows | None,
+        validation: Rows,
+        data_key: Key,
+    ) -> tuple[Progress, Check]:
+        """`count` updates from step `first` on, then a look at the validation split."""
+        trained = self.train(state, first, count, train, data_key)
+        seen = self.evaluate(trained.params, state.constants, validation)
+        return self.judge(state, trained, seen)
+
     def train(
         self,
         state: Progress,
@@ -202,22 +215,20 @@ class AbstractDescent(abc.ABC):
             | {name: total / count.astype(float) for name, total in sums.items()},
         )
 
-    def answer(self, params: PyTree, constants: PyTree, rows: Rows) -> Judged:
-        """Returns what is kept of the answers to each of a batch of held-out rows."""
-        return judge(self.model(params, constants), self.task, rows)
+    @property
+    def rows_at_once(self) -> int:
+        """About how many held-out rows are answered at a time."""
+        return max(self.batch, 64)
 
-    def tally(self, answered: Answered) -> Tally:
-        """Returns the loss and the score of a split."""
-        return objective_of(self.task).tally(answered.in_turn)
+    def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
+        """Returns the loss and the score of weights on a held-out split."""
+        model = self.model(params, constants)
+        return evaluate(model, self.task, rows, batch=self.rows_at_once)
 
     def judge(
-        self, state: Progress, trained: Trained, answered: Answered
+        self, state: Progress, trained: Trained, seen: Tally
     ) -> tuple[Progress, Check]:
-        """Keeps the best weights and decides whether the run goes on.
-
-        `answered` is what is kept of the answers to the validation split.
-        """
-        seen = self.tally(answered)
+        """Keeps the best weights; decides by the validation split whether to go on."""
         check = Check(
             step=trained.step,
             train_loss=trained.loss,

@@ -27,7 +27,7 @@ def drawn(task: AbstractTask, splits: Splits) -> Splits:
     """
     if splits.train is not None:
         return splits
-    first = jax.tree.leaves(splits.validation)[0].shape[0]
+    first = _length(splits.validation)
 
     def draw(validation: Rows, test: Rows) -> Example:
         rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), validation, test)
@@ -45,7 +45,7 @@ def drawn(task: AbstractTask, splits: Splits) -> Splits:
 def in_batches(rows: Rows, batch: int) -> list[Rows]:
     """Returns a split cut into batches of about `batch` rows."""
     rows = jax.tree.map(_on_host, rows)
-    count = jax.tree.leaves(rows)[0].shape[0]
+    count = _length(rows)
     size = batch_size(count, batch)
     return [
         # `jnp.asarray` would compile a program for every shape.
@@ -63,8 +63,7 @@ def _on_host(column: Any) -> Any:
 class Answered(eqx.Module):
     """What is kept of the answers to a split: of whole batches, and of a last one.
 
-    `whole` leads with the axes of batches and of the examples in one, after those of
-    seeds and of trials.
+    `whole` leads with the axes of batches and of the examples in one.
     """
 
     whole: Judged
@@ -72,7 +71,7 @@ class Answered(eqx.Module):
 
     @property
     def in_turn(self) -> Judged:
-        """The same of one seed with one axis of examples."""
+        """The same with one axis of examples."""
         whole = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.whole)
         if self.rest is None:
             return whole
@@ -84,7 +83,7 @@ class Answered(eqx.Module):
 class Answering:
     """A function of weights and a batch, compiled: what is kept of each answer.
 
-    Of every shape of its arguments there is one program.
+    Of every shape of a batch there is one program.
     """
 
     def __init__(self, function: Callable[..., Judged], options: Options):
@@ -98,9 +97,8 @@ class Answering:
         """
         parts = []
         for rows in batches:
-            given = (*weights, rows)
-            if (shapes := _shapes(given)) not in self._programs:
-                lowered = self._function.lower(*given)
+            if (shapes := _shapes(rows)) not in self._programs:
+                lowered = self._function.lower(*weights, rows)
                 program = lowered.compile(compiler_options=self._options)
                 self._programs[shapes] = program, lowered.out_info
             parts.append(self._programs[shapes][1])
@@ -110,7 +108,7 @@ class Answering:
         """Returns what is kept of the answers to all batches."""
         parts = []
         for rows in batches:
-            program, _ = self._programs[_shapes((*weights, rows))]
+            program, _ = self._programs[_shapes(rows)]
             parts.append(program(*weights, rows))
         return _together(jax.device_get(parts), np.stack)
 
@@ -118,23 +116,24 @@ class Answering:
     def bytes(self) -> int | None:
         """What the largest of the programs asks for, if they tell."""
         sizes = [program_bytes(program) for program, _ in self._programs.values()]
-        told = [size for size in sizes if size is not None]
-        return max(told) if told else None
+        return max(filter(None, sizes), default=None)
 
 
 def _together(parts: Sequence[Judged], stack: Callable[..., Any]) -> Answered:
     """Returns the parts of all batches; only the last may be smaller."""
-    shape = parts[0].loss.total.shape  # axes of seeds and trials, then that of examples
-    whole = [part for part in parts if part.loss.total.shape == shape]
-    stacked = jax.tree.map(lambda *leaves: stack(leaves, len(shape) - 1), *whole)
+    size = _length(parts[0])
+    whole = [part for part in parts if _length(part) == size]
+    stacked = jax.tree.map(lambda *leaves: stack(leaves), *whole)
     return Answered(stacked, parts[-1] if len(whole) < len(parts) else None)
 
 
-def _stacked_shape(leaves: Sequence[Any], axis: int) -> jax.ShapeDtypeStruct:
-    shape, count = leaves[0].shape, len(leaves)
-    stacked = (*shape[:axis], count, *shape[axis:])
-    return jax.ShapeDtypeStruct(stacked, leaves[0].dtype)
+def _stacked_shape(leaves: Sequence[Any]) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((len(leaves), *leaves[0].shape), leaves[0].dtype)
 
 
-def _shapes(tree: PyTree) -> Any:
-    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree))
+def _length(rows: PyTree) -> int:
+    return jax.tree.leaves(rows)[0].shape[0]
+
+
+def _shapes(rows: Rows) -> Any:
+    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(rows))

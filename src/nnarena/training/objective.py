@@ -190,7 +190,7 @@ def batch_loss(
     return jax.tree.map(jnp.sum, losses).value
 
 
-def judge(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Judged:
+def rows_judged(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Judged:
     """Returns what is kept of the answers to each of a batch of rows."""
     objective = objective_of(task)
     return jax.vmap(lambda row: row_judged(model, task, objective, row))(rows)
