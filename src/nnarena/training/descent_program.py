@@ -51,8 +51,9 @@ class DescentProgram(AbstractProgram):
         step = descent.trace_step(splits.train, alone if seeds is None else None)
         given = Shapes(self.state, alone, keys), step_options(step, descent.compiled)
         self._start = start.lower(keys).compile()
-        # Several runs at once come to other last bits in parts; on an accelerator,
-        # answers would come to the host and go back.
+        # On an accelerator, answers would come to the host and go back. Of several runs
+        # at once the mean over a split has one divisor for all, by whose reciprocal XLA
+        # multiplies; in parts each has its own, and last bits would differ.
         if seeds is None and not side_by_side and jax.default_backend() == "cpu":
             self._checks = InParts(descent, splits, *given)
         else:
