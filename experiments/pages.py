@@ -33,7 +33,7 @@ from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.published import Comparison, against_published
 from nnarena.analysis.standing import TaskCard
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
-from nnarena.analysis.text import UNIFORM, uniform_note
+from nnarena.analysis.text import ONE_LEVEL, one_level_note
 from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
@@ -77,7 +77,7 @@ def claim_table(store: str) -> Iterator[str]:
         yield ""
         names = ", ".join(split)
         yield f"All or none on {names}: k/n [95 % interval of that share], mean."
-    for note in uniform_note(board):
+    for note in one_level_note(board):
         yield ""
         yield note
 
@@ -87,8 +87,8 @@ def _cell(cell: Any, card: TaskCard) -> str:
         return "failed" if cell is not None and cell.failed else "-"
     interval = cell.interval
     around = "" if interval is None else f" [{interval.low:.3g}, {interval.high:.3g}]"
-    if interval is not None and cell.uniform:
-        around += UNIFORM
+    if interval is not None and cell.one_level:
+        around += ONE_LEVEL
     diverged = f", {cell.diverged} diverged" if cell.diverged else ""
     if card.all_or_none:
         low, high = (100 * end for end in cell.solved_interval)

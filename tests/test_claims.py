@@ -91,7 +91,7 @@ def test_the_verdicts_on_lengths_are_those_of_the_page():
     ],
 )
 def test_carrying_over_is_judged_by_the_whole_interval(mean, interval, verdict):
-    point = LengthPoint(40.0, "memory", 5, mean, interval, 0, bar=0.9, uniform=False)
+    point = LengthPoint(40.0, "memory", 5, mean, interval, 0, bar=0.9, one_level=False)
     assert pages.carries_over(point) == verdict
 
 

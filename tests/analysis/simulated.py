@@ -8,15 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-from nnarena.analysis.intervals import (
-    CONFIDENCE,
-    Ends,
-    moments,
-    unseen_share,
-    unseen_variance,
-    weighted_ends,
-    widest,
-)
+from nnarena.analysis.differences import gaps_between
+from nnarena.analysis.frame import FLOOR
+from nnarena.analysis.intervals import CONFIDENCE, Ends, moments, weighted_ends
 from nnarena.analysis.scores import GAP
 
 
@@ -52,38 +46,45 @@ def mixed(
     )
 
 
+def all_rare(
+    rng: np.random.Generator,
+    shape: Shape,
+    chance: float,
+    *,
+    level: float = 0.95,
+    end: float = 0.0,
+    noise: float = 0.02,
+) -> np.ndarray:
+    """Returns runs around a level, of which some end elsewhere now and then."""
+    ends = np.where(rng.random(shape) < chance, end, float(level))
+    return ends + noise * rng.normal(size=shape)
+
+
 def steady_and_rare(
     rng: np.random.Generator,
     shape: Shape,
     chance: float,
     *,
-    span: float = 1.0,
-    mean: float = 0.5,
+    level: float = 0.95,
+    end: float = 0.0,
     noise: float = 0.02,
 ) -> np.ndarray:
-    """Returns contenders of one mean, half of them steady, half with rare bad ends.
-
-    A run of these ends badly with a chance, a span below the others.
-    """
-    steady = np.arange(shape[1])[:, None, None] < shape[1] // 2
-    ends = span * (chance - (rng.random(shape) < chance))
-    return mean + np.where(steady, 0.0, ends) + noise * rng.normal(size=shape)
-
-
-def all_rare(
-    rng: np.random.Generator, shape: Shape, chance: float, *, span: float = 1.0
-) -> np.ndarray:
-    """Returns contenders that all have the same rare bad ends."""
-    ends = span * (chance - (rng.random(shape) < chance))
-    return 0.5 + ends + 0.02 * rng.normal(size=shape)
+    """Returns contenders of one mean: half steady, half with ends elsewhere."""
+    values = all_rare(rng, shape, chance, level=level, end=end, noise=noise)
+    steady = shape[1] // 2
+    mean = level + chance * (end - level)
+    values[:, :steady] = mean + noise * rng.normal(size=values[:, :steady].shape)
+    return values
 
 
 def bad_and_good(rng: np.random.Generator, shape: Shape, chance: float) -> np.ndarray:
     """Returns one mean, half of the contenders with rare bad ends, half with good."""
     half = (shape[0], shape[1] // 2, *shape[2:])
-    return np.concatenate(
-        [all_rare(rng, half, chance), 1 - all_rare(rng, half, chance)], axis=1
-    )
+    mean = 0.9 * (1 - chance)
+    low = (mean - chance) / (1 - chance)
+    bad = all_rare(rng, half, chance, level=0.9)
+    good = all_rare(rng, half, chance, level=low, end=1.0)
+    return np.concatenate([bad, good], axis=1)
 
 
 def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
@@ -96,31 +97,23 @@ def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
     return np.any(gap >= GAP, axis=1)
 
 
-def pair_ends(values: np.ndarray, bar: float = BAR) -> Ends:
+def pair_ends(values: np.ndarray, bar: float = BAR, least: float = FLOOR) -> Ends:
     """Returns the intervals of all pairs of contenders: `(stores, pairs)`."""
-    stores, contenders, runs, tasks = values.shape
+    stores, contenders, _, tasks = values.shape
     pairs = np.array(list(combinations(range(contenders), 2)))
     cells = moments(values)
     wide = (stores, len(pairs), 2 * tasks)
     both = type(cells)(*(part[:, pairs].reshape(wide) for part in cells))
-    weights = np.broadcast_to(np.repeat([1 / tasks, -1 / tasks], tasks), wide)
-    split = np.tile(split_of(values, bar), 2)[:, None, :]
+    signed = np.broadcast_to(np.repeat([1 / tasks, -1 / tasks], tasks), wide)
+    split = np.broadcast_to(np.tile(split_of(values, bar), 2)[:, None, :], wide)
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
-    split, variance = np.broadcast_to(split, wide), unseen_variance(both.counts)
-    gaps, unseen = (
-        (weights * both.means).sum(axis=-1),
-        unseen_share(runs * tasks, confidence),
-    )
-    return widest(
-        weighted_ends(both, weights, split, confidence=confidence),
-        weighted_ends(both, weights, split, confidence=confidence, added=variance),
-        Ends(gaps - unseen, gaps + unseen),
-    )
+    found = gaps_between(both, signed, split, least=least, confidence=confidence)
+    return found.ends
 
 
-def beats(values: np.ndarray, bar: float = BAR) -> np.ndarray:
+def beats(values: np.ndarray, bar: float = BAR, least: float = FLOOR) -> np.ndarray:
     """Returns +1, -1 or 0 where the first of each pair beats, is beaten, or neither."""
-    low, high = pair_ends(values, bar)
+    low, high = pair_ends(values, bar, least)
     return (low > 0).astype(int) - (high < 0).astype(int)
 
 

@@ -39,7 +39,7 @@ from nnarena.analysis.bootstrap import aggregate_interval
 from nnarena.analysis.intervals import Interval, cell_interval, wilson
 from nnarena.analysis.leaderboard import task_interval
 from nnarena.analysis.length import effective_interval, effective_length
-from nnarena.analysis.pairs import FEW_SEEDS, superiority, superiority_interval
+from nnarena.analysis.pairs import superiority, superiority_interval
 from nnarena.analysis.profiles import profile
 
 
@@ -234,35 +234,41 @@ def test_effective_lengths_where_runs_solve_a_length_or_not(contenders, seeds):
     assert np.mean(held[True]) >= 0.5
 
 
-@pytest.mark.parametrize(
-    ("runs", "least"), [(3, 0.75), (4, 0.87), (5, 0.9), (10, 0.89)]
-)
-def test_the_probability_of_superiority_where_spreads_differ(runs, least):
-    """Of twentyfold spread; below five runs its interval bears a mark.
+@pytest.mark.parametrize("runs", [2, 3, 5, 7, 10])
+@pytest.mark.parametrize("kind", ["equal spread", "unequal spread", "steady"])
+def test_the_probability_of_superiority(runs, kind):
+    """It holds as often as it says whatever the runs look like, and mostly more often.
 
-    Measured: 79 % at three runs, 89 at four, 92 at five, 90 at ten. Of equal spread
-    89 % at three and 94 or more from four on.
+    Measured: 95 to 100 % of equal spread, of twentyfold spread, and of a steady
+    contender and one that ends half above it and half below.
     """
 
     def draw(rng: np.random.Generator) -> Interval:
-        share = superiority(0.05 * rng.normal(size=runs), rng.normal(size=runs))
-        return superiority_interval(share, runs, runs)
+        first, second = rng.normal(size=(2, runs))
+        if kind == "unequal spread":
+            first = 0.05 * first
+        if kind == "steady":
+            first, second = np.zeros(runs), np.sign(second)
+        return superiority_interval(superiority(first, second), runs, runs)
 
-    assert coverage(draw, 0.5) >= least
-    assert least >= 0.89 or runs < FEW_SEEDS
+    assert coverage(draw, 0.5) >= allowed_coverage(0.95)
 
 
 @pytest.mark.parametrize("runs", [5, 10])
-@pytest.mark.parametrize("truth", [0.5, 0.8, 0.95])
-def test_the_probability_of_superiority(runs, truth):
+@pytest.mark.parametrize("truth", [0.8, 0.95])
+def test_the_probability_of_superiority_of_normal_runs(runs, truth):
     shift = float(stats.norm.ppf(truth)) * 2**0.5
 
     def draw(rng: np.random.Generator) -> Interval:
         first, second = rng.normal(size=(2, runs))
-        share = superiority(first + shift, second)
-        return superiority_interval(share, runs, runs)
+        return superiority_interval(superiority(first + shift, second), runs, runs)
 
-    assert 0.93 <= coverage(draw, truth) <= 0.97
+    assert coverage(draw, truth) >= allowed_coverage(0.95)
+
+
+def allowed_coverage(level: float) -> float:
+    """Returns how seldom intervals may hold the truth in so many samples, by chance."""
+    return level - 3 * (level * (1 - level) / SAMPLES) ** 0.5
 
 
 def test_the_share_of_solved_runs():

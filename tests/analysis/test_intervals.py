@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.proportion import proportion_confint
 
 from nnarena.analysis.intervals import (
@@ -14,7 +14,7 @@ from nnarena.analysis.intervals import (
     cell_interval,
     mean_interval,
     moments,
-    unseen_share,
+    unseen_shift,
     unseen_variance,
     weighted_ends,
     widest,
@@ -115,9 +115,31 @@ def test_a_mean_off_the_scale_shows_that_it_goes_on():
 
 @pytest.mark.parametrize("runs", [1, 5, 15, 60])
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
-def test_the_unseen_share_is_that_of_clopper_and_pearson(runs, confidence):
+def test_what_the_runs_of_a_cell_miss_is_that_of_clopper_and_pearson(runs, confidence):
     oracle = stats.binomtest(0, runs).proportion_ci(confidence, method="exact").high
-    assert unseen_share(runs, confidence) == pytest.approx(oracle)
+    counts = np.array([float(runs), 3.0])
+    found = unseen_shift(np.array([1.7, 0.0]), counts, confidence)
+    assert found == pytest.approx(1.7 * oracle)
+    assert unseen_shift(np.zeros(2), counts, confidence) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_runs_of_all_cells_miss_moves_their_sum_furthest(seed):
+    """Against an optimizer, over shares that all runs miss with chance 0.025."""
+    rng = np.random.default_rng(seed)
+    shifts, runs = rng.uniform(0, 1, (2, 4)), rng.integers(1, 9, (2, 4)) * 1.0
+    found = unseen_shift(shifts, runs)
+    for own, counts, ours in zip(shifts, runs, found, strict=True):
+
+        def spared(x: np.ndarray, own=own) -> float:
+            return float((own * np.exp(-x)).sum())
+
+        budget = {"type": "eq", "fun": lambda x, n=counts: n @ x + np.log(0.025)}
+        start = np.full(4, -np.log(0.025) / counts.sum())
+        best = optimize.minimize(
+            spared, start, bounds=[(0, None)] * 4, constraints=[budget], tol=1e-10
+        )
+        assert ours == pytest.approx(own.sum() - best.fun, abs=1e-6)
 
 
 def test_the_widest_of_several_intervals_leaves_none_out():

@@ -85,19 +85,19 @@ def test_the_leaderboard_says_how_far_each_gets():
     assert "elman none from 20 on [0, 0]‡" in told
 
 
-def test_an_interval_that_rests_on_uniform_runs_is_marked():
+def test_an_interval_that_rests_on_runs_of_one_level_is_marked():
     """Not where some contender's runs split, whose intervals know of both ends."""
     store = records("gru", {20: 1.0, 40: 0.5})
     (curve,) = length_curves(runs_frame(store))
-    assert curve.uniform
-    assert [point.uniform for point in curve.points] == [True, True]
+    assert curve.one_level
+    assert [point.one_level for point in curve.points] == [True, True]
     ends = [
         make_record("lstm", "copy", seed, score=score, task_settings={"length": n})
         for n in (20, 40)
         for seed, score in enumerate((1.0, 0.2, 0.99))
     ]
     curves = length_curves(runs_frame([*store, *ends]))
-    assert [curve.uniform for curve in curves] == [False, False]
+    assert [curve.one_level for curve in curves] == [False, False]
 
 
 def test_tasks_that_differ_in_more_than_length_share_no_curve():

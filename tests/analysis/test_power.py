@@ -6,12 +6,12 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 from tests.analysis.simulated import beats
 
-from nnarena.analysis.pairs import rank_test
+from nnarena.analysis.pairs import superiority, superiority_test
 from nnarena.analysis.power import (
     mean_difference,
     pooled_spread,
-    rank_difference,
     resolution,
+    superiority_difference,
 )
 from nnarena.analysis.scores import Scores
 
@@ -49,23 +49,25 @@ def test_what_a_verdict_takes_by_simulation():
         assert found.overall is not None
         # The spread that it knows is that of one store.
         draws *= found.spread / spread
-        draws[:, 0] += found.overall
+        draws += np.array([0.5, -0.5])[:, None, None] * found.overall
         assert np.mean(beats(draws) > 0) == pytest.approx(0.8, abs=0.06)
         assert found.overall > 1 - 0.025 ** (1 / 15)
 
 
-def test_the_rank_test_by_simulation():
-    gap, source = rank_difference(0.3, 6, rng(), level=0.05), np.random.default_rng(9)
+def test_better_on_a_task_by_simulation():
+    gap, source = superiority_difference(0.3, 8, rng()), np.random.default_rng(9)
     assert gap is not None
-    draws = 0.3 * source.normal(size=(1_500, 2, 6))
-    found = [rank_test(first + gap, second) < 0.05 for first, second in draws]
+    draws = 0.3 * source.normal(size=(1_500, 2, 8))
+    shares = [superiority(first + gap, second) for first, second in draws]
+    found = [superiority_test(share, 8, 8) < 0.05 for share in shares]
     assert np.mean(found) == pytest.approx(0.8, abs=0.04)
 
 
-def test_what_no_rank_test_can_find():
-    assert rank_difference(0.1, 3, rng()) is None
-    assert rank_difference(0.1, 5, rng(), level=0.05 / 15) is None
-    assert rank_difference(0.1, 6, rng(), level=0.05 / 15) is not None
+def test_what_so_few_runs_cannot_find():
+    assert superiority_difference(0.1, 5, rng()) is None
+    assert superiority_difference(0.1, 6, rng()) is not None
+    assert superiority_difference(0.1, 9, rng(), level=0.05 / 15) is None
+    assert superiority_difference(0.1, 10, rng(), level=0.05 / 15) is not None
     assert mean_difference(0.1, 1) is None
 
 
@@ -94,9 +96,9 @@ def test_the_sentence_names_the_design():
     assert found is not None
     assert found.sentence.startswith("With 6 contenders, 3 tasks and 5 seeds the small")
     assert f"is {found.overall_any_pair:.2g} in the overall score" in found.sentence
-    assert "tasks at once, none, however large: that takes 7" in found.sentence
+    assert "tasks at once, none, however large: that takes 11" in found.sentence
     assert resolution(Scores(*names, values[:, :1]), rng()) is None
-    ten = rng().normal(0.5, 0.1, size=(6, 10, 3))
+    ten = rng().normal(0.5, 0.1, size=(6, 12, 3))
     finer = resolution(Scores(*names, ten), rng())
     assert finer is not None
     assert finer.one_task is not None

@@ -14,11 +14,12 @@ def rng() -> np.random.Generator:
 def scores(gap: float, seeds: int = 5, tasks: int = 3, spread: float = 0.05) -> Scores:
     draws = 0.5 + spread * rng().normal(size=(2, seeds, tasks))
     draws[0] += gap
-    return Scores(("gru", "lstm"), tuple(f"t{n}" for n in range(tasks)), draws)
+    asked = tuple(f"t{n}" for n in range(tasks))
+    return Scores(("gru", "lstm"), asked, draws, floors=dict.fromkeys(asked, 0.0))
 
 
 def test_a_clear_difference_is_said_in_one_sentence():
-    found = versus(scores(0.3), "gru", "lstm")
+    found = versus(scores(0.3, seeds=7), "gru", "lstm")
     assert found.answer == "beats"
     assert found.sentence.startswith("gru beats lstm (0.")
     assert "(level 0.05 for all 3 tests of the store) it is" in found.sentence
@@ -26,7 +27,7 @@ def test_a_clear_difference_is_said_in_one_sentence():
     assert found.sentence.count(". ") == 0
     assert found.interval is not None
     assert found.interval.low > 0.05
-    assert "interval +0.0" in found.sentence
+    assert "interval +0.1" in found.sentence
 
 
 def test_the_other_way_around():
@@ -51,7 +52,7 @@ def test_three_seeds_are_never_sure():
     assert found.sentence.startswith("The runs cannot tell gru from lstm")
     assert "3 seeds are fewer than the 5 that a verdict takes" in found.sentence
     assert found.note is not None
-    assert "No stars" in found.note
+    assert "3 runs against 3 can give is 0.25" in found.note
 
 
 def test_a_single_seed_has_no_interval():
@@ -85,23 +86,23 @@ def test_never_sure_without_a_difference():
 
 
 def test_no_note_denies_a_star_beside_it():
-    """With five seeds on one task and three on another, one row may have a star."""
-    base = scores(0.4, tasks=2)
+    """With eight seeds on one task and three on another, one row may have a star."""
+    base = scores(0.4, tasks=2, seeds=8)
     values = base.values.copy()
     values[:, 3:, 1] = np.nan
     found = versus(Scores(base.contenders, base.tasks, values), "gru", "lstm")
-    assert [pair.stars for pair in found.tasks] == ["*", None]
+    assert [pair.stars for pair in found.tasks] == ["*", ""]
     assert (found.seeds, found.note) == (3, None)
 
 
 def test_better_on_a_task_is_of_all_pairs_and_tasks():
-    """Five runs that do not overlap are enough for two contenders, not for six."""
-    apart = scores(0.3).values
-    crowd = np.concatenate([apart, 0.5 + 0.05 * rng().normal(size=(4, 5, 3))])
+    """Seven runs that do not overlap are enough for two contenders, not for six."""
+    apart = scores(0.3, seeds=7).values
+    crowd = np.concatenate([apart, 0.5 + 0.05 * rng().normal(size=(4, 7, 3))])
     names = ("gru", "lstm", "a", "b", "c", "d")
     found = versus(Scores(names, ("t0", "t1", "t2"), crowd), "gru", "lstm")
     assert found.tests == 45
     assert "level 0.05 for all 45 tests of the store" in found.sentence
     assert "undecided on t0, t1 and t2" in found.sentence
     assert found.note is not None
-    assert "over 45 tests 0.36; that takes 7 seeds" in found.note
+    assert "over 45 tests 0.7; that takes 11 seeds" in found.note

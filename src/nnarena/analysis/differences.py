@@ -10,17 +10,19 @@ at once: each has confidence 1 - 0.05 / pairs (Bonferroni), since who leads, and
 pair is asked about, is chosen after the scores were seen.
 
 Runs may end badly now and then, or well, and n runs may all have missed it: that none
-ended so is no sign that none can. So an interval is never narrower than what so few
-runs can know of ends a whole scale away (as blind lies from perfect), in all cells
-alike, whatever their runs look like:
+ended so is no sign that none can. No end lies below the least that a run of its task
+can count, or above a perfect answer. So an interval is never narrower than what so few
+runs can know of such ends, in all cells alike, whatever their runs look like. To either
+side it reaches as far as any of three:
 
-- it holds Student's interval, of the runs as they are, and with the variance added to
-  the mean of each cell that 0 of n ends of another kind leave open (`unseen_variance`);
-- it reaches to either side at least the share of such ends that all runs of a contender
-  miss with half the chance that the confidence leaves (`unseen_share`): of 15 runs 22
-  %, in a family of one pair.
+- Student's interval, of the runs as they are, and, of an all-or-none task, of as many
+  runs at either end of its scale as `intervals.py` adds;
+- Student's, with the variance added to the mean of each other cell that 0 of n ends at
+  that far end of its scale leave open (`unseen_variance`);
+- the difference, moved by such ends of both contenders that all their runs miss with
+  half the chance that the confidence leaves (`unseen_shift`).
 
-The first is what counts where many cells are added up, the second where they are few
+The second is what counts where many cells are added up, the third where they are few
 and chance is far from normal. So of a hundred stores of contenders with equal means no
 more than five say "beats" anywhere; `tests/analysis/test_verdicts.py` measures it.
 
@@ -30,8 +32,9 @@ the same as its verdict.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -41,7 +44,7 @@ from .intervals import (
     Interval,
     Moments,
     moments,
-    unseen_share,
+    unseen_shift,
     unseen_variance,
     weighted_ends,
     widest,
@@ -67,9 +70,9 @@ class Difference:
     `overall` are the means over these tasks of the mean scores, `gap` the first less
     the second, `interval` that of the gap, for all pairs of the store at once: None
     where some task has a single run of either. `seeds` is the fewest runs of either on
-    a task. `unseen` is the share of runs that may end otherwise and have not come yet,
-    the least that the interval reaches to either side; `apart` whether the runs that
-    have come differ by more than they scatter.
+    a task. `unseen` is how far ends that have not come yet may move the gap towards 0
+    and past it, the least that the interval reaches there; `apart` whether the runs
+    that have come differ by more than they scatter.
     """
 
     first: str
@@ -95,6 +98,18 @@ class Difference:
             interval=None if ends is None else Interval(-ends.high, -ends.low),
             answer=OPPOSITE[self.answer],
         )
+
+
+class Gaps(NamedTuple):
+    """Differences `(...)`: their ends, those of scatter alone, and unseen ones.
+
+    `falls` and `rises` are how far ends that have not come may move each down and up.
+    """
+
+    ends: Ends
+    scatter: Ends
+    falls: np.ndarray
+    rises: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -147,21 +162,59 @@ def differences(scores: Scores) -> Differences:
     overall = (means * weights[:, None]).sum(axis=-1)
     seeds = np.where(shared[:, None], count[pairs], count.max()).min(axis=(1, 2))
     confidence = 1 - (1 - CONFIDENCE) / max(len(pairs), 1)
-    unseen = unseen_share(seeds * tasks, confidence)
-    both, signed, split = _sums(scores, cells, pairs, weights)
-    scatter = weighted_ends(both, signed, split, confidence=confidence)
-    variance = unseen_variance(both.counts)
-    added = weighted_ends(both, signed, split, confidence=confidence, added=variance)
-    gaps = overall[:, 0] - overall[:, 1]
-    ends = widest(scatter, added, Ends(gaps - unseen, gaps + unseen))
+    found = gaps_between(
+        *_sums(scores, cells, pairs, weights),
+        least=np.tile(scores.least, 2),
+        confidence=confidence,
+    )
+    unseen = np.where(overall[:, 0] < overall[:, 1], found.rises, found.falls)
     span = 1.0 - (weights * scores.least).sum(axis=1)
     figures = (part.tolist() for part in (pairs, tasks, seeds, overall, unseen, span))
     return Differences(
         tuple(
-            _difference(scores.contenders, scatter.at(place), ends.at(place), *own)
+            _difference(scores.contenders, found, place, *own)
             for place, own in enumerate(zip(*figures, strict=True))
         )
     )
+
+
+def gaps_between(
+    both: Moments,
+    signed: np.ndarray,
+    split: np.ndarray,
+    *,
+    least: np.ndarray | float,
+    confidence: float,
+) -> Gaps:
+    """Returns the intervals of differences of two contenders, by the module's rule.
+
+    Args:
+        both: the runs of the cells of both `(..., cells)`.
+        signed: what a cell counts in the difference, above 0 of the first, below 0 of
+            the second, 0 where it is no part: `(..., cells)`.
+        split: whether a cell is of an all-or-none task: `(..., cells)`.
+        least: the least that a run of each cell can count: `(..., cells)`.
+        confidence: how often each interval holds the truth.
+    """
+    part, runs = signed != 0, np.maximum(both.counts, 1.0)
+    down = np.where(part, np.maximum(both.means - least, 0.0), 0.0)
+    up = np.where(part, np.maximum(1.0 - both.means, 0.0), 0.0)
+    ends_of = partial(
+        weighted_ends, both, signed, split, confidence=confidence, worst=least
+    )
+    scatter = ends_of()
+    gaps = (signed * np.where(part, both.means, 0.0)).sum(axis=-1)
+
+    def unseen(far: np.ndarray) -> tuple[Ends, np.ndarray]:
+        ends = ends_of(added=np.where(split, 0.0, far**2 * unseen_variance(runs)))
+        return ends, unseen_shift(np.abs(signed) * far, runs, confidence)
+
+    lower, falls = unseen(np.where(signed > 0, down, up))
+    upper, rises = unseen(np.where(signed > 0, up, down))
+    ends = widest(
+        scatter, Ends(lower.low, upper.high), Ends(gaps - falls, gaps + rises)
+    )
+    return Gaps(ends, scatter, falls, rises)
 
 
 def _sums(
@@ -176,8 +229,8 @@ def _sums(
 
 def _difference(
     names: Sequence[str],
-    scatter: Interval | None,
-    ends: Interval | None,
+    found: Gaps,
+    place: int,
     pair: list[int],
     tasks: int,
     seeds: int,
@@ -186,7 +239,8 @@ def _difference(
     span: float,
 ) -> Difference:
     first, second = overall
-    interval = None if seeds < 2 else within(ends, -span, span)
+    scatter = found.scatter.at(place)
+    interval = None if seeds < 2 else within(found.ends.at(place), -span, span)
     return Difference(
         first=names[pair[0]],
         second=names[pair[1]],
@@ -215,7 +269,7 @@ def why_untold(pair: Difference) -> str:
         return f"{pair.seeds} seeds are fewer than the {FEW_SEEDS} that a verdict takes"
     if pair.apart and pair.answer == "cannot tell":
         return (
-            f"{pair.seeds * pair.tasks} runs each cannot exclude that up to "
-            f"{100 * pair.unseen:.0f} % of others end otherwise"
+            f"ends that {pair.seeds * pair.tasks} runs each may all have missed could "
+            f"move the difference by {pair.unseen:.2f}"
         )
     return ""

@@ -76,7 +76,8 @@ def weighted_ends(
     split: np.ndarray,
     *,
     confidence: float = CONFIDENCE,
-    added: np.ndarray | np.floating | float = 0.0,
+    added: np.ndarray | float = 0.0,
+    worst: np.ndarray | float = 0.0,
 ) -> Ends:
     """Returns the intervals of weighted sums of the means of cells.
 
@@ -88,14 +89,16 @@ def weighted_ends(
         split: whether a cell is of an all-or-none task: `(..., cells)`.
         confidence: how often the intervals hold the truth.
         added: variance of the mean of a cell besides its scatter: `(..., cells)`.
+        worst: where the runs lie that are added beside perfect ones: `(..., cells)`.
     """
     part = weights != 0
     runs = _added(part & split)
     counts = np.where(part, cells.counts + 2 * runs, 2.0)
+    total = runs * (1 + worst)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        means = np.where(part, (cells.counts * cells.means + runs) / counts, 0.0)
+        means = np.where(part, (cells.counts * cells.means + total) / counts, 0.0)
         moved = np.where(part, cells.counts * (cells.means - means) ** 2, 0.0)
-        apart = runs * (means**2 + (1 - means) ** 2)
+        apart = runs * ((means - worst) ** 2 + (1 - means) ** 2)
         squares = np.where(part, cells.squares + moved + apart, 0.0)
         parts = weights**2 * np.where(
             part, squares / (counts - 1) / counts + added, 0.0
@@ -152,20 +155,32 @@ def within(interval: Interval | None, least: float, most: float) -> Interval | N
     )
 
 
-def unseen_share(
-    runs: int | np.ndarray, confidence: float = CONFIDENCE
-) -> np.ndarray | np.floating:
-    """Returns the largest share of runs to come that may end unlike all that came.
+def unseen_shift(
+    shifts: np.ndarray, runs: np.ndarray, confidence: float = CONFIDENCE
+) -> np.ndarray:
+    """Returns how far ends that all runs missed can move sums of cells `(...)`.
 
-    Runs that end so one time in 1 / q are missed by n runs with probability (1 - q)^n.
-    At the share q that is returned this is half of what the confidence leaves: the
-    upper end of the interval of Clopper and Pearson (1934) where 0 of n ended so.
+    Where a share q of the runs of a cell ends otherwise, its n runs all miss it with
+    probability (1 - q)^n, and it moves the sum by q times what all of them would. Of
+    all shares that all runs of all cells miss with a chance of half of what the
+    confidence leaves, those are taken that move the sum furthest. Of one cell that is
+    the upper end of the interval of Clopper and Pearson (1934) where 0 of n ended so.
 
     Args:
-        runs: how many there are: `(...)`.
-        confidence: how often the share is no larger than what is returned.
+        shifts: how far a cell moves its sum if all of its runs end so: `(..., cells)`,
+            0 or more.
+        runs: how many runs of it there are, 1 or more: `(..., cells)`.
+        confidence: how often the sum is moved by no more than what is returned.
     """
-    return 1 - ((1 - confidence) / 2) ** (1 / np.asarray(runs))
+    # With x = -log(1 - q) the sum of shifts (1 - e^-x) is largest, given that of runs
+    # x, where e^-x shifts / runs is one level for all cells that lie above it.
+    order = np.argsort(-shifts / runs, axis=-1)
+    sizes = np.take_along_axis(runs, order, axis=-1)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.take_along_axis(shifts, order, axis=-1) / sizes)
+    left = math.log((1 - confidence) / 2) + np.cumsum(sizes * logs, axis=-1)
+    level = np.exp((left / np.cumsum(sizes, axis=-1)).max(axis=-1, keepdims=True))
+    return np.asarray(np.maximum(shifts - level * runs, 0.0).sum(axis=-1))
 
 
 def unseen_variance(runs: int | np.ndarray) -> np.ndarray | np.floating:

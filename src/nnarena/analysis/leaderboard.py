@@ -118,7 +118,7 @@ def _standing(
         rank=0,
         family=rows[0]["family"],
         **_overall(scores, contender, _generator(seed, contender, "overall")),
-        uniform=any(cell.uniform for cell in judged),
+        one_level=any(cell.one_level for cell in judged),
         complete=len(judged) == len(tasks),
         missing=_missing(tasks, judged),
         seeds=min((cell.judged for cell in judged), default=0),

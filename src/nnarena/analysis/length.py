@@ -22,9 +22,9 @@ from .scores import all_or_none_tasks, floor_of
 class LengthPoint:
     """What the runs of a contender count at one length; see `runs_frame`.
 
-    `bar` is what solves the task, on the same scale. `uniform` says that all runs
-    solved the task, or none did, on one that no contender's runs split: the interval
-    knows nothing of a rare other end, as that of a cell (`standing.py`).
+    `bar` is what solves the task, on the same scale. `one_level` says that no
+    contender's runs split on the task: the interval knows nothing of a rare other end,
+    as that of a cell (`standing.py`).
     """
 
     length: float
@@ -34,7 +34,7 @@ class LengthPoint:
     interval: Interval | None
     solved: int
     bar: float
-    uniform: bool
+    one_level: bool
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class LengthCurve:
     `effective` is the effective length; 0 where the bar is not reached at the
     shortest. `interval` reaches from the longest length up to which the intervals
     of all means lie above the bar to the longest up to which they reach it; None
-    where some mean has none. `uniform` says that it rests on a length that is: where
-    runs end otherwise now and then, it holds less often than it says. `at_least` says
+    where some mean has none. `one_level` says that some length is: where runs end
+    otherwise now and then, the interval holds less often than it says. `at_least` says
     that `effective` is the longest that was run, so that the truth may lie beyond.
     """
 
@@ -58,7 +58,7 @@ class LengthCurve:
     points: tuple[LengthPoint, ...]
     effective: float
     interval: Interval | None
-    uniform: bool
+    one_level: bool
     at_least: bool
     trained: float | None = None
 
@@ -143,7 +143,7 @@ def curve_of(
         points=points,
         effective=effective,
         interval=effective_interval([p.interval for p in points], bars, lengths),
-        uniform=any(point.uniform for point in points),
+        one_level=any(point.one_level for point in points),
         at_least=bool(effective == lengths[-1]),
         trained=trained,
     )
@@ -162,7 +162,7 @@ def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
         interval=within(ends, floor_of(group[0]), 1.0),
         solved=solved,
         bar=_bar(group[0]),
-        uniform=task not in split and solved in (0, len(group)),
+        one_level=task not in split,
     )
 
 

@@ -1,9 +1,17 @@
 """Two contenders on one task: is one better, by how much, and how surely.
 
-Everything rests on the order of runs, so that a metric's scale and one run that went
-very wrong do not decide: the Mann-Whitney statistic in its exact permutation
-distribution, ties and all, and the probability that a run of one beats a run of the
-other. Over several pairs p-values are adjusted by Holm's procedure.
+Everything rests on how often a run of one is better than a run of the other, so that a
+metric's scale and one run that went very wrong do not decide. Of n and m runs, the
+share of such pairs of runs has a variance of P (1 - P) / min(n, m) at most, whatever
+the two distributions are: that of as many trials (Birnbaum and Klose 1957, "Bounds for
+the variance of the Mann-Whitney statistic"). It has that where all runs of one end
+alike, and those of the other far above or far below. So the test and the interval are
+those of a proportion of min(n, m) trials (Clopper and Pearson 1934), for all alike. The
+exact rank test of Mann and Whitney finds a little more, but it tests whether two
+distributions are equal: of a steady contender and one whose runs end half above and
+half below, it calls one better far more often than its level says.
+
+Over several pairs p-values are adjusted by Holm's procedure.
 """
 
 import math
@@ -13,20 +21,18 @@ from functools import cache
 from itertools import combinations, compress
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from .intervals import CONFIDENCE, Interval
 from .scores import Scores
+from .words import plural
 
 
 FEW_SEEDS = 5
-"""Below this many seeds no stars are given, and a verdict says they are too few."""
+"""Below this many seeds a verdict says that they are too few."""
 
 LEVEL = 0.05
 """The significance level of all tests."""
-
-EXACT_RUNS = 50
-"""Up to this many runs of both together the test is exact, beyond it asymptotic."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,9 @@ class Pair:
 
     `superiority` is the probability that a run of the first beats one of the second,
     a tie counting one half, with `interval`. `effect` is Hedges' g, None where no run
-    varies. `p` is two-sided; `adjusted` is p after Holm's procedure over its family.
-    `stars` is "", "*", "**" or "***" for adjusted p below 0.05, 0.01 and 0.001, and
-    None where either has fewer than five seeds (`why_no_stars`). `few` says just that
-    of the seeds: `interval` then holds less often than it says.
+    varies. `p` is two-sided, of a superiority of 0.5; `adjusted` is p after Holm's
+    procedure over its family. `stars` is "", "*", "**" or "***" for adjusted p below
+    0.05, 0.01 and 0.001.
     """
 
     task: str
@@ -51,8 +56,7 @@ class Pair:
     effect: float | None
     p: float
     adjusted: float
-    stars: str | None
-    few: bool
+    stars: str
 
     @property
     def settled(self) -> bool:
@@ -73,35 +77,27 @@ class Pair:
         )
 
 
-def rank_test(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the two-sided p-value of the Mann-Whitney test of `(runs,)` each.
+@cache
+def superiority_test(share: float, first: int, second: int) -> float:
+    """Returns the two-sided p-value of a superiority of 0.5, of so many runs each.
 
-    Exact given the ties, over all ways to deal the runs to the two contenders (Pitman
-    1937; the ways are counted by Streitberg and Roehmel's shift algorithm, 1986), as
-    long as there are no more than `EXACT_RUNS`; beyond that by the normal
-    approximation with correction for ties.
+    Twice the chance that of min(first, second) fair trials such a share or more succeed
+    (where it is below 0.5: or fewer). For shares that are no count of trials the
+    incomplete beta function continues the tail of the binomial distribution.
 
-    Raises:
-        ValueError: a sample is empty.
+    Args:
+        share: in how many pairs of runs the first is better (`superiority`).
+        first: runs of the first.
+        second: runs of the second.
     """
-    if not (first.size and second.size):
-        raise ValueError("a test needs runs of both contenders")
-    together = np.concatenate([first, second])
-    if np.ptp(together) == 0:
-        return 1.0
-    if together.size > EXACT_RUNS:
-        return float(stats.mannwhitneyu(first, second, method="asymptotic").pvalue)
-    ranks = np.rint(2 * stats.rankdata(together)).astype(int)
-    ways = _ways(ranks, first.size)
-    center = first.size * ranks.sum() / ranks.size
-    gap = abs(ranks[: first.size].sum() - center)
-    far = np.abs(np.arange(ways.size) - center) >= gap - 1e-9
-    return float(ways[far].sum() / ways.sum())
+    trials = min(first, second)
+    won = trials * max(share, 1 - share)
+    return min(1.0, 2 * float(stats.beta.cdf(0.5, won, trials - won + 1)))
 
 
 def smallest_p(first: int, second: int) -> float:
-    """Returns the least p-value that a rank test of so many runs can give."""
-    return min(1.0, 2 / math.comb(first + second, first))
+    """Returns the least p-value that so many runs can give: where none overlap."""
+    return superiority_test(1.0, first, second)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -124,25 +120,20 @@ def superiority(first: np.ndarray, second: np.ndarray) -> float:
 def superiority_interval(
     share: float, first: int, second: int, confidence: float = CONFIDENCE
 ) -> Interval:
-    """Returns the interval of a probability of superiority of so many runs each.
+    """Returns the interval of a superiority, of so many runs each.
 
-    Newcombe 2006, "Confidence intervals for an effect size measure based on the
-    Mann-Whitney statistic", method 5: a score interval, which stays inside [0, 1] and
-    has width where all runs of one beat all of the other.
+    It leaves out 0.5 where `superiority_test` gives less than 1 - `confidence`.
+
+    Args:
+        share: in how many pairs of runs the first is better (`superiority`).
+        first: runs of the first.
+        second: runs of the second.
+        confidence: how often it holds the truth, at the least.
     """
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    half = (first + second) / 2 - 1
-
-    def beyond(x: float) -> float:
-        growth = 1 + half * ((1 - x) / (2 - x) + x / (1 + x))
-        return (x - share) ** 2 - z * z * x * (1 - x) * growth / (first * second)
-
-    def root(*bracket: float) -> float:
-        return float(optimize.root_scalar(beyond, bracket=bracket).root)
-
-    # Where all runs of one win, the far end of the bracket is a root of its own.
-    low = 0.0 if share <= 0 else root(0.0, min(share, 1 - 1e-9))
-    high = 1.0 if share >= 1 else root(max(share, 1e-9), 1.0)
+    trials, tail = min(first, second), (1 - confidence) / 2
+    won, lost = trials * share, trials * (1 - share)
+    low = 0.0 if won == 0 else float(stats.beta.ppf(tail, won, lost + 1))
+    high = 1.0 if lost == 0 else float(stats.beta.ppf(1 - tail, won + 1, lost))
     return Interval(low, high)
 
 
@@ -164,10 +155,8 @@ def hedges(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(correction * gap / math.sqrt(squares / freedom))
 
 
-def stars(p: float, seeds: int) -> str | None:
-    """Returns "", "*", "**" or "***"; None for fewer than five seeds."""
-    if seeds < FEW_SEEDS:
-        return None
+def stars(p: float) -> str:
+    """Returns "", "*", "**" or "***"."""
     return "*" * sum(p < level for level in (0.05, 0.01, 0.001))
 
 
@@ -176,9 +165,7 @@ def at_best(family: Sequence[Pair]) -> tuple[Pair, ...]:
 
     There Holm's procedure adjusts each of them least.
     """
-    return adjusted(
-        [replace(pair, p=min(pair.p, smallest_p(*pair.runs))) for pair in family]
-    )
+    return adjusted([replace(pair, p=smallest_p(*pair.runs)) for pair in family])
 
 
 def why_no_stars(best: Sequence[Pair], tests: int) -> str | None:
@@ -192,18 +179,12 @@ def why_no_stars(best: Sequence[Pair], tests: int) -> str | None:
     """
     if any(pair.settled for pair in best):
         return None
-    nearest = max(best, key=lambda pair: (min(*pair.runs, FEW_SEEDS), -pair.p))
-    (first, second), seeds = nearest.runs, min(nearest.runs)
-    if seeds < FEW_SEEDS:
-        return (
-            f"No stars: {seeds} {'seed is' if seeds == 1 else 'seeds are'} fewer than "
-            f"{FEW_SEEDS}, and the least p that {first} against {second} can give is "
-            f"{nearest.p:.2g}."
-        )
+    nearest = min(best, key=lambda pair: pair.p)
+    (first, second), needed = nearest.runs, seeds_needed(tests)
+    over = "" if tests == 1 else f", over {tests} tests {nearest.adjusted:.2g}"
     return (
-        f"No star can be given: the least p that {first} against {second} seeds can "
-        f"give is {nearest.p:.2g}, over {tests} tests {nearest.adjusted:.2g}; that "
-        f"takes {seeds_needed(tests)} seeds."
+        f"No star can be given: the least p that {plural(first, 'run')} against "
+        f"{second} can give is {nearest.p:.2g}{over}; that takes {needed} seeds."
     )
 
 
@@ -245,35 +226,25 @@ def adjusted(family: Sequence[Pair]) -> tuple[Pair, ...]:
     """Returns pairs with p-values and stars for all of them together."""
     levels = holm([pair.p for pair in family]).tolist()
     return tuple(
-        Pair(**{**vars(pair), "adjusted": p, "stars": stars(p, min(pair.runs))})
+        replace(pair, adjusted=p, stars=stars(p))
         for pair, p in zip(family, levels, strict=True)
     )
 
 
 def _pair(scores: Scores, task: str, first: str, second: str) -> Pair:
     ours, theirs = scores.sample(first, task), scores.sample(second, task)
-    share, p = superiority(ours, theirs), rank_test(ours, theirs)
-    fewest = min(ours.size, theirs.size)
+    share, runs = superiority(ours, theirs), (ours.size, theirs.size)
+    p = superiority_test(share, *runs)
     return Pair(
         task=task,
         first=first,
         second=second,
-        runs=(ours.size, theirs.size),
+        runs=runs,
         means=(float(ours.mean()), float(theirs.mean())),
         superiority=share,
-        interval=superiority_interval(share, ours.size, theirs.size),
+        interval=superiority_interval(share, *runs),
         effect=hedges(ours, theirs),
         p=p,
         adjusted=p,
-        stars=stars(p, fewest),
-        few=fewest < FEW_SEEDS,
+        stars=stars(p),
     )
-
-
-def _ways(ranks: np.ndarray, size: int) -> np.ndarray:
-    """In how many ways `size` of the ranks have a sum: `(sums,)`, from 0."""
-    ways = np.zeros((size + 1, ranks.sum() + 1))
-    ways[0, 0] = 1.0
-    for rank in ranks:
-        ways[1:, rank:] += ways[:-1, : ways.shape[1] - rank].copy()
-    return ways[size]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from scipy import optimize, stats
 
-from .intervals import unseen_share, unseen_variance
-from .pairs import FEW_SEEDS, LEVEL, rank_test, seeds_needed, smallest_p
+from .intervals import unseen_shift, unseen_variance
+from .pairs import FEW_SEEDS, LEVEL, seeds_needed, smallest_p, superiority_test
 from .scores import Scores
 from .words import plural
 
@@ -29,9 +29,10 @@ class Resolution:
     `spread` is the standard deviation between seeds, pooled over contenders and
     tasks. Differences are of normalized scores (0 blind, 1 perfect), found with `power`
     at level 0.05: `overall` of one pair's mean over tasks, chosen beforehand;
-    `overall_any_pair` of any of the pairs, as the verdict is (`differences.py`);
-    `one_task` of any of the pairs on any of the tasks, by the rank test (`pairs.py`).
-    None where no difference, however large, could be found.
+    `overall_any_pair` of any of the pairs, as the verdict is (`differences.py`), of two
+    in the middle of the contenders; `one_task` of any of the pairs on any of the tasks,
+    as "better on" is (`pairs.py`). None where no difference, however large, could be
+    found.
     """
 
     contenders: int
@@ -123,7 +124,7 @@ def detectable_shift(
     return float(optimize.root_scalar(short, bracket=(0.0, top)).root)
 
 
-def rank_difference(
+def superiority_difference(
     spread: float,
     runs: int,
     rng: Generator,
@@ -132,11 +133,11 @@ def rank_difference(
     power: float = POWER,
     draws: int = 4_000,
 ) -> float | None:
-    """Returns the least true difference of two contenders that the rank test finds.
+    """Returns the least true difference on a task that reads "better on".
 
-    By simulation: normal scores of one spread, shifted until the share of draws that
-    `pairs.rank_test` rejects reaches the power; the same draws at every shift. None
-    where even the least p of so many runs is above the level.
+    By simulation: normal scores of one spread, shifted until the share of draws in
+    which `pairs.superiority_test` gives less than the level reaches the power; the same
+    draws at every shift. None where even the least p of so many runs is above it.
     """
     if runs < 2 or smallest_p(runs, runs) >= level:
         return None
@@ -172,10 +173,10 @@ def resolution(scores: Scores, rng: Generator) -> Resolution | None:
         return None
     contenders, tasks = len(there), min(own.size for own in shared if own.size)
     over_tasks = {
-        number: _verdict_difference(spread, seeds, tasks, LEVEL / number)
+        number: _verdict_difference(scores, spread, seeds, tasks, LEVEL / number)
         for number in (1, pairs)
     }
-    one_task = rank_difference(spread, seeds, rng, level=LEVEL / tests)
+    one_task = superiority_difference(spread, seeds, rng, level=LEVEL / tests)
     return Resolution(
         contenders=contenders,
         tasks=tasks,
@@ -226,19 +227,32 @@ def _sentence(
 
 
 def _verdict_difference(
-    spread: float, seeds: int, tasks: int, level: float
+    scores: Scores, spread: float, seeds: int, tasks: int, level: float
 ) -> float | None:
-    """The least difference that reads "beats" (`differences.py`)."""
+    """The least difference that reads "beats" (`differences.py`).
+
+    Of two contenders on either side of the middle of all that the store has, equally
+    far from it. The wider they are apart, the further may the higher one fall and the
+    lower one rise, so that the difference is approached from below.
+    """
     if seeds < FEW_SEEDS:
         return None
-    return mean_difference(
-        spread,
-        seeds,
-        tasks=tasks,
-        level=level,
-        reach=float(unseen_share(seeds * tasks, 1 - level)),
-        added=float(unseen_variance(seeds)),
-    )
+    middle, least = float(np.nanmean(scores.means)), float(scores.least.mean())
+    runs, gap, moved = np.full(2 * tasks, float(seeds)), 0.0, math.inf
+    while moved > 1e-3:
+        fall, rise = middle + gap / 2 - least, 1 - middle + gap / 2
+        far = np.maximum(np.repeat([fall, rise], tasks), 0.0)
+        found = mean_difference(
+            spread,
+            seeds,
+            tasks=tasks,
+            level=level,
+            reach=float(unseen_shift(far / tasks, runs, 1 - level)),
+            added=float(np.mean(far**2) * unseen_variance(seeds)),
+        )
+        assert found is not None  # of two seeds and more
+        gap, moved = found, abs(found - gap)
+    return gap
 
 
 def _power(
@@ -256,17 +270,7 @@ def _power(
 
 
 def _critical_wins(runs: int, level: float) -> int:
-    """The fewest won pairs of runs whose p-value is below the level, without ties."""
-    wins = runs * runs
-    while wins > 0 and _p_of_wins(wins - 1, runs) < level:
-        wins -= 1
-    return wins
-
-
-def _p_of_wins(wins: int, runs: int) -> float:
-    """The p-value of samples without ties in which the first wins so many pairs."""
-    full, rest = divmod(wins, runs)
-    second = np.arange(runs, dtype=float)
-    places = [runs + 0.0] * full + ([rest - 0.5] if full < runs else [])
-    first = np.array((places + [-1.0] * runs)[:runs])
-    return rank_test(first + 1e-6 * np.arange(runs), second)
+    """The fewest won pairs of runs whose p-value is below the level."""
+    most = runs * runs
+    levels = (superiority_test(won / most, runs, runs) for won in range(most + 1))
+    return next(won for won, p in enumerate(levels) if 2 * won > most and p < level)

@@ -47,9 +47,9 @@ class Cell:
 
     `interval` is that of the mean over seeds; None where fewer than two runs are
     judged, where all of them are equal, and on an all-or-none task, whose figure is
-    `solved` of `judged` with `solved_interval`. `uniform` says that all runs solved the
-    task, or none did, so that a rare other outcome may not have shown: where it is
-    possible, `interval` is too narrow.
+    `solved` of `judged` with `solved_interval`. `one_level` says that no contender's
+    runs split on the task, so that `interval` takes them to scatter around one level:
+    where a rare other end is possible and has not shown, it is too narrow.
 
     `test_rows` is on how many test examples each run was judged, None where records do
     not hold it; `test_interval` how far the mean could lie from that of all examples
@@ -76,7 +76,7 @@ class Cell:
     counted: float | None
     solved: int
     solved_interval: Interval | None
-    uniform: bool
+    one_level: bool
     test_rows: int | None
     test_interval: Interval | None
     passed: int | None
@@ -95,10 +95,10 @@ class Standing:
     over the tasks that have a judged run; those that have none are in `missing`, and
     make it incomplete. `interval` says how it would move had the seeds been others,
     `task_interval` had the tasks been others. `iqm` is the interquartile mean of all
-    runs, with its interval over seeds, None where a task is all-or-none. `uniform` says
-    that `interval` rests on a cell that is. `seeds` is the fewest judged runs on a task
-    that has any. `parameters` and `program_bytes` are the largest,
-    `run_seconds` the mean over tasks of the mean over runs.
+    runs, with its interval over seeds, None where a task is all-or-none. `one_level`
+    says that `interval` rests on a cell that is. `seeds` is the fewest judged runs on a
+    task that has any. `parameters` and `program_bytes` are the largest, `run_seconds`
+    the mean over tasks of the mean over runs.
     """
 
     contender: str
@@ -109,7 +109,7 @@ class Standing:
     task_interval: Interval | None
     iqm: float | None
     iqm_interval: Interval | None
-    uniform: bool
+    one_level: bool
     complete: bool
     missing: tuple[str, ...]
     seeds: int

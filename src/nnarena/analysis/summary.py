@@ -35,7 +35,7 @@ def summarize(rows: Sequence[Row], card: TaskCard) -> Cell:
         counted=mean_of([row["counted"] for row in judged]),
         solved=solved,
         solved_interval=wilson(solved, len(judged)) if judged else None,
-        uniform=not card.all_or_none and solved in (0, len(judged)),
+        one_level=not card.all_or_none,
         **_test_error(rows, scores, card),
         **_time_to_solve(judged),
         parameters=largest(rows, "parameters"),

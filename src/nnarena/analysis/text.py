@@ -6,8 +6,8 @@ from .standing import Cell, Leaderboard, Standing, TaskCard
 from .words import listed, plural
 
 
-UNIFORM = "‡"
-"""Marks an interval that rests on cells whose runs all solved the task, or none did."""
+ONE_LEVEL = "‡"
+"""Marks an interval that takes runs to scatter around one level."""
 
 
 Lines = tuple[str, str]
@@ -45,7 +45,7 @@ def _overall(standing: Standing) -> Lines:
     doubt = ""
     if standing.interval is not None:
         low, high = standing.interval
-        doubt = f"[{low:.2f}, {high:.2f}]{UNIFORM if standing.uniform else ''}"
+        doubt = f"[{low:.2f}, {high:.2f}]{ONE_LEVEL if standing.one_level else ''}"
     mark = "" if standing.complete else " incomplete"
     return f"{standing.overall:.2f}{mark}", doubt
 
@@ -70,7 +70,7 @@ def _doubt(cell: Cell) -> str:
     told = []
     if cell.interval is not None:
         low, high = cell.interval
-        mark = UNIFORM if cell.uniform else ""
+        mark = ONE_LEVEL if cell.one_level else ""
         told.append(f"[{figure(low)}, {figure(high)}]{mark}")
     if cell.test_interval is not None:
         low, high = cell.test_interval
@@ -98,7 +98,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         *board.trained,
         *([board.budget.sentence] if board.budget else []),
         *_all_or_none(board),
-        *uniform_note(board),
+        *one_level_note(board),
         *test_rows_note(board),
         *effective_lengths(board),
     ]
@@ -115,17 +115,17 @@ def _all_or_none(board: Leaderboard) -> list[str]:
     ]
 
 
-def uniform_note(board: Leaderboard) -> list[str]:
+def one_level_note(board: Leaderboard) -> list[str]:
     """Returns what the mark of an interval means: a sentence, or none."""
-    cells = [cell for s in board.standings for cell in s.cells if cell.uniform]
+    cells = [cell for s in board.standings for cell in s.cells if cell.one_level]
     runs = [cell.judged for cell in cells if cell.interval is not None]
     if not runs:
         return []
     most = 100 * wilson(0, min(runs)).high
     return [
-        f"{UNIFORM} All runs solved a task, or none did, and the interval takes them "
-        f"to scatter around one level: {plural(min(runs), 'run')} cannot exclude that "
-        f"up to {most:.0f} % of runs end otherwise."
+        f"{ONE_LEVEL} The interval takes runs to scatter around one level: "
+        f"{plural(min(runs), 'run')} cannot exclude that up to {most:.0f} % end "
+        "otherwise."
     ]
 
 
@@ -168,7 +168,7 @@ def _length(curve: LengthCurve) -> str:
         least = "at least " if curve.at_least else ""
         reached = f"{least}{curve.effective:g}"
     ends = curve.interval
-    mark = UNIFORM if curve.uniform else ""
+    mark = ONE_LEVEL if curve.one_level else ""
     doubt = "" if ends is None else f" [{ends.low:g}, {ends.high:g}]{mark}"
     return f"{curve.contender} {reached}{doubt}"
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..analysis.frame import runs_frame
-from ..analysis.pairs import FEW_SEEDS, Pair
+from ..analysis.pairs import Pair
 from ..analysis.plain import plain
 from ..analysis.published import (
     SIZE_DIFFERS,
@@ -28,13 +28,8 @@ from .options import folder_of
 from .results import read_records, show_leaderboard
 
 
-FEW = "†"
-"""Marks an interval of fewer runs than it takes to hold what it says."""
-
-FEW_NOTE = (
-    f"{FEW} Of fewer than {FEW_SEEDS} runs: holds the truth in 79 to 95 % rather than "
-    "in 95 %, by how unlike the two scatter."
-)
+SINGLE = "†"
+"""Marks an interval of a single run, which holds less often than it says."""
 
 
 @guarded
@@ -89,16 +84,16 @@ def _print_versus(found: Versus) -> None:
         out.print(f"Only one has run: {', '.join(found.left_out)}.", markup=False)
     out.print(
         f"The verdict is the leaderboard's and the page's. Its interval is of "
-        f"{found.family}, and p, of the exact rank test, is adjusted for "
+        f"{found.family}, and p, of P = 0.5, is adjusted for "
         f"{plural(found.tests, 'test')}, each pair of the store on each task: this "
         "pair may have been chosen after the scores were seen. For one that was chosen "
         "beforehand, compare a folder of these two alone. Scores are means over seeds "
-        "where 0 is a blind answer and 1 a perfect one; P has a 95 % interval of its "
-        "own; g is Hedges'.",
+        "where 0 is a blind answer and 1 a perfect one. P is the probability that a "
+        "run of the first is the better one, with a 95 % interval of its own that "
+        "holds whatever the runs look like; better on a task says that P is above 0.5. "
+        "g is Hedges'.",
         markup=False,
     )
-    if any(pair.few for pair in found.tasks):
-        out.print(FEW_NOTE, markup=False)
     if found.note:
         out.print(found.note, markup=False)
 
@@ -108,8 +103,8 @@ def _pair_row(pair: Pair) -> tuple[str, ...]:
     return (
         pair.task,
         *(f"{mean:.3f} (n={n})" for mean, n in zip(pair.means, pair.runs, strict=True)),
-        f"{pair.superiority:.2f} [{low:.2f}, {high:.2f}]{FEW if pair.few else ''}",
-        f"{pair.adjusted:.2g} {pair.stars or ''}".rstrip(),
+        f"{pair.superiority:.2f} [{low:.2f}, {high:.2f}]",
+        f"{pair.adjusted:.2g} {pair.stars}".rstrip(),
         "-" if pair.effect is None else f"{pair.effect:+.2f}",
     )
 
@@ -167,15 +162,15 @@ def _print_published(found: Sequence[Comparison]) -> None:
         "published.toml states; a margin with * is no wider than the rounding, so "
         "that nothing agrees. Differs: it does not, and excludes 0. Could see: the "
         "smallest difference that differs four times in five; - where it is longer "
-        f"than the scale. {FEW} Of a single run: holds less often than 95 % where runs "
-        "do not vary as theirs.",
+        f"than the scale. {SINGLE} Of a single run: holds less often than 95 % where "
+        "runs do not vary as theirs.",
         markup=False,
     )
 
 
 def _published_row(found: Comparison) -> tuple[str, ...]:
     published, gap = found.figure, found.gap
-    single = FEW if len(found.scores) == 1 else ""
+    single = SINGLE if len(found.scores) == 1 else ""
     verdict: str = found.verdict
     if found.better is not None:
         verdict += " (better)" if found.better else " (worse)"

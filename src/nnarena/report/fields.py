@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..analysis.standing import Cell, Standing, TaskCard
-from ..analysis.text import UNIFORM
+from ..analysis.text import ONE_LEVEL
 from .words import NOTHING, Number, interval_text, score_text, share_text
 
 
@@ -71,7 +71,7 @@ def overall_field(standing: Standing, tasks: int) -> Field:
     judged = tasks - len(standing.missing)
     short = "" if standing.complete else f"incomplete: {judged} of {tasks} tasks"
     interval = interval_text(standing.interval, standing.seeds)
-    mark = f" {UNIFORM}" if standing.uniform and standing.interval else ""
+    mark = f" {ONE_LEVEL}" if standing.one_level and standing.interval else ""
     return Field(
         score_text(standing.overall),
         said(interval + mark, short),
@@ -105,7 +105,7 @@ def _solved(cell: Cell) -> tuple[str, tuple[str, ...]]:
 
 def _mean(cell: Cell) -> tuple[str, tuple[str, ...]]:
     interval = interval_text(cell.interval, cell.judged)
-    mark = f" {UNIFORM}" if cell.uniform and cell.interval else ""
+    mark = f" {ONE_LEVEL}" if cell.one_level and cell.interval else ""
     solved = f"solved {cell.solved}/{cell.judged} ({share_text(cell.solved_interval)})"
     return score_text(cell.mean), (interval + mark, solved)
 

@@ -10,7 +10,7 @@ from ..analysis.intervals import Interval
 from ..analysis.pairs import FEW_SEEDS, LEVEL
 from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
-from ..analysis.text import UNIFORM
+from ..analysis.text import ONE_LEVEL
 from ..analysis.words import MOST, listed, plural, some
 from ..runs.record import Provenance, Record
 from .findings import Findings
@@ -91,7 +91,7 @@ def _other_tasks(board: Leaderboard) -> list[str]:
     if first.overall is None or not first.complete or first.task_interval is None:
         return []
     percent = round(100 * board.confidence)
-    mark = f" ({UNIFORM})" if first.uniform and first.interval else ""
+    mark = f" ({ONE_LEVEL})" if first.one_level and first.interval else ""
     return [
         f"{first.contender} has an overall score of {score_text(first.overall)}; with "
         f"other seeds it would lie {_between(first.interval)}{mark}, with other tasks "

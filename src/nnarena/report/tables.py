@@ -10,7 +10,7 @@ from ..analysis.budget import deviation
 from ..analysis.differences import Difference
 from ..analysis.length import LengthCurve
 from ..analysis.standing import Leaderboard, Standing, TaskCard
-from ..analysis.text import UNIFORM
+from ..analysis.text import ONE_LEVEL
 from .fields import (
     Field,
     Table,
@@ -156,7 +156,7 @@ def _length(curve: LengthCurve | None) -> Field:
     doubt = curve.interval
     fewest = min(point.runs for point in curve.points)
     note = f"{doubt.low:g} to {doubt.high:g}" if doubt else interval_text(None, fewest)
-    mark = f" {UNIFORM}" if curve.uniform and doubt else ""
+    mark = f" {ONE_LEVEL}" if curve.one_level and doubt else ""
     return Field(text, (note + mark,), order(curve.effective))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...analysis.length import LengthCurve
-from ...analysis.text import UNIFORM
+from ...analysis.text import ONE_LEVEL
 from .figure import Figure, finished, rows_chart, slugs
 from .marks import (
     FEW,
@@ -136,7 +136,7 @@ def _rows(curve: LengthCurve) -> Rows:
             "mean": point.mean,
             "low": point.interval.low if point.interval else None,
             "high": point.interval.high if point.interval else None,
-            "mark": UNIFORM if point.uniform and point.interval else "",
+            "mark": ONE_LEVEL if point.one_level and point.interval else "",
             "solved": f"{point.solved} of {point.runs}",
         }
         for point in curve.points

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from ...analysis.standing import Cell, Leaderboard
-from ...analysis.text import UNIFORM
+from ...analysis.text import ONE_LEVEL
 from .figure import Figure, finished, rows_chart
 from .marks import (
     DIMMED,
@@ -126,7 +126,7 @@ def overall_rows(board: Leaderboard) -> Rows:
             "overall": standing.overall,
             "low": standing.interval.low if standing.interval else None,
             "high": standing.interval.high if standing.interval else None,
-            "mark": UNIFORM if standing.uniform and standing.interval else "",
+            "mark": ONE_LEVEL if standing.one_level and standing.interval else "",
             "tasks": "all" if standing.complete else "some only",
         }
         for standing in board.standings
@@ -139,8 +139,8 @@ def doubt_note(rows: Rows) -> str:
     if not any(row["mark"] for row in rows):
         return ""
     return (
-        f" {UNIFORM}: rests on cells whose runs all solved a task, or none did, and "
-        "knows nothing of a rare other end."
+        f" {ONE_LEVEL}: takes runs to scatter around one level, and knows nothing of a "
+        "rare other end."
     )
 
 
