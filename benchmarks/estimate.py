@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from nnarena.runs.store import DirectoryStore
-from nnarena.suite.estimate import Prices, job_work, reference_loop
+from nnarena.suite.estimate import Estimator, Prices, reference_loop
 from nnarena.suite.plan import Job
 from nnarena.suite.provenance import data_folder
 
@@ -23,6 +23,7 @@ from nnarena.suite.provenance import data_folder
 def main(results: str) -> None:
     """Fits and prints."""
     groups = defaultdict(list)
+    estimator = Estimator([], data_folder())
     for record in DirectoryStore(results):
         job = Job(
             identity=record.identity,
@@ -34,7 +35,7 @@ def main(results: str) -> None:
     works, seconds, compiled, names = [], [], [], []
     for runs in groups.values():
         job, _ = runs[0]
-        work = job_work(job, data_folder())
+        work = estimator.work(job)
         works.append([work.elements, work.matmul_flops])
         seconds.append(median(record.cost.run_seconds for _, record in runs))
         compiled.append(max(record.cost.compile_seconds for _, record in runs))

@@ -367,6 +367,7 @@ class Says(AbstractParallelDecoder):
     r"""Says what it is told, or a little more: $$y_t = W_{s_t} + W_x$$."""
 
     tables: tuple[jax.Array, jax.Array]
+    gate: jax.Array
     signature: Signature
     flaw: str = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
@@ -374,6 +375,7 @@ class Says(AbstractParallelDecoder):
     def __init__(self, signature: Signature, hidden: int, *, flaw: str = "none", key):
         first, second = jax.random.split(key)
         size = signature.outputs.size
+        self.gate = jnp.zeros(())
         self.tables = (
             jax.random.normal(first, (signature.inputs.size, size)),
             jax.random.normal(second, (size, size)),
@@ -392,6 +394,12 @@ class Says(AbstractParallelDecoder):
             own = own + jnp.flip(own, axis=0)
         return own + memory[None]
 
+    def forced(self, targets, *asked, key=None):
+        said = super().forced(targets, *asked, key=key)
+        if self.flaw == "is shown its answer, once training opens the gate":
+            said = said + self.gate * jax.nn.one_hot(targets, said.shape[1])
+        return said
+
 
 @pytest.mark.parametrize(
     ("flaw", "sentence"),
@@ -399,6 +407,10 @@ class Says(AbstractParallelDecoder):
         ("none", ""),
         ("hears itself later", "expected the same answers fed with its own answers"),
         ("hears noise", "the same answers to a question padded with 4 steps, but they"),
+        (
+            "is shown its answer, once training opens the gate",
+            "the right classes before it alone, but other right classes from 0 on",
+        ),
     ],
 )
 def test_a_decoder_that_is_not_what_it_says(enter, flaw, sentence):

@@ -1,5 +1,6 @@
 """Contenders that say that they are causal and are not: found before any training."""
 
+import json
 from typing import Any
 
 import equinox as eqx
@@ -192,3 +193,29 @@ def test_python_and_the_command_line_are_told(tmp_path):
     assert done.exit_code == 0, done.output
     assert "by_blocks cannot play rollout: it says that it is causal" in done.output
     assert "nothing to do: the plan has no run" in done.output
+
+
+def test_a_plan_says_what_it_has_not_tried(tmp_path):
+    """A trial may take a minute: it comes with the run, and the plan says so."""
+    suite = tmp_path / "mine.toml"
+    suite.write_text(
+        'models = ["mean_of_all", "gru"]\nseeds = 1\nwidth = 4\ntasks = ['
+        '{ name = "rollout", length = 40 }, { name = "rollout", causal = false }]\n'
+        "[trainer]\nsteps = 4\nbatch = 4\nchecks = 1\n"
+    )
+    words = [str(suite), "-r", str(tmp_path / "out")]
+    said = "not tried here, but by `arena run` before it trains: mean_of_all on rollout"
+    planned = CliRunner().invoke(app, ["plan", *words])
+    assert planned.exit_code == 0, planned.output
+    assert said in planned.output
+    plan = CliRunner().invoke(app, ["plan", *words, "--json"])
+    cells = json.loads(plan.stdout)["cells"]
+    tried = [(cell["model"], cell["tried"], cell["task"]) for cell in cells]
+    assert [(model, cell) for model, cell, _ in tried] == [
+        ("mean_of_all", True),
+        ("mean_of_all", False),
+        ("gru", False),
+        ("gru", False),
+    ]
+    assert not CliRunner().invoke(app, ["run", *words, "-w", "0"]).exit_code
+    assert said not in CliRunner().invoke(app, ["plan", *words, "-m", "gru"]).output

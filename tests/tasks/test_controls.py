@@ -1,5 +1,6 @@
 """The measured controls: one of each on every task, as it is today."""
 
+import re
 from statistics import mean
 
 import pytest
@@ -79,14 +80,33 @@ def test_the_card_of_a_task_says_how_much_needs_no_memory():
     assert "with length=20 (" in shown
     assert "last_step: mean squared error 0." in shown
     assert "window: mean squared error 0." in shown
-    assert "Of the scale from chance (0) to best (1) they reached 0.0" in shown
-    assert "with the last 8 steps" in shown
+    assert "At least 0.0" in shown
+    assert "of the scale from chance (0) to best (1) needs no memory" in shown
+    assert "no more than the last 8 steps" in shown
 
 
-def test_a_control_below_chance_reaches_nothing():
-    assert "reached 0.00 without memory and 0.25 with the last 8" in verdict(
-        -1.0, 0.25, 8
-    )
-    assert "reached 0.50 without memory and 0.40 with the last 3" in verdict(
-        0.5, 0.4, 3
-    )
+@pytest.mark.parametrize(
+    ("alone", "recent", "no_memory", "few_steps"),
+    [
+        (-1.0, 0.25, "0.00", "0.25"),
+        (-1.0, -0.5, "0.00", "0.00"),
+        (0.2, 0.6, "0.20", "0.60"),
+        (0.5, 0.4, "0.50", "0.50"),
+        (0.5, -1.0, "0.50", "0.50"),
+    ],
+)
+def test_what_the_last_step_suffices_for_the_last_steps_do(
+    alone, recent, no_memory, few_steps
+):
+    """The window holds the last step: less of it is a worse fit, not less to see."""
+    said = verdict(alone, recent, 3)
+    assert said.startswith(f"At least {no_memory} of the scale from chance (0) to best")
+    assert f"needs no memory, and at least {few_steps} no more than the last 3" in said
+
+
+@pytest.mark.parametrize("task", sorted({one.task for one in FILE.measured}))
+def test_no_card_says_that_more_steps_suffice_for_less(task):
+    shown = CliRunner().invoke(app, ["show", task]).output
+    found = re.findall(r"At least (\S+) of the .* and at least (\S+) no more", shown)
+    assert found
+    assert all(float(alone) <= float(enough) for alone, enough in found)

@@ -2,13 +2,11 @@
 
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 
 from ..core.problems import CannotPlay
 from ..core.types import Signature
-from ..models.causality import looks_ahead
 from .laws import require
-from .model_case import CAUSAL, EVERY_STEP, LENGTH, ModelCase, words_for
+from .model_case import CAUSAL, EVERY_STEP, ModelCase, words_for
 
 
 def check_causal(case: ModelCase) -> None:
@@ -23,7 +21,7 @@ def check_causal(case: ModelCase) -> None:
         _require_causality(case, EVERY_STEP)
     else:
         require(
-            any(_first_cut(case, s) is not None for s in EVERY_STEP),
+            any(case.first_peek(s) is not None for s in EVERY_STEP),
             "declared not causal, but no change of later inputs changed an earlier "
             "answer; declare `causal = True`",
         )
@@ -37,15 +35,9 @@ def check_causal(case: ModelCase) -> None:
 
 def _require_causality(case: ModelCase, signatures: Sequence[Signature]) -> None:
     for signature in signatures:
-        step = _first_cut(case, signature)
+        step = case.first_peek(signature)
         require(
             step is None,
             f"{words_for(signature)}: declared causal, but a change of inputs from "
             f"step {step} on changed an answer before it",
         )
-
-
-def _first_cut(case: ModelCase, signature: Signature) -> int | None:
-    """Returns the first step whose change reaches an answer before it, if one does."""
-    ask = partial(case.answer, signature, moved=True)
-    return looks_ahead(ask, signature, LENGTH, range(1, LENGTH))

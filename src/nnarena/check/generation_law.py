@@ -1,4 +1,4 @@
-"""The law of generated answers: fed with its own, forced equals free."""
+"""The law of generated answers: fed its own, forced equals free, and none is peeked."""
 
 from typing import cast
 
@@ -35,6 +35,9 @@ class Heard(eqx.Module):
 def check_generation(case: ModelCase) -> None:
     """Returns if a decoder says alike free, forced and asked by padded questions.
 
+    Forced, it may use the right classes before each, and no other: a likelihood would
+    be that of an answer that it was shown. A run tries the same before it starts.
+
     Raises:
         LawBroken: it does not.
         CannotPlay: it generates no answers.
@@ -59,6 +62,13 @@ def check_generation(case: ModelCase) -> None:
             f"{words_for(GENERATED)}: expected the same answers {what}, but they "
             f"differ by {distance:.2g}",
         )
+    cut = case.first_peek(GENERATED)
+    require(
+        cut is None,
+        f"{words_for(GENERATED)}: expected a forced answer to use the right classes "
+        f"before it alone, but other right classes from {(cut or 1) - 1} on changed an "
+        "answer at or before that place",
+    )
 
 
 @quick_jit

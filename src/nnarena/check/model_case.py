@@ -12,6 +12,7 @@ from jaxtyping import Array
 from ..core.registry import Entry
 from ..core.types import (
     Classes,
+    Example,
     Features,
     Generated,
     Key,
@@ -22,8 +23,9 @@ from ..core.types import (
     When,
 )
 from ..models.base import AbstractModel
-from ..models.causality import moved as move
+from ..models.causality import drawn, looks_ahead, moved as move, some_cuts
 from ..models.contender import Contender
+from ..models.decoder import taught
 from ..models.inspection import require_answers
 from .quick import quick_jit
 
@@ -99,6 +101,11 @@ def _answer(model: AbstractModel, *asked: Sequence) -> Array:
 
 
 @quick_jit
+def _taught(model: AbstractModel, signature: Signature, example: Example) -> Array:
+    return taught(model, signature, example)
+
+
+@quick_jit
 def _answer_batch(model: AbstractModel, xs: Array, dts: Array) -> Array:
     return jax.vmap(lambda x, dt: model(Sequence(x, dt)))(xs, dts)
 
@@ -161,22 +168,31 @@ class ModelCase:
         xs: np.ndarray,
         dts: np.ndarray,
         present: np.ndarray | None = None,
-        *,
-        moved: bool = False,
     ) -> np.ndarray:
-        """Returns the answers to one sequence; one program per signature and length.
-
-        With `moved`, of weights off their start, as in training.
-        """
+        """Returns the answers to one sequence; one program per signature and length."""
         there = None if present is None else jnp.asarray(present)
-        question = Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
-        return self.answer_to(signature, question, moved=moved)
+        return self.answer_to(
+            signature, Sequence(jnp.asarray(xs), jnp.asarray(dts), there)
+        )
 
-    def answer_to(
-        self, signature: Signature, *asked: Sequence, moved: bool = False
-    ) -> np.ndarray:
+    def answer_to(self, signature: Signature, *asked: Sequence) -> np.ndarray:
         """Returns the answers to a question, and to its context where it has one."""
-        return np.asarray(_answer(self.model(signature, moved=moved), *asked))
+        return np.asarray(_answer(self.model(signature), *asked))
+
+    def first_peek(self, signature: Signature) -> int | None:
+        """Returns the first cut of which what is withheld reaches an answer before it.
+
+        Of weights off their start, as in training; None if there is none.
+        """
+        model = self.model(signature, moved=True)
+
+        def ask(example: Example) -> np.ndarray:
+            if signature.generated is None:  # by the program of `answer_to`
+                return np.asarray(_answer(model, *example.asked))
+            return np.asarray(_taught(model, signature, example))
+
+        cuts = some_cuts(signature, LENGTH)
+        return looks_ahead(ask, signature, drawn(signature, LENGTH), cuts)
 
     def answer_batch(
         self, signature: Signature, xs: np.ndarray, dts: np.ndarray

@@ -272,7 +272,11 @@ MODEL_LAWS = (
     Law("vmap", "Answers alike alone and beside others.", _check_vmap),
     Law("padding", "Padding changes no answer.", _check_padding),
     Law("context", "Reads a context; its padding changes nothing.", check_context),
-    Law("generates", "Fed its own answers, forced equals free.", check_generation),
+    Law(
+        "generates",
+        "Forced equals free, and sees only what is before.",
+        check_generation,
+    ),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
     Law("roles", "Declares how what derives weights is trained.", check_roles),

@@ -11,8 +11,8 @@ from ..core.frozen import trainable
 from ..core.types import Example, Scalar, Sequence, Signature, Values
 from ..metrics import Mean
 from ..models.base import AbstractModel
+from ..models.decoder import taught
 from ..training.losses import Loss
-from ..training.objective import taught
 from .model_case import draw_inputs
 from .quick import quick_jit
 

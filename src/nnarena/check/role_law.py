@@ -1,12 +1,17 @@
 """The law about roles: what shape cannot tell is declared."""
 
+import itertools
 import re
+from typing import Any
 
+import equinox as eqx
 import jax
+from jaxtyping import PyTree
 
-from ..core.roles import roles_by_path
+from ..core.frozen import trainable
+from ..core.roles import UNDECAYED, annotated_axes, owner, roles_by_path
 from ..nn.parametrization import AbstractParametrization
-from .laws import require
+from .laws import NotJudged, require
 from .model_case import FIRST, WIDTH, ModelCase, words_for
 
 
@@ -23,6 +28,7 @@ def check_roles(case: ModelCase) -> None:
 
     Raises:
         LawBroken: one declares none.
+        NotJudged: nothing says of one whether it is a matrix or a vector in a stack.
     """
     for signature in case.playable(*FIRST):
         shapes = case.contender.shapes(signature, WIDTH)
@@ -42,6 +48,61 @@ def check_roles(case: ModelCase) -> None:
                 "derives, to declare whether it is decayed, as by "
                 "`eqx.field(metadata=role(decay=False))`, but it does not",
             )
+        for path in _doubtful(shapes, case.entry.make):
+            raise NotJudged(
+                f"`{path}` is decayed, as a matrix is; nothing says whether it is one, "
+                "or a stack of vectors, such as the biases of stacked layers: annotate "
+                "it by the axes that one layer has, as by "
+                '`Float[Array, " hidden"]`, or declare its role by '
+                "`eqx.field(metadata=role(decay=False))`, or True"
+            )
+
+
+def _doubtful(shapes: PyTree, made: Any) -> list[str]:
+    """Returns the places of arrays that may be matrices, or vectors in a stack.
+
+    They say nothing of themselves and lie in a part that may be a stack, as
+    `eqx.filter_vmap` makes them. What the arena has `made` itself, one by one, is none.
+    """
+    found, said = [], roles_by_path(shapes)
+    for path, leaf in _leaves(shapes):
+        place = jax.tree_util.keystr(path).lstrip(".")
+        part, name = owner(shapes, path)
+        known = said[place].declared or annotated_axes(part, name) is not None
+        single = isinstance(part, (made, *UNDECAYED))
+        if known or single or not said[place].decay:
+            continue
+        if leaf.ndim - _stacked_axes(part) <= 1:
+            found.append(place)
+    return found
+
+
+def _stacked_axes(part: PyTree) -> int:
+    """Returns how many leading axes of a part's arrays may be those of a stack."""
+    leaves = _leaves(part)
+    (_, first), *_ = leaves
+    shared = first.ndim
+    for path, leaf in leaves:
+        inner, name = owner(part, path)
+        axes = annotated_axes(inner, name)
+        if leaf.ndim == 1 and _is_vector(inner, name):
+            axes = 1
+        pairs = zip(first.shape, leaf.shape, strict=False)
+        alike = itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+        shared = min(shared, len(list(alike)) if axes is None else leaf.ndim - axes)
+    return shared
+
+
+def _leaves(tree: PyTree) -> list[tuple[tuple[Any, ...], Any]]:
+    """Returns the places and shapes of what training may move."""
+    free = eqx.filter(tree, trainable(tree))
+    return jax.tree_util.tree_flatten_with_path(free)[0]
+
+
+def _is_vector(part: Any, name: str) -> bool:
+    """Returns whether a field is a vector, by what its layer is or by its name."""
+    known = (names for layer, names in UNDECAYED.items() if isinstance(part, layer))
+    return any(name in names for names in known) or bool(VECTOR.search(name))
 
 
 def _parametrizations(tree: object) -> list[str]:

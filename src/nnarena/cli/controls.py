@@ -53,15 +53,19 @@ def _show(entry: Entry, settings: dict[str, Any]) -> None:
 
 
 def verdict(alone: float, recent: float, size: int) -> str:
-    """Returns how much of the scale `last_step` and `window` of `size` steps reach.
+    """Returns how much of the scale needs no memory, and how much `size` steps suffice.
 
-    A control below chance reaches nothing.
+    `alone` is what `last_step` reached, `recent` what `window` did. A control below
+    chance reaches nothing. The steps of `window` hold that of `last_step`: where it
+    reached less, it was harder to fit, and they suffice for what the other reached.
     """
-    alone, recent = max(0.0, alone), max(0.0, recent)
+    alone = max(0.0, alone)
+    enough = max(alone, recent)
     return (
-        f"Of the scale from chance (0) to best (1) they reached {alone:.2f} without "
-        f"memory and {recent:.2f} with the last {size} steps; larger "
-        "controls, or a longer training, may reach more."
+        f"At least {alone:.2f} of the scale from chance (0) to best (1) needs no "
+        f"memory, and at least {enough:.2f} no more than the last {size} steps, of "
+        "which the last is one: the better of both controls counts. Larger controls, "
+        "or a longer training, may reach more."
     )
 
 

@@ -19,13 +19,19 @@ is one rotation among many, and a generator of zero is the identity. Hence:
 
 What nobody declares is decayed if it has more than one axis: as its field is annotated,
 so that a bias of `Float[Array, " hidden"]` is one in a stack of layers too, or else as
-it stands. Layers of Equinox say neither, so `UNDECAYED` speaks for them.
+it stands. Layers of Equinox say neither, so `UNDECAYED` speaks for them. An
+annotation may be a text, as under `from __future__ import annotations`. Of one without
+axes, as `jax.Array`, `arena check` says where that leaves a doubt.
 """
 
+import functools
+import inspect
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
 
 import equinox as eqx
 import jax
@@ -147,7 +153,7 @@ def _role(
             if declared is not None:
                 decay = declared.decay if decay is None else decay
                 rate *= declared.rate_in(part)
-            axes = None if as_once else _axes(part, step.name)
+            axes = None if as_once else annotated_axes(part, step.name)
         part = _inside(part, step)
     by_axes = (leaf.ndim if axes is None else axes) > 1
     return Role(by_axes if decay is None else decay, rate, decay is not None)
@@ -163,11 +169,41 @@ def _declaration(part: Any, name: str, as_once: bool) -> Declaration | None:
     return metadata.get(name, {}).get(Declaration)
 
 
-def _axes(part: Any, name: str) -> int | None:
+def owner(tree: PyTree, path: tuple[Any, ...]) -> tuple[Any, str]:
+    """Returns the innermost part that a path leads through, and which of its fields.
+
+    The tree itself, and "", where there is none.
+    """
+    part, found, name = tree, tree, ""
+    for step in path:
+        if is_dataclass(part) and isinstance(step, GetAttrKey):
+            found, name = part, step.name
+        part = _inside(part, step)
+    return found, name
+
+
+def annotated_axes(part: Any, name: str) -> int | None:
     """Returns how many axes the annotation of a field gives its arrays, if it does."""
-    kinds = {field.name: field.type for field in fields(part)}
-    found = set(_annotated_axes(kinds.get(name)))
+    found = set(_annotated_axes(_annotation(type(part), name)))
     return found.pop() if len(found) == 1 else None
+
+
+@functools.cache
+def _annotation(make: type, name: str) -> Any:
+    """Returns the annotation of a field; None of a text that cannot be read."""
+    for base in make.__mro__:
+        kind = inspect.get_annotations(base).get(name)
+        if not isinstance(kind, str):
+            if kind is None:
+                continue
+            return kind
+        told = SimpleNamespace(__annotations__={name: kind})
+        names = vars(sys.modules.get(base.__module__, SimpleNamespace()))
+        try:
+            return get_type_hints(told, dict(names), dict(vars(base)))[name]
+        except Exception:  # it may name what is imported for type checkers alone
+            return None
+    return None
 
 
 def _annotated_axes(kind: Any) -> Iterator[int | None]:

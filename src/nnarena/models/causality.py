@@ -1,13 +1,16 @@
-"""Whether an answer uses a later input, found by changing what is later.
+"""Whether an answer uses what it may not see, found by changing that.
 
-`causal` is what a contender declares. On a task that forbids looking ahead that is not
-enough, so whoever sees more than one step at a time is tried before it is trained: at
-the task's own number of steps, since what mixes steps in blocks may look no further
-than a block, and with weights moved off their start, since a path may start at zero and
-open in training. A cell sees one step, and the loop that takes it is the arena's.
+What an answer may see is one of two things. Where a task forbids looking ahead, it is
+the inputs so far; where answers are generated and forced, the right classes before it.
+What comes after is withheld: whoever is given it all at once is tried before it is
+trained, whatever it declares. At the task's own sizes, since what mixes steps in blocks
+may look no further than a block, and with weights moved off their start, since a path
+may start at zero and open in training. A cell sees one step, as a decoder does that
+takes one class at a time: the loop that feeds them is the arena's.
 """
 
-from collections.abc import Callable, Sequence as Many
+from collections.abc import Callable, Iterator, Sequence as Many
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -17,8 +20,9 @@ from jaxtyping import Array, PyTree
 
 from ..core.compiling import RUN_ONCE, filter_jit
 from ..core.frozen import trainable
-from ..core.types import Features, Key, Sequence, Signature
+from ..core.types import Example, Features, Generated, Key, Sequence, Signature, Tokens
 from .base import AbstractModel
+from .decoder import AbstractDecoder, taught
 from .sequence import Recurrent, SequenceModel
 
 
@@ -35,63 +39,126 @@ MOVED = 0.02
 MANY = 64
 """Steps up to which every cut is tried; of more, so many are drawn."""
 
-Ask = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Returns the answers at every step to inputs and elapsed times."""
+Ask = Callable[[Example], np.ndarray]
+"""Returns the answers to an example that are judged; forced ones, if generated."""
 
 
 def looks_ahead(
-    ask: Ask, signature: Signature, length: int, cuts: Many[int]
+    ask: Ask, signature: Signature, example: Example, cuts: Many[int]
 ) -> int | None:
-    """Returns the first cut of which what is after it reaches an answer before it.
+    """Returns the first cut of which what is withheld reaches an answer before it.
 
-    None if there is none. Inputs and elapsed times from a cut on are changed, for
-    others of the same size and for huge ones. All are finite: an input that is not may
-    reach an earlier answer through a weight of zero (see `nnarena.nn.attention`).
+    None if there is none. What the answers before a cut may not see is changed in
+    every way of `others`. All of it is finite: an input that is not may reach an
+    earlier answer through a weight of zero (see `nnarena.nn.attention`).
     """
-    sizes = (1.0, HUGE) if isinstance(signature.inputs, Features) else (1,)
-    xs, others = (drawn(signature, length, seed) for seed in (0, 1))
-    dts = np.ones(length, np.float32)
-    whole = ask(xs, dts)
+    whole = ask(example)
     for cut in cuts:
-        later = np.arange(length) >= cut
-        there = later.reshape(-1, *[1] * (xs.ndim - 1))
-        slower = np.where(later, np.float32(0.5), dts)
-        for size in sizes:
-            mixed = np.where(there, size * others, xs).astype(xs.dtype)
-            if not _alike(ask(mixed, slower)[:cut], whole[:cut], ROUNDING * size):
+        for other, size in others(signature, example, cut):
+            if not _alike(ask(other)[:cut], whole[:cut], ROUNDING * size):
                 return cut
     return None
 
 
-def some_cuts(length: int) -> list[int]:
-    """Returns steps between the second and the last: all, or many without a pattern.
+def withholds(signature: Signature) -> bool:
+    """Returns whether there is anything that an answer may not see."""
+    return signature.needs_causality or signature.generated is not None
 
-    What mixes steps in blocks shows at no cut where its blocks end, so that cuts at
-    halves and quarters alone would not find blocks of powers of two.
+
+def may_look_ahead(model: PyTree, signature: Signature) -> bool:
+    """Returns whether a model, or its shapes, is given at once what is withheld."""
+    if signature.generated is not None:
+        make: type[AbstractDecoder] = type(model)
+        own = make.steps, make.forced
+        return own != (AbstractDecoder.steps, AbstractDecoder.forced)
+    alone = type(model) is SequenceModel
+    by_step = alone and all(type(layer) is Recurrent for layer in model.layers)
+    return signature.needs_causality and not by_step
+
+
+def others(
+    signature: Signature, example: Example, cut: int
+) -> Iterator[tuple[Example, float]]:
+    """Yields examples that differ in what answers before a cut may not see, and a size.
+
+    The answer at a place sees the inputs up to it: later ones become others of the same
+    size and huge ones, and, where the example says which steps are there, are absent.
+    Of right classes it sees those before it: others, or the answer ends there. The size
+    is of what was put in, where answers before have 1.
     """
+    if (answers := signature.generated) is not None:
+        later = np.arange(len(example.targets)) >= cut - 1
+        wrong = _classes(signature, answers, other=True)
+        for tail in (wrong, answers.stop):
+            targets = np.where(later, tail, example.targets).astype(np.int32)
+            yield replace(example, targets=jnp.asarray(targets)), 1.0
+        return
+    question = example.question
+    later = np.arange(question.length) >= cut
+    there = later.reshape(-1, *[1] * (question.xs.ndim - 1))
+    dts = jnp.where(later, 0.5, question.dts)
+    other = _inputs(signature.inputs, question.length, seed=0, other=True)
+    sizes = (1.0, HUGE) if isinstance(signature.inputs, Features) else (1,)
+    for size in sizes:
+        xs = np.where(there, size * other, question.xs).astype(question.xs.dtype)
+        changed = Sequence(jnp.asarray(xs), dts, question.present)
+        yield replace(example, question=changed), size
+    if question.present is not None:
+        ended = Sequence(question.xs, question.dts, question.present & ~later)
+        yield replace(example, question=ended), 1.0
+
+
+def some_cuts(signature: Signature, steps: int) -> list[int]:
+    """Returns the numbers of answers that are held to what they may see.
+
+    All, or many without a pattern: what mixes steps in blocks shows at no cut where
+    its blocks end, so that cuts at halves and quarters alone would not find blocks of
+    powers of two.
+    """
+    answers = signature.generated
+    # Of the last input nothing is withheld, of the last class that class itself.
+    length = steps if answers is None else answers.longest + 1
     if length <= MANY:
         return list(range(1, length))
     some = np.random.default_rng(length).permutation(np.arange(1, length))[:MANY]
     return sorted({1, length - 1, *some.tolist()})
 
 
-def sees_more_than_a_step(model: PyTree) -> bool:
-    """Returns whether a model, or its shapes, has a part that is given a sequence."""
-    alone = type(model) is SequenceModel
-    return not (alone and all(type(layer) is Recurrent for layer in model.layers))
+def drawn(
+    signature: Signature,
+    steps: int,
+    story: int | None = None,
+    *,
+    padded: bool = False,
+) -> Example:
+    """Returns a random example: of so many steps, and of so many of a context.
+
+    `padded` is where examples say which steps are there: all.
+    """
+    present = jnp.ones(steps, bool) if padded else None
+    question = Sequence(
+        jnp.asarray(_inputs(signature.inputs, steps, seed=0)), present=present
+    )
+    targets = np.zeros(steps, np.int32)  # nobody reads those of other answers
+    if (answers := signature.generated) is not None:
+        targets = _classes(signature, answers)
+    context = None
+    if signature.context is not None and story is not None:
+        context = Sequence(jnp.asarray(_inputs(signature.context, story, seed=2)))
+    return Example(question, jnp.asarray(targets), context=context)
 
 
-def asking(build: Callable[[Key], AbstractModel]) -> Ask:
+def asking(build: Callable[[Key], AbstractModel], signature: Signature) -> Ask:
     """Returns what asks a model of its own weights, moved off their start.
 
     The model is built within, so that one program is compiled and not one per weight.
     """
 
     @partial(filter_jit, options=RUN_ONCE)
-    def answer(xs: Array, dts: Array) -> Array:
-        return moved(build(jax.random.key(0)))(Sequence(xs, dts))
+    def answer(example: Example) -> Array:
+        return taught(moved(build(jax.random.key(0))), signature, example)
 
-    return lambda xs, dts: np.asarray(answer(jnp.asarray(xs), jnp.asarray(dts)))
+    return lambda example: np.asarray(answer(example))
 
 
 def moved(model: AbstractModel) -> AbstractModel:
@@ -106,12 +173,35 @@ def moved(model: AbstractModel) -> AbstractModel:
     return jax.tree.map(noisy, model, trainable(model))
 
 
-def drawn(signature: Signature, length: int, seed: int) -> np.ndarray:
-    """Returns random inputs: normal numbers, or tokens."""
-    rng, size = np.random.default_rng(seed), signature.inputs.size
-    if isinstance(signature.inputs, Features):
-        return rng.standard_normal((length, size)).astype(np.float32)
-    return rng.integers(size, size=length).astype(np.int32)
+def _inputs(
+    inputs: Features | Tokens, length: int, *, seed: int, other: bool = False
+) -> np.ndarray:
+    """Returns random inputs, or `other` ones, which differ from those at every step."""
+    if isinstance(inputs, Features):
+        rng = np.random.default_rng(seed + other)
+        return rng.standard_normal((length, inputs.size)).astype(np.float32)
+    return _symbols(inputs.size, length, seed=seed, other=other).astype(np.int32)
+
+
+def _classes(
+    signature: Signature, answers: Generated, *, other: bool = False
+) -> np.ndarray:
+    """Returns a random answer that does not stop, or one that differs at every place.
+
+    Where nothing but `stop` can be said, that.
+    """
+    size = signature.outputs.size
+    said = [one for one in range(size) if one not in (answers.start, answers.stop)]
+    classes = np.array(said or [answers.stop], np.int32)
+    return classes[_symbols(len(classes), answers.longest, seed=1, other=other)]
+
+
+def _symbols(size: int, length: int, *, seed: int, other: bool) -> np.ndarray:
+    symbols = np.random.default_rng(seed).integers(size, size=length)
+    if not other or size == 1:
+        return symbols
+    further = np.random.default_rng(seed + 1).integers(1, size, size=length)
+    return (symbols + further) % size
 
 
 def _alike(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> bool:

@@ -8,12 +8,13 @@ file; the loops are written once (`nnarena.nn.decoding`).
 """
 
 import abc
+from typing import cast
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..core.types import Generated, Key, Sequence, Signature, State
+from ..core.types import Example, Generated, Key, Sequence, Signature, State
 from ..nn.decoding import forced, free, one_by_one
 from .base import AbstractModel
 
@@ -75,6 +76,23 @@ class AbstractDecoder(AbstractModel):
 
     def __call__(self, sequence, *context, key=None):
         return self.free(*self.encode(sequence, *context, key=key))
+
+
+def taught(
+    model: AbstractModel,
+    signature: Signature,
+    example: Example,
+    *,
+    key: Key | None = None,
+) -> Array:
+    """Returns the answers that the loss judges: generated ones are forced.
+
+    With a key the model answers as in training, where it may draw.
+    """
+    if signature.generated is None:
+        return model(*example.asked, key=key)
+    decoder = cast(AbstractDecoder, model)
+    return decoder.forced(example.targets, *example.asked, key=key)
 
 
 def _generated(decoder: AbstractDecoder) -> Generated:

@@ -20,8 +20,9 @@ class LastStep(AbstractLayer):
     With the frame's embedding before it and its head behind it, a network of one
     hidden layer; `depth` adds hidden layers. Where a task answers once, it sees the
     last step alone; where a task answers at every step, the current one. What it
-    scores needs no memory, so the other contenders' lead over it is what memory is
-    worth. With `readout="mean"` it sees every step, and not their order.
+    scores needs no memory; what others score above the better of the two controls may
+    be owed to memory, or to a better fit of the last steps. With `readout="mean"` it
+    sees every step, and not their order.
 
     Departs from its source in ReLU for the logistic function. It is `window` with
     `size=1`. $W$ starts Glorot-uniform, $b$ zero.

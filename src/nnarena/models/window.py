@@ -19,10 +19,11 @@ class Window(AbstractLayer):
     $$h_t = \mathrm{ReLU}([x_{t-k+1}, \dots, x_t] W + b)$$
 
     The window holds the last $k$ (`size`) steps, zeros where the sequence had not
-    begun. What a contender scores above it needs steps that are older than that.
-    With the frame's embedding before it and its head behind it, a network of one
-    hidden layer on these steps. With `depth` layers stack, as in a time-delay network,
-    and the answer sees the last depth * (k - 1) + 1 steps.
+    begun. What a contender scores above this and `last_step` may be owed to older
+    steps, or to a better fit than this network finds of the same ones. With the frame's
+    embedding before it and its head behind it, a network of one hidden layer on these
+    steps. With `depth` layers stack, as in a time-delay network, and the answer sees
+    the last depth * (k - 1) + 1 steps.
 
     Departs from Waibel et al. (1989), whose second layer sees a longer window than the
     first and whose answer sums over time, in being one layer whose last output

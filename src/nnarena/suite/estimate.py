@@ -4,7 +4,9 @@ A pair of contender and task that the results folder already knows from this pro
 is taken at what it took. Any other is estimated from the trace of its training step:
 so many results of operations and so much work in matrix products, each at the price
 that was fitted to the quick suite on one processor, scaled by how fast this machine
-does one small reference loop. Expect such an estimate within a factor of two.
+does one small reference loop. It counts updates, not checks and tests. Of 19 programs
+of the committed records from such a processor it says 0.13 to 1.67 of what they took,
+0.74 in the middle, and 14 within a factor of two; what runs beside others takes longer.
 """
 
 import functools
@@ -17,11 +19,12 @@ import jax
 import jax.numpy as jnp
 
 from ..core.compiling import jit
-from ..runs.record import Record
+from ..runs.record import Entrant, Record
+from ..tasks.base import Splits
 from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
 from . import provenance
-from .plan import Job, assemble
+from .plan import Assembled, Job, assemble
 from .programs import require_answers_of, task_splits
 
 
@@ -56,40 +59,61 @@ class Estimate:
     source: str
 
 
-def estimate(job: Job, records: Sequence[Record], data: DataFolder) -> Estimate:
-    """Returns what one run of a job's program will take on one core."""
-    processor = provenance.hardware()["processor"]
-    known = [
-        record.cost
-        for record in records
-        if record.identity.model_copy(update={"seed": 0}).key == job.program
-        and record.result.outcome == "finished"
-        and record.provenance.hardware["processor"] == processor
-    ]
-    if known:
-        compiled = max(cost.compile_seconds for cost in known)
-        return Estimate(
-            median(cost.run_seconds for cost in known), compiled, "measured"
-        )
-    speed = machine_speed()
-    try:
-        work = job_work(job, data)
-    except DataProblem:
-        return Estimate(None, PRICES.compile * speed, "no data")
-    return Estimate(PRICES.run(work) * speed, PRICES.compile * speed, "estimated")
+class Estimator:
+    """Tells what runs will take; the rows of the last task are kept for the next job.
 
-
-def job_work(job: Job, data: DataFolder) -> Work:
-    """Returns the work of a job's updates, from traces.
-
-    Raises:
-        DataProblem: the task's data cannot be read.
-        EntrantProblem: somebody's entrant is not what it has to be.
+    Reading them is most of the work where many contenders play one real task: ask of
+    the jobs of one task after each other.
     """
-    parts = assemble(job)
-    splits = task_splits(parts, job.identity.task.name, data)
-    require_answers_of(parts, splits)
-    return parts.trainer.work(parts.build, parts.task, splits)
+
+    def __init__(self, records: Sequence[Record], data: DataFolder):
+        self.records, self.data = records, data
+        self._kept: tuple[str, Splits] | None = None
+
+    def estimate(self, job: Job) -> Estimate:
+        """Returns what one run of a job's program will take on one core.
+
+        Raises:
+            EntrantProblem: somebody's entrant is not what it has to be.
+        """
+        processor = provenance.hardware()["processor"]
+        known = [
+            record.cost
+            for record in self.records
+            if record.identity.model_copy(update={"seed": 0}).key == job.program
+            and record.result.outcome == "finished"
+            and record.provenance.hardware["processor"] == processor
+        ]
+        if known:
+            compiled = max(cost.compile_seconds for cost in known)
+            return Estimate(
+                median(cost.run_seconds for cost in known), compiled, "measured"
+            )
+        speed = machine_speed()
+        try:
+            work = self.work(job)
+        except DataProblem:
+            return Estimate(None, PRICES.compile * speed, "no data")
+        return Estimate(PRICES.run(work) * speed, PRICES.compile * speed, "estimated")
+
+    def work(self, job: Job) -> Work:
+        """Returns the work of a job's updates, from traces.
+
+        Raises:
+            DataProblem: the task's data cannot be read.
+            EntrantProblem: somebody's entrant is not what it has to be.
+        """
+        parts = assemble(job)
+        splits = self._splits(parts, job.identity.task)
+        require_answers_of(parts, splits)
+        return parts.trainer.work(parts.build, parts.task, splits)
+
+    def _splits(self, parts: Assembled, task: Entrant) -> Splits:
+        told = task.model_dump_json()
+        if self._kept is None or self._kept[0] != told:
+            self._kept = None  # frees the rows of the task before
+            self._kept = told, task_splits(parts, task.name, self.data)
+        return self._kept[1]
 
 
 def total_seconds(costs: Sequence[tuple[Estimate, int]], workers: int) -> float | None:

@@ -206,10 +206,11 @@ def _cell_jobs(
         raise CannotTrain(recipe, reason)
     played = task_entrant(task, made)
     others = [task_like(played, changes) for changes in task.evaluate]
+    trained = trained_entrant(contender, shapes, recipe)
     return [
         Job(
             identity=Identity(
-                model=trained_entrant(contender, shapes, recipe),
+                model=trained,
                 width=width,
                 task=played,
                 trainer=recipe,

@@ -13,13 +13,16 @@ from typing import TypeVar
 import jax
 import numpy as np
 
+from ..core.faults import blaming
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
 from ..models.causality import (
     asking,
+    drawn,
     looks_ahead,
-    sees_more_than_a_step,
+    may_look_ahead,
     some_cuts,
+    withholds,
 )
 from ..models.contender import count_state
 from ..models.inspection import require_answers
@@ -103,25 +106,51 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
         require_answers(assembled.contender, signature, width, steps)
 
 
-def peeks(assembled: Assembled, splits: Splits) -> str | None:
-    """Returns why a contender may not play a causal task, if it looks ahead there.
+def is_tried(assembled: Assembled) -> bool:
+    """Returns whether a contender could see what it may not on its task.
 
-    Found by trying, at the task's own number of steps. That compiles one program, which
-    the machine keeps. Tasks that are not causal pay nothing, nor do cells.
+    Where an answer at every step may use no later input, and where generated answers
+    are forced; but of no cell.
     """
     signature = assembled.task.signature
-    if not signature.needs_causality:
+    return withholds(signature) and may_look_ahead(
+        assembled.contender.shapes(signature, assembled.width), signature
+    )
+
+
+def peeks(assembled: Assembled, splits: Splits) -> str | None:
+    """Returns why a contender may not play a task, if it sees what it may not there.
+
+    Found by trying, at the task's own sizes: that compiles one program, which the
+    machine keeps, and runs it up to some hundred times.
+
+    Raises:
+        EntrantProblem: somebody's contender raises something when it is tried.
+    """
+    if not is_tried(assembled):
         return None
-    if not sees_more_than_a_step(
-        assembled.contender.shapes(signature, assembled.width)
-    ):
-        return None
+    signature = assembled.task.signature
     use_compilation_cache()
-    steps = example_shapes(assembled.task, splits).question.dts.shape[0]
-    ask = asking(assembled.build)
-    cut = looks_ahead(ask, signature, steps, some_cuts(steps))
+    example = example_shapes(assembled.task, splits)
+    question, context = example.question, example.context
+    steps, story = question.length, None if context is None else context.length
+    generated = signature.generated is not None
+    method = "forced" if generated else "__call__"
+    with blaming(assembled.contender.entry.make, method, "tried on random inputs"):
+        cut = looks_ahead(
+            asking(assembled.build, signature),
+            signature,
+            drawn(signature, steps, story, padded=question.present is not None),
+            some_cuts(signature, steps),
+        )
     if cut is None:
         return None
+    if generated:
+        return (
+            "it is given the right classes before each of its answers, but those from "
+            f"place {cut - 1} on changed an answer there or before, and the task "
+            "forbids that"
+        )
     return (
         f"it says that it is causal, but inputs from step {cut} on changed an answer "
         "before it, and the task forbids that"

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..core.registry import UnknownName
-from ..core.types import Example, Key, Signature, When
+from ..core.types import Example, Key, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
-from ..models.decoder import AbstractDecoder
+from ..models.decoder import taught
 from ..tasks.base import AbstractTask
 from .batches import Draws
 from .losses import Loss
@@ -118,23 +118,6 @@ def example_of(task: AbstractTask, row: Any) -> Example:
     Held-out rows of a synthetic task are drawn once, not at every check.
     """
     return row if isinstance(row, Example) else task.example(row)
-
-
-def taught(
-    model: AbstractModel,
-    signature: Signature,
-    example: Example,
-    *,
-    key: Key | None = None,
-) -> Array:
-    """Returns the answers that the loss judges: generated ones are forced.
-
-    With a key the model answers as in training, where it may draw.
-    """
-    if signature.generated is None:
-        return model(*example.asked, key=key)
-    decoder = cast(AbstractDecoder, model)
-    return decoder.forced(example.targets, *example.asked, key=key)
 
 
 def row_judged(
