@@ -15,11 +15,13 @@ fault. Programs are therefore dropped before.
 import gc
 import os
 import shutil
+import sys
 import uuid
 from pathlib import Path
 
 import jax
 import pytest
+import tests.typechecking  # noqa: F401  the hook of jaxtyping names it
 from tests.object_storage import storage_server
 
 
@@ -31,6 +33,7 @@ QUICK = " ".join(
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
         "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_parallel_codegen_split_count=1",  # more are for more threads
     )
 )
 KEPT_BYTES = 2 * 2**30
@@ -59,6 +62,7 @@ def pytest_configure(config):
     if flags:
         os.environ.setdefault("XLA_FLAGS", flags)
     os.environ.setdefault("NPROC", "1")  # as `import nnarena` has it
+    keep_bytecode()
     keep_programs(config.cache.mkdir("xla"), first=not hasattr(config, "workerinput"))
 
 
@@ -77,10 +81,20 @@ def keep_programs(folder: Path, *, first: bool) -> None:
         os.environ[name.upper()] = str(value)
 
 
+def keep_bytecode() -> None:
+    """Has this process and its children keep what Python compiles, as by default.
+
+    Every worker process would else compile the whole package, in a second of its own.
+    """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def pytest_collection_finish():
     """Spares the collector of garbage all that lives as long as the process."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)  # tracing makes much, and little of it is garbage
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,11 +107,22 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(autouse=True, scope="session")
+def programs_are_shared():
+    """Compiles the program of a run once for all tests of a process."""
+    from tests.programs import share_programs
+
+    share_programs()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def programs_are_dropped():
     """Keeps the process below the limit of its maps; macOS and Windows know none."""
+    from tests.programs import drop_programs
+
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+        drop_programs()
         jax.clear_caches()
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page
 from .conftest import Visit
 
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def opacities(page: Page, figure: str, role: str) -> set[str]:

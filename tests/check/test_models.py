@@ -13,13 +13,8 @@ case = cache(ModelCase)
 """One case per model: what one law compiled serves the others."""
 
 
-def in_one_process(name: str):
-    """Returns the parameter of a model; all its laws meet in one worker."""
-    return pytest.param(name, marks=pytest.mark.xdist_group(name))
-
-
 @pytest.mark.parametrize("law", MODEL_LAWS, ids=lambda law: law.name)
-@pytest.mark.parametrize("name", [in_one_process(entry.name) for entry in MODELS])
+@pytest.mark.parametrize("name", [entry.name for entry in MODELS])
 def test_a_model_obeys(name, law):
     verdict = judge(law, case(name))
     if verdict.passed is None:

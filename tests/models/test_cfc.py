@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
-from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN = 3, 4

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.ct_gru import CTGRU
-from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, SCALES, LENGTH = 3, 4, 6, 30

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.ct_rnn import CTRNN
 from nnarena.nn.ode import Method, Solver, integrate
-from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, LENGTH = 3, 6, 10

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+from tests.compiled import unroll
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.nn.unitary import MapName
-from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)

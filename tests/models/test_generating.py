@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from tests.bahdanau import Bahdanau
+from tests.compiled import unroll
 
 from nnarena.core.problems import CannotPlay
 from nnarena.core.types import (
@@ -23,7 +24,6 @@ from nnarena.core.types import (
 from nnarena.models import MODELS, AbstractLayer, AbstractModel
 from nnarena.models.contender import Contender, count_parameters, count_state
 from nnarena.models.generating import CausalDecoder, RecurrentDecoder
-from nnarena.nn.unroll import unroll
 from nnarena.training import TRAINERS
 
 

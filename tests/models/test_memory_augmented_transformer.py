@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 from safetensors.numpy import load_file
+from tests.compiled import unroll
 from tests.copying import learn_to_copy
 
 from nnarena.core.types import Sequence
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.memory_augmented_transformer import MemoryAugmentedTransformer
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.unroll import unroll
 
 
 FEATURES, WIDTH, ROWS, COLUMNS, HEADS = 3, 8, 5, 3, 2

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 from scipy.integrate import solve_ivp
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.memory_cell import FLIP_FLOP, THESIS, MemoryCell
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.unroll import unroll
 from nnarena.tasks.cell import Cell
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 from tests.memory_layer_equation import solve
 
 from nnarena.core.seeds import key_for
@@ -16,7 +17,6 @@ from nnarena.models.memory_layer import MemoryLayer
 from nnarena.nn.flip_flops import Control
 from nnarena.nn.lattice import adjacency_matrix
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.unroll import unroll
 from nnarena.tasks.cell import Cell
 from nnarena.tasks.files import DataFolder
 from nnarena.training.base import fit

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import answer, unroll
 from tests.memory_layer_equation import solve
 
 from nnarena.core.types import Sequence
@@ -18,7 +19,6 @@ from nnarena.models.memory_layer_transformer import (
     MemoryLayerTransformer,
 )
 from nnarena.nn.parametrization import resolve
-from nnarena.nn.unroll import unroll
 
 
 WIDTH, SIZE, LENGTH = 4, 6, 7
@@ -62,7 +62,8 @@ def test_over_pairs_it_is_the_loop_over_queries_and_values(causal: bool):
     attention = make_attention("pairs", causal=causal)
     expected = merged(attention, read_pairs(attention, xs, dts, causal=causal))
     assert np.ptp(expected, axis=0).min() > 0.01
-    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=1e-12)
+    found = eqx.filter_jit(attention)(xs, dts)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -86,7 +87,9 @@ def test_every_query_is_left_with_what_scipy_solves(causal: bool):
             ]
             ends = np.arange(LENGTH) if causal else np.full(LENGTH, LENGTH - 1)
             exact = merged(attention, np.stack(runs)[np.arange(LENGTH), ends])
-            found = np.asarray(attention(jnp.asarray(xs), jnp.asarray(dts)))
+            found = np.asarray(
+                eqx.filter_jit(attention)(jnp.asarray(xs), jnp.asarray(dts))
+            )
             away.append(float(np.max(np.abs(found - exact))))
     assert abs(np.log2(away[0] / away[1]) - 1.0) < 0.1
     assert 1e-6 < away[1] < 1e-2 * np.ptp(exact)
@@ -99,7 +102,8 @@ def test_over_the_sequence_it_is_one_run():
     expected = merged(
         attention, np.asarray(unroll(attention.memory, Sequence(xs, dts)).hs)
     )
-    np.testing.assert_allclose(attention(xs, dts), expected, rtol=0, atol=1e-12)
+    found = eqx.filter_jit(attention)(xs, dts)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_recomputing_changes_no_gradient():
@@ -114,10 +118,14 @@ def test_recomputing_changes_no_gradient():
 
         return jnp.sum(jax.vmap(attention.merge)(jax.vmap(recall)(xs)) ** 2)
 
-    ours = jax.grad(lambda a: jnp.sum(a(xs, dts) ** 2), allow_int=True)(attention)
-    theirs = jax.grad(plain, allow_int=True)(attention)
-    for found, expected in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    def ours(attention: Any) -> jax.Array:
+        return jnp.sum(attention(xs, dts) ** 2)
+
+    found, expected = (
+        jax.jit(jax.grad(loss, allow_int=True))(attention) for loss in (ours, plain)
+    )
+    for one, two in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +141,8 @@ def test_recomputing_changes_no_gradient():
 def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: bool):
     layer = MemoryLayerTransformer(WIDTH, WIDTH, key=KEY, **numbers)
     xs, dts = draw_sequence()
-    before = layer(Sequence(xs, dts))
-    after = layer(Sequence(xs.at[-1].set(3.0), dts.at[-1].set(0.5)))
+    before = answer(layer, Sequence(xs, dts))
+    after = answer(layer, Sequence(xs.at[-1].set(3.0), dts.at[-1].set(0.5)))
     assert layer.causal is causal
     assert bool(jnp.allclose(before[:-1], after[:-1], atol=1e-6)) is causal
     assert not bool(jnp.allclose(before[-1], after[-1], atol=1e-3))
@@ -144,7 +152,9 @@ def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: b
 def test_time_matters(numbers: dict[str, Any]):
     layer = MemoryLayerTransformer(WIDTH, WIDTH, encoding="none", key=KEY, **numbers)
     xs, dts = draw_sequence()
-    apart = jnp.abs(layer(Sequence(xs, dts)) - layer(Sequence(xs, 0.2 * dts)))
+    apart = jnp.abs(
+        answer(layer, Sequence(xs, dts)) - answer(layer, Sequence(xs, 0.2 * dts))
+    )
     assert float(jnp.max(apart)) > 0.01
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 from safetensors.numpy import load_file
+from tests.compiled import unroll
 
 from nnarena.core.types import Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.ncp import NCP
 from nnarena.nn.ltc import Circuit
 from nnarena.nn.ode import Method
-from nnarena.nn.unroll import unroll
 from nnarena.nn.wiring import Wiring, edges
 
 

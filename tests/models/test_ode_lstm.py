@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
 from nnarena.nn.ode import Solver
-from nnarena.nn.unroll import unroll
 
 
 FEATURES, HIDDEN, LENGTH = 3, 6, 10

@@ -16,6 +16,7 @@ import pytest
 import scipy.linalg
 from jaxtyping import PyTree
 from safetensors.numpy import load_file
+from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
@@ -26,7 +27,6 @@ from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
 from nnarena.models.transformer import EncoderBlock
 from nnarena.nn.attention import SelfAttention
-from nnarena.nn.unroll import unroll
 
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -178,7 +178,7 @@ def test_recurrent_gradients_are_those_recorded(name: str, case: str):
         hs = unroll(cell, Sequence(xs, times_of(oracle, case))).hs
         return jnp.sum(oracle[f"{case}.probe"] * hs)
 
-    of_cell, of_inputs = eqx.filter_grad(loss)((cell, xs))
+    of_cell, of_inputs = eqx.filter_jit(eqx.filter_grad(loss))((cell, xs))
     expected = CELLS[name][1](oracle, f"{case}.gradient")
     for summed in expected.keys() & {"bias", "flow_bias"}:
         expected[summed] /= 2.0  # each of torch's two has the gradient of our one
@@ -230,7 +230,7 @@ def test_attention_is_that_of_torch(causal: bool, case: str):
     ours = SelfAttention(WIDTH, HEADS, rotary=False, causal=causal, key=KEY)
     ours = fill_attention(oracle, ours)
     xs = oracle[f"{case}.inputs"]
-    found = ours(xs, jnp.cumsum(ones(xs)))
+    found = eqx.filter_jit(ours)(xs, jnp.cumsum(ones(xs)))
     expected = outputs_of(oracle, case, causal=causal)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
@@ -260,7 +260,7 @@ def test_encoder_block_is_that_of_torch(causal: bool, case: str):
     )
     ours = eqx.tree_at(parts, ours, theirs)
     xs = oracle[f"{case}.inputs"]
-    found = ours(xs, jnp.cumsum(ones(xs)))
+    found = eqx.filter_jit(ours)(xs, jnp.cumsum(ones(xs)))
     expected = outputs_of(oracle, case, causal=causal)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 

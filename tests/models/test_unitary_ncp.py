@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.types import Features, Sequence, Signature, Values
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.unitary_ncp import UnitaryNCP
-from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)

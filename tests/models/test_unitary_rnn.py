@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import unroll
 
 from nnarena.check.quick import quick_jit
 from nnarena.core.types import Sequence
 from nnarena.models.unitary_rnn import UnitaryRNN
-from nnarena.nn.unroll import unroll
 
 
 KEY = jax.random.key(0)

@@ -76,7 +76,7 @@ def loop_step(circuit: Any, v: np.ndarray, x: np.ndarray, dt: float) -> np.ndarr
 
 @pytest.mark.usefixtures("double_precision")
 def test_edges_are_the_plain_loop_over_synapses():
-    circuit, ready = make(), resolve(make())
+    circuit, ready = make(), eqx.filter_jit(resolve(make()))
     v = np.zeros(NEURONS)
     state = jnp.zeros(NEURONS)
     xs = draw(8, FEATURES).astype(np.float64)
@@ -107,7 +107,7 @@ def test_one_neuron_rests_where_its_equation_does(dt: float):
     leak, potential = softplus(circuit.leak)[0], float(circuit.leak_potential[0])
     rest = (leak * potential + opened) / (leak + opened)  # polarity +1
 
-    ready = resolve(circuit)
+    ready = eqx.filter_jit(resolve(circuit))
     at_rest = jnp.asarray([rest])
     after = ready(at_rest, jnp.asarray([x]), jnp.asarray(dt))
     np.testing.assert_allclose(after, at_rest, rtol=0, atol=1e-11)
@@ -139,7 +139,7 @@ def test_no_time_changes_nothing():
 def test_potentials_stay_between_the_potentials_that_pull():
     """Reversal potentials are +-1: no input and no time leads outside."""
     v = jnp.zeros(NEURONS)
-    ready = resolve(make())
+    ready = eqx.filter_jit(resolve(make()))
     for x, dt in zip(100.0 * draw(20, FEATURES), np.logspace(-3, 6, 20), strict=True):
         v = ready(v, jnp.asarray(x), jnp.float32(dt))
         assert float(jnp.max(jnp.abs(v))) <= 1.0 + 1e-6
@@ -189,7 +189,7 @@ def test_more_unfolds_approach_the_solution_at_order_one():
 
 def test_nothing_passes_where_there_is_no_synapse():
     """In one substep a neuron depends on its own synapses and itself, on no more."""
-    ready = resolve(make(unfolds=1))
+    ready = eqx.filter_jit(resolve(make(unfolds=1)))
     v, x = jnp.full(NEURONS, 0.5), jnp.full(FEATURES, 0.5)
     by_neuron, by_input = jax.jacobian(ready, argnums=(0, 1))(v, x, jnp.float32(1.0))
     for jacobian, synapses in (

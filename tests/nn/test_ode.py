@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
+from tests.compiled import integrate, unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.base import AbstractCell
@@ -18,8 +19,7 @@ from nnarena.models.ct_rnn import CTRNN
 from nnarena.models.memory_cell import MemoryCell
 from nnarena.models.ncp import NCP
 from nnarena.models.ode_lstm import ODELSTM
-from nnarena.nn.ode import Method, Solver, integrate
-from nnarena.nn.unroll import unroll
+from nnarena.nn.ode import Method, Solver
 
 
 FEATURES, LENGTH = 4, 6

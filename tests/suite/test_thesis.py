@@ -1,7 +1,9 @@
 """The thesis's protocol: every contender has the size that its study printed."""
 
 import tomllib
+from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -14,10 +16,14 @@ from nnarena.models.contender import count_parameters
 from nnarena.models.memory_augmented_transformer import PostNormBlock
 from nnarena.nn.ltc import Circuit
 from nnarena.nn.wiring import Wiring, edges
-from nnarena.suite.config import load_suite
-from nnarena.suite.plan import assemble, make_jobs
+from nnarena.runs.store import DirectoryStore
+from nnarena.suite.config import load_suite, suite_names
+from nnarena.suite.plan import Job, assemble, make_jobs
 from nnarena.training.gradient_descent import GradientDescent
 from nnarena.training.objective import batch_loss
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def published() -> dict[tuple[str, str], dict[str, Any]]:
@@ -28,11 +34,27 @@ def published() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 PUBLISHED = published()
-JOBS = {
-    (job.identity.model.name, job.identity.task.name): job
-    for suite in ("thesis", "thesis-cell")
-    for job in make_jobs(load_suite(suite))
-}
+
+
+@cache
+def planned(suite: str) -> list[Job]:
+    """Returns the jobs of a packaged suite: seconds, and needed by several tests."""
+    return make_jobs(load_suite(suite))
+
+
+def job_of(contender: str, task: str) -> Job:
+    """Returns a job of the thesis's."""
+    return jobs()[contender, task]
+
+
+@cache
+def jobs() -> dict[tuple[str, str], Job]:
+    """Returns the thesis's jobs by contender and task."""
+    return {
+        (job.identity.model.name, job.identity.task.name): job
+        for suite in ("thesis", "thesis-cell")
+        for job in planned(suite)
+    }
 
 
 def inputs_of(circuit: Circuit) -> int:
@@ -54,14 +76,24 @@ def with_masked_synapses(model: PyTree) -> PyTree:
     return jax.tree.map(dense, model, is_leaf=lambda node: isinstance(node, Circuit))
 
 
+@pytest.mark.parametrize("suite", suite_names())
+def test_every_packaged_suite_can_be_planned(suite):
+    assert planned(suite)
+
+
+def test_the_kept_runs_are_those_that_the_suite_plans_today():
+    kept = {record.key for record in DirectoryStore(ROOT / "results" / "thesis")}
+    assert kept <= {job.key for job in planned("thesis")}
+
+
 def test_all_seventy_cells_and_the_memory_cell_are_planned():
     assert len(PUBLISHED) == 71
-    assert JOBS.keys() == PUBLISHED.keys()
+    assert jobs().keys() == PUBLISHED.keys()
 
 
 @pytest.mark.parametrize(("contender", "task"), sorted(PUBLISHED))
 def test_parameters_are_those_of_the_thesis(contender, task):
-    job = JOBS[contender, task]
+    job = job_of(contender, task)
     count = job.parameters
     if contender in ("ncp", "unitary_ncp"):
         model = assemble(job).build(jax.random.key(0))
@@ -71,7 +103,7 @@ def test_parameters_are_those_of_the_thesis(contender, task):
 
 
 def test_the_recipe_is_that_of_the_thesis():
-    trainer = assemble(JOBS["lstm", "add"]).trainer
+    trainer = assemble(job_of("lstm", "add")).trainer
     numbers = {name: getattr(trainer, name) for name in ("batch", "learning_rate")}
     assert numbers == {"batch": 128, "learning_rate": 1e-3}
     assert load_suite("thesis").trainer["steps"] == 128 * 250
@@ -85,7 +117,7 @@ def test_the_recipe_is_that_of_the_thesis():
 )
 def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
     """Keras: rate sqrt(1 - b2) / (1 - b1) m / (sqrt(v) + epsilon)."""
-    trainer = assemble(JOBS["lstm", "add"]).trainer
+    trainer = assemble(job_of("lstm", "add")).trainer
     assert isinstance(trainer, GradientDescent)
     optimizer = trainer.transformation()
     weight, slope = jax.numpy.zeros(()), jax.numpy.asarray(gradient)
@@ -98,7 +130,7 @@ def test_keras_s_first_update_is_smaller_as_the_deviations_say(gradient, less):
 
 
 def test_the_memory_cell_s_first_gradients_are_as_small_as_its_deviations_say():
-    parts = assemble(JOBS["memory_cell", "cell"])
+    parts = assemble(job_of("memory_cell", "cell"))
     rows = jax.random.split(jax.random.key(0), 8)
     model = parts.build(jax.random.key(1))
     weights, rest = eqx.partition(model, eqx.is_inexact_array)
@@ -115,7 +147,7 @@ def test_the_memory_cell_s_first_gradients_are_as_small_as_its_deviations_say():
 
 def test_keras_s_attention_would_start_narrower_as_the_deviations_say():
     """Its Glorot start of (width, heads, size) counts width times both of the rest."""
-    model = assemble(JOBS["memory_augmented_transformer", "add"]).build(
+    model = assemble(job_of("memory_augmented_transformer", "add")).build(
         jax.random.key(0)
     )
     blocks = jax.tree.leaves(
@@ -133,7 +165,7 @@ def test_keras_s_attention_would_start_narrower_as_the_deviations_say():
 
 def test_the_memory_cell_solves_its_two_sequences_before_training():
     """The reference's simulation of the thesis's constants: 5.86e-07."""
-    parts = assemble(JOBS["memory_cell", "cell"])
+    parts = assemble(job_of("memory_cell", "cell"))
     rows = jax.random.split(jax.random.key(0), 8)
     model = parts.build(jax.random.key(1))
     loss = jax.jit(batch_loss, static_argnums=1)(model, parts.task, rows)
