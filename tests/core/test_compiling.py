@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 import nnarena
-from nnarena.core.compiling import AS_THE_PROCESS, RUN_ONCE, filter_jit, jit
+from nnarena.core.compiling import (
+    AS_THE_PROCESS,
+    RUN_ONCE,
+    SOONEST,
+    filter_jit,
+    jit,
+    known,
+)
 
 
 SOURCES = Path(nnarena.__file__).parent
@@ -58,10 +65,14 @@ def compiling(path: Path) -> Iterator[str]:
 def test_only_the_helper_compiles():
     paths = sorted(set(SOURCES.rglob("*.py")) - {HELPER})
     assert [place for path in paths for place in compiling(path)] == []
-    assert len(list(compiling(HELPER))) == 2  # the search finds those that there are
+    assert len(list(compiling(HELPER))) == 4  # the search finds those that there are
 
 
-@pytest.mark.parametrize("options", [RUN_ONCE, AS_THE_PROCESS])
+def test_an_option_that_xla_does_not_have_is_left_out():
+    assert known({**SOONEST, "xla_cpu_of_next_year": True}) == SOONEST
+
+
+@pytest.mark.parametrize("options", [RUN_ONCE, SOONEST, AS_THE_PROCESS])
 def test_what_is_compiled_computes(options):
     doubled = jit(lambda x: 2.0 * x, options)(jnp.ones(3))
     named = filter_jit(lambda x, name: (2.0 * x, name), options)(jnp.ones(3), "two")

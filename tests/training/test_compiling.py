@@ -8,7 +8,7 @@ import pytest
 
 from nnarena.models.contender import Contender
 from nnarena.tasks.add import Add
-from nnarena.training.compiling import OWN_SUMS, sum_options
+from nnarena.training.compiling import OWN_SUMS, QUICKLY, step_options, sum_options
 from nnarena.training.gradient_descent import GradientDescent
 
 
@@ -28,6 +28,12 @@ def test_sums_of_many_numbers_are_left_where_they_are():
 
 def test_no_sum_changes_nothing():
     assert options(jnp.tanh, (5, 8)) == {}
+
+
+def test_who_sums_is_decided_however_it_is_compiled():
+    step = jax.make_jaxpr(lambda x: jnp.sum(x, axis=1))(jnp.ones((5, 8, 8)))
+    assert step_options(step, "well") == OWN_SUMS
+    assert step_options(step, "quickly") == {**OWN_SUMS, **QUICKLY}
 
 
 def test_an_operation_without_results_is_no_sum():

@@ -7,6 +7,7 @@ One linear model with three weights serves all tests, so that a program compiles
 fraction of a second; programs are shared where the keys alone differ.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import equinox as eqx
@@ -276,6 +277,12 @@ def test_fewer_steps_than_checks_is_a_check_per_step():
 
 def test_same_keys_give_the_same_bits():
     assert_same_bits(fit_one(TRAINER), fit_one(TRAINER))
+
+
+def test_compiled_quickly_a_run_differs_in_last_bits_at_most():
+    well, quick = fit_one(TRAINER), fit_one(replace(TRAINER, compiled="quickly"))
+    for name, figure in figures_of(well).items():
+        np.testing.assert_allclose(figures_of(quick)[name], figure, rtol=1e-4)
 
 
 def test_another_data_key_gives_other_batches():

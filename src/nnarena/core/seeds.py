@@ -8,10 +8,14 @@ Every model therefore meets the same data in the same order, and two runs that
 differ in one name share nothing else.
 """
 
+import functools
 import hashlib
+from typing import Any
 
 import jax
+import numpy as np
 
+from .compiling import SOONEST, jit
 from .types import Key
 
 
@@ -23,4 +27,20 @@ def key_for(*names: str | int) -> Key:
     """
     digest = hashlib.sha256("\x1f".join(str(name) for name in names).encode()).digest()
     high, low = (int.from_bytes(digest[i : i + 4], "big") for i in (0, 4))
-    return jax.random.fold_in(jax.random.key(high >> 1), low)
+    return _compiled()(np.int32(high >> 1), np.uint32(low))
+
+
+@functools.cache
+def key_shape() -> Any:
+    """Returns what stands for a random key where a function is traced and never run."""
+    return jax.eval_shape(jax.random.key, 0)
+
+
+@functools.cache
+def _compiled() -> Any:
+    # One program instead of the dozen that these calls are outside of any; made when
+    # it is first asked for, since an import computes nothing.
+    def folded(seed: Any, data: Any) -> Key:
+        return jax.random.fold_in(jax.random.key(seed), data)
+
+    return jit(folded, SOONEST)

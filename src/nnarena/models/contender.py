@@ -16,6 +16,7 @@ from ..core.frozen import trainable
 from ..core.numbers import AtLeastOne, BelowOne
 from ..core.problems import CannotPlay
 from ..core.registry import Entry, Shared
+from ..core.seeds import key_shape
 from ..core.types import Key, Signature
 from ..nn.joined import make_context
 from ..nn.parametrization import resolve
@@ -224,7 +225,7 @@ class _Shapes:
 
 @functools.lru_cache(maxsize=4_096)
 def _traced(shapes: _Shapes) -> PyTree:
-    return eqx.filter_eval_shape(lambda key: shapes.build(key=key), jax.random.key(0))
+    return eqx.filter_eval_shape(lambda key: shapes.build(key=key), key_shape())
 
 
 def count_parameters(model: PyTree) -> int:

@@ -20,7 +20,7 @@ from jaxtyping import PyTree
 from ..core.types import Key, Keys
 from ..runs.store import AbstractStore
 from ..training.base import AbstractProgram, Check, arrays_by_path, tree_from_paths
-from ..training.descent import choose
+from ..training.states import choose
 from .checkpoints import load_checkpoint
 from .events import Event
 from .keeping import set_aside

@@ -8,7 +8,7 @@ the batch axis.
 
 import abc
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 from pydantic import Field
 
+from ..core.compiling import SOONEST, jit
 from ..core.numbers import AtLeastOne, require
 from ..core.scoring import Scoring
 from ..core.types import Example, Key, Signature
@@ -71,11 +72,16 @@ def shuffled_splits(rows: Rows, *, key: Key) -> Splits:
         raise DataProblem(
             f"there are {count:,} rows, and a split into tenths needs {FEWEST_ROWS:,}"
         )
-    order = np.asarray(jax.random.permutation(key, count))
-    parts = np.split(order, [count // 10, 2 * (count // 10)])
-    whole = [part[: len(part) // THESIS_BATCH * THESIS_BATCH] for part in parts]
-    test, validation, train = (_chosen(rows, part) for part in whole)
-    return Splits(train=train, validation=validation, test=test)
+    return _thesis_parts(rows, random_order(count, key=key))
+
+
+def random_order(count: int, *, key: Key) -> np.ndarray:
+    """Returns the whole numbers below `count` in a random order."""
+
+    def order(key: Key) -> Array:
+        return jax.random.permutation(key, count)
+
+    return np.asarray(jit(order, SOONEST)(key))
 
 
 THESIS_BATCH = 128
@@ -86,8 +92,15 @@ FiniteRows = Annotated[int, Field(ge=FEWEST_ROWS)]
 """The size of a finite set: a tenth of it is a batch at least."""
 
 
-def _chosen(rows: Rows, places: np.ndarray) -> Rows:
-    return jax.tree.map(lambda column: column[places], rows)
+def _thesis_parts(rows: Rows, order: Any) -> Splits:
+    """Returns rows in an order, cut into a tenth, a tenth and the rest."""
+    tenth = len(order) // 10
+    parts = order[:tenth], order[tenth : 2 * tenth], order[2 * tenth :]
+    whole = [part[: len(part) // THESIS_BATCH * THESIS_BATCH] for part in parts]
+    test, validation, train = (
+        jax.tree.map(lambda column, part=part: column[part], rows) for part in whole
+    )
+    return Splits(train=train, validation=validation, test=test)
 
 
 class SyntheticSplits(eqx.Module):
@@ -107,14 +120,21 @@ class SyntheticSplits(eqx.Module):
 
     def draw(self, *, key: Key) -> Splits:
         """Returns keys as rows: held-out ones from `key`, no end of training ones."""
+
+        def keys(key: Key) -> Splits:
+            return self._keys(key)
+
+        return jit(keys, SOONEST)(key)
+
+    def _keys(self, key: Key) -> Splits:
+        first, second = jax.random.split(key)
         if self.rows is not None:
-            rows_key, order_key = jax.random.split(key)
-            return shuffled_splits(jax.random.split(rows_key, self.rows), key=order_key)
-        validation_key, test_key = jax.random.split(key)
+            order = jax.random.permutation(second, self.rows)
+            return _thesis_parts(jax.random.split(first, self.rows), order)
         return Splits(
             train=None,
-            validation=jax.random.split(validation_key, self.validation),
-            test=jax.random.split(test_key, self.test),
+            validation=jax.random.split(first, self.validation),
+            test=jax.random.split(second, self.test),
         )
 
 

@@ -1,7 +1,6 @@
 """Small handwritten digits, pixel by pixel or row by row."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -9,7 +8,7 @@ from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
-from .base import AbstractTask, Splits
+from .base import AbstractTask, Splits, random_order
 
 
 @TASKS.register("digits", family="images", source="alpaydin1998optical")
@@ -48,7 +47,7 @@ class Digits(AbstractTask):
         from sklearn.datasets import load_digits
 
         images, labels = load_digits(return_X_y=True)  # pyright: ignore
-        order = np.asarray(jax.random.permutation(key, len(labels)))
+        order = random_order(len(labels), key=key)
         rows = (images.astype(np.uint8), labels.astype(np.uint8))
         parts = np.split(order, [360, 720])
         test, validation, train = (tuple(x[part] for x in rows) for part in parts)

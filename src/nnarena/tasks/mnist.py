@@ -1,5 +1,6 @@
 """MNIST as a sequence of pixel chunks."""
 
+import functools
 import gzip
 import zlib
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..core.scoring import accuracy
 from ..core.seeds import key_for
 from ..core.types import Classes, Example, Features, Sequence, Signature
 from . import TASKS
-from .base import AbstractTask, FiniteRows, Splits, shuffled_splits
+from .base import AbstractTask, FiniteRows, Splits, random_order, shuffled_splits
 from .files import DataFolder, DataProblem, RemoteFile
 
 
@@ -140,7 +141,7 @@ class MNIST(AbstractTask):
         images, labels = _read(data, TRAIN_IMAGES, TRAIN_LABELS)
         if self.rows is not None:
             return shuffled_splits((images[: self.rows], labels[: self.rows]), key=key)
-        order = np.asarray(jax.random.permutation(key, len(labels)))
+        order = random_order(len(labels), key=key)
         validation, train = np.split(order, [self.validation])
         return Splits(
             train=(images[train], labels[train]),
@@ -154,8 +155,13 @@ class MNIST(AbstractTask):
         if self.scaled:
             pixels = pixels / 255.0
         if self.permuted:
-            with jax.ensure_compile_time_eval():  # a constant of the program
-                order = jax.random.permutation(key_for("pixels", "mnist"), 784)
-            pixels = pixels[order]
+            pixels = pixels[_pixel_order()]
         xs = pixels.reshape(-1, self.chunk)
         return Example(Sequence(xs), label.astype(jnp.int32))
+
+
+@functools.cache
+def _pixel_order() -> np.ndarray:
+    """Returns the one order in which all permuted images are read."""
+    with jax.ensure_compile_time_eval():  # a constant of programs that are being traced
+        return random_order(784, key=key_for("pixels", "mnist"))

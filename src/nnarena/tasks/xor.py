@@ -11,7 +11,7 @@ from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
-from .base import AbstractTask, Splits, SyntheticSplits
+from .base import AbstractTask, Splits, SyntheticSplits, random_order
 
 
 SHORTEST, LISTED, UNLISTED = 8, 20, 32
@@ -80,7 +80,7 @@ class XOR(AbstractTask):
         del data  # nothing is read from files
         if self.length > LISTED:
             return self.held_out.draw(key=key)
-        streams = np.asarray(jax.random.permutation(key, 2**self.length))
+        streams = random_order(2**self.length, key=key)
         held = min(2**self.length // 8, self.held_out.test)
         test, validation, train = np.split(streams.astype(np.uint32), [held, 2 * held])
         return Splits(train=train, validation=validation, test=test)

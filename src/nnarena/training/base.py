@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.compiling import jit
 from ..core.numbers import require, setting_kinds
+from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows, Splits
@@ -223,8 +224,13 @@ def with_weights(build: Build, weights: PyTree) -> AbstractModel:
     `weights` is what `AbstractProgram.best` returns, or `weight_shapes` filled by
     `tree_from_paths`.
     """
-    skeleton = eqx.filter_eval_shape(build, jax.random.key(0))
-    return eqx.combine(weights, eqx.filter(skeleton, _is_shape, inverse=True))
+    return eqx.combine(weights, skeleton(build))
+
+
+def skeleton(build: Build) -> PyTree:
+    """Returns the model of `build` without its arrays."""
+    made = eqx.filter_eval_shape(build, key_shape())
+    return eqx.filter(made, _is_shape, inverse=True)
 
 
 def traced_test(build: Build, task: AbstractTask, rows: Rows) -> Lowered:
@@ -251,7 +257,7 @@ def traced_test(build: Build, task: AbstractTask, rows: Rows) -> Lowered:
 
 def weight_shapes(build: Build) -> PyTree:
     """Returns the arrays of a model, trained or not, with shapes in their place."""
-    return eqx.filter(eqx.filter_eval_shape(build, jax.random.key(0)), _is_shape)
+    return eqx.filter(eqx.filter_eval_shape(build, key_shape()), _is_shape)
 
 
 def _is_shape(leaf: Any) -> bool:

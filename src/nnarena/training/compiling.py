@@ -1,14 +1,19 @@
-"""Who sums in a compiled program: XLA's own loops or YNNPACK."""
+"""How the programs of a run are compiled: who sums, and well or quickly."""
 
-import functools
 import math
-from typing import Any
+from typing import Any, Literal
 
-import jax
 from jax.extend.core import ClosedJaxpr
 
-from ..core.compiling import Options, jit
+from ..core.compiling import OLDER_KERNELS, RUN_ONCE, SOONEST, Options, known
 from .flops import total
+
+
+Compiled = Literal["well", "quickly"]
+"""What counts: the time of a step, or the time until the first one."""
+
+QUICKLY: Options = {"xla_backend_optimization_level": "1", **OLDER_KERNELS}
+"""For a run so short that it would end before its program is compiled well."""
 
 
 OWN_SUMS: Options = {
@@ -35,7 +40,17 @@ def sum_options(step: ClosedJaxpr) -> Options:
     """
     few, _ = total(step, _added_up_by_few)
     many, _ = total(step, _added_up_by_many)
-    return OWN_SUMS if few > 4 * many and _known() else {}
+    return known(OWN_SUMS) if few > 4 * many else {}
+
+
+def step_options(step: ClosedJaxpr, compiled: Compiled) -> Options:
+    """Returns how to compile a program that consists of such training steps."""
+    return {**sum_options(step), **(known(QUICKLY) if compiled == "quickly" else {})}
+
+
+def start_options(compiled: Compiled) -> Options:
+    """Returns how to compile what makes the first weights."""
+    return SOONEST if compiled == "quickly" else RUN_ONCE
 
 
 def _added_up_by_few(equation: Any) -> int:
@@ -54,13 +69,3 @@ def _sizes(equation: Any) -> tuple[int, int]:
         return 0, 0
     (numbers, *_), (sums,) = equation.invars, equation.outvars
     return math.prod(numbers.aval.shape), math.prod(sums.aval.shape)
-
-
-@functools.cache
-def _known() -> bool:
-    """Returns whether this version of XLA has the option, which is an experiment's."""
-    try:
-        jit(lambda: 0.0).lower().compile(compiler_options=OWN_SUMS)
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True

@@ -6,25 +6,29 @@ when to look at the validation split, which weights are kept, when a run is over
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..core.compiling import traced_once
 from ..core.frozen import trainable
+from ..core.seeds import key_shape
 from ..core.types import Key, Scalar
 from ..models.base import AbstractModel
 from ..tasks.base import AbstractTask, Rows
-from .base import Build, Check, Figure, with_weights
+from .base import Build, Check, Figure, skeleton
 from .batches import Draws, Order
+from .compiling import Compiled
 from .flops import Work, work
 from .objective import Tally, evaluate, selected_by
+from .states import choose
 
 
 class Progress(eqx.Module):
@@ -52,6 +56,16 @@ class Progress(eqx.Module):
     diverged: Bool[Array, ""]
 
 
+class Trained(eqx.Module):
+    """What the updates of a check come to: weights, and means over the updates."""
+
+    params: PyTree
+    optimizer: PyTree
+    step: Int[Array, ""]
+    loss: Scalar
+    figures: dict[str, Figure]
+
+
 @dataclass(frozen=True)
 class Plateau:
     """The rate is multiplied by `factor` at every `checks` checks without a gain."""
@@ -77,6 +91,7 @@ class AbstractDescent(abc.ABC):
     min_gain: float = 0.0
     plateau: Plateau | None = None
     scales: tuple[float, ...] = (1.0,)
+    compiled: Compiled = "well"
 
     @abc.abstractmethod
     def init(self, params: PyTree) -> PyTree:
@@ -106,7 +121,11 @@ class AbstractDescent(abc.ABC):
 
     def model(self, params: PyTree, constants: PyTree) -> AbstractModel:
         """Returns the model with these weights and constants."""
-        return with_weights(self.build, eqx.combine(params, constants))
+        return eqx.combine(params, constants, self._skeleton)
+
+    @cached_property
+    def _skeleton(self) -> PyTree:
+        return skeleton(self.build)
 
     def start(self, init_key: Key) -> Progress:
         """Returns the state before the first update, at the first rate."""
@@ -138,6 +157,11 @@ class AbstractDescent(abc.ABC):
             diverged=jnp.array(False),
         )
 
+    @cached_property
+    def _update(self) -> Callable[..., Any]:
+        # What its work is and who sums in it is read from the trace that is compiled.
+        return traced_once(self.update)
+
     def check(
         self,
         state: Progress,
@@ -148,17 +172,25 @@ class AbstractDescent(abc.ABC):
         data_key: Key,
     ) -> tuple[Progress, Check]:
         """`count` updates from step `first` on, then a look at the validation split."""
-        order = Order(
-            train,
-            first=first,
-            span=self.steps_per_check,
-            batch=self.batch,
-            key=data_key,
-        )
+        trained = self.train(state, first, count, train, data_key)
+        seen = self.evaluate(trained.params, state.constants, validation)
+        return self.judge(state, trained, seen)
+
+    def train(
+        self,
+        state: Progress,
+        first: Int[Array, ""],
+        count: Int[Array, ""],
+        train: Rows | None,
+        data_key: Key,
+    ) -> Trained:
+        """Returns what `count` updates from step `first` on come to."""
+        span, batch = self.steps_per_check, self.batch
+        order = Order(train, first=first, span=span, batch=batch, key=data_key)
 
         def update(index, carry):
             params, optimizer, losses, sums = carry
-            params, optimizer, loss, found = self.update(
+            params, optimizer, loss, found = self._update(
                 params,
                 optimizer,
                 state,
@@ -174,47 +206,60 @@ class AbstractDescent(abc.ABC):
         params, optimizer, losses, sums = jax.lax.fori_loop(
             0, count, update, (*begun, zero, dict.fromkeys(names, zero))
         )
-        seen = self.evaluate(params, state.constants, validation)
-        check = Check(
+        return Trained(
+            params=params,
+            optimizer=optimizer,
             step=first + count,
-            train_loss=losses / count.astype(losses.dtype),
+            loss=losses / count.astype(losses.dtype),
+            figures=self.last_figures(state, first + count - 1)
+            | {name: total / count.astype(float) for name, total in sums.items()},
+        )
+
+    @property
+    def rows_at_once(self) -> int:
+        """About how many held-out rows are answered at a time."""
+        return max(self.batch, 64)
+
+    def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
+        """Returns the loss and the score of weights on a held-out split."""
+        model = self.model(params, constants)
+        return evaluate(model, self.task, rows, batch=self.rows_at_once)
+
+    def judge(
+        self, state: Progress, trained: Trained, seen: Tally
+    ) -> tuple[Progress, Check]:
+        """Keeps the best weights; decides by the validation split whether to go on."""
+        check = Check(
+            step=trained.step,
+            train_loss=trained.loss,
             validation_loss=seen.mean_loss,
             validation_score=seen.mean_score,
             best_step=state.best_step,
             stopped=state.stopped,
             diverged=state.diverged,
-            figures=self.last_figures(state, first + count - 1)
-            | {name: total / count.astype(float) for name, total in sums.items()},
+            figures=trained.figures,
             chosen=self.chosen(jnp.ones(())),
         )
-        return self._judge(state, params, optimizer, check)
+        following = self._following(state, trained, check)
+        # Beside other seeds a stopped one goes on being computed, but nothing changes.
+        kept = choose(state.stopped, state, following)
+        told = ("step", "best_step", "stopped", "diverged")
+        return kept, replace(check, **{name: getattr(kept, name) for name in told})
 
-    def evaluate(self, params: PyTree, constants: PyTree, rows: Rows) -> Tally:
-        """Returns the tally of weights on a split."""
-        model = self.model(params, constants)
-        return evaluate(model, self.task, rows, batch=max(self.batch, 64))
-
-    def _judge(
-        self,
-        state: Progress,
-        params: PyTree,
-        optimizer: PyTree,
-        check: Check,
-    ) -> tuple[Progress, Check]:
-        """Keeps the best weights and decides whether the run goes on."""
+    def _following(self, state: Progress, trained: Trained, check: Check) -> Progress:
+        """Returns the state after a check of a run that had not stopped before."""
         step, score = jnp.asarray(check.step), jnp.asarray(check.validation_score)
         loss = selected_by(self.task, jnp.asarray(check.validation_loss), score)
         finite = jnp.isfinite(check.train_loss + check.validation_loss + score)
         better = finite & (loss < state.best_loss)
         gained = finite & (loss < state.bar - self.min_gain)
         stale = jnp.where(gained, 0, state.stale_checks + 1)
-        patience = self.patience
-        tired = False if patience is None else stale >= patience
-        following = Progress(
-            params=params,
+        tired = self.patience is not None and stale >= self.patience
+        return Progress(
+            params=trained.params,
             constants=state.constants,
-            optimizer=optimizer,
-            best_params=choose(better, params, state.best_params),
+            optimizer=trained.optimizer,
+            best_params=choose(better, trained.params, state.best_params),
             best_loss=jnp.where(better, loss, state.best_loss),
             best_step=jnp.where(better, step, state.best_step),
             step=step,
@@ -224,16 +269,6 @@ class AbstractDescent(abc.ABC):
             stopped=tired | ~finite | (step >= self.steps),
             diverged=~finite,
         )
-        # Beside other seeds a stopped one goes on being computed, but nothing changes.
-        kept = choose(state.stopped, state, following)
-        said = replace(
-            check,
-            step=kept.step,
-            best_step=kept.best_step,
-            stopped=kept.stopped,
-            diverged=kept.diverged,
-        )
-        return kept, said
 
     def _rescaled(self, scale: Scalar, stale: Int[Array, ""]) -> Scalar:
         """Returns what is left of the learning rate after so many flat checks."""
@@ -246,40 +281,18 @@ class AbstractDescent(abc.ABC):
         """Returns the work of one update, from its trace; nothing is run."""
         return work(self.trace_step(train))
 
-    def trace_step(self, train: Rows | None) -> ClosedJaxpr:
-        """Returns the trace of one update."""
-        key, zero = jax.random.key(0), jnp.array(0)
-        shapes = jax.eval_shape(self.start, key)
+    def trace_step(
+        self, train: Rows | None, state: Progress | None = None
+    ) -> ClosedJaxpr:
+        """Returns the trace of one update; `state` may be the shapes of a start."""
+        zero = jax.ShapeDtypeStruct((), jnp.int32)
 
-        def batch(train):
-            order = Order(train, first=zero, span=1, batch=self.batch, key=key)
-            return order.at(zero), order.keys_at(zero)
+        def batch(train, first, key):
+            order = Order(train, first=first, span=1, batch=self.batch, key=key)
+            return order.at(first), order.keys_at(first)
 
-        rows, keys = jax.eval_shape(batch, train)
-        return jax.make_jaxpr(self.update)(
-            shapes.params, shapes.optimizer, shapes, rows, keys
+        begun = state or jax.eval_shape(self.start, key_shape())
+        rows, keys = jax.eval_shape(batch, train, zero, key_shape())
+        return jax.make_jaxpr(self._update)(
+            begun.params, begun.optimizer, begun, rows, keys
         )
-
-
-def choose(
-    condition: Bool[Array | np.ndarray, "*seeds"], yes: PyTree, no: PyTree
-) -> PyTree:
-    """Returns one tree or the other, or of each seed one or the other.
-
-    An array of numpy stays one, of its own precision.
-    """
-
-    def of(a: Any, b: Any) -> Any:
-        extra = a.ndim - condition.ndim
-        where = np.where if isinstance(a, np.ndarray) else jnp.where
-        return where(condition.reshape(condition.shape + (1,) * extra), a, b)
-
-    return jax.tree.map(of, yes, no)
-
-
-def count_of(steps: Int[Array, "..."]) -> int:
-    """Returns a count; of several seeds that of those that went furthest.
-
-    A state that is cut into its seeds' checkpoints has such a count for each of them.
-    """
-    return int(jnp.max(steps))

@@ -4,20 +4,24 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..core.compiling import RUN_ONCE, jit
-from ..tasks.base import AbstractTask, Splits
-from .base import AbstractProgram, program_bytes
-from .compiling import sum_options
-from .descent import AbstractDescent, count_of
+from ..core.compiling import jit
+from ..core.seeds import key_shape
+from ..tasks.base import Splits
+from .base import AbstractProgram
+from .checks import InParts, Shapes, Whole
+from .compiling import start_options, step_options
+from .descent import AbstractDescent
 from .flops import work
+from .states import count_of
 
 
 class DescentProgram(AbstractProgram):
-    """The three compiled parts of a run: start, check, test.
+    """The compiled start, check and test of a run.
 
-    `begin` starts anew from given weights, at another rate. With `side_by_side` the
-    rates on trial are an axis of every array of the state, after that of the seeds;
-    what is tested has no such axis.
+    `begin` starts anew from given weights, at another rate; it is compiled where it is
+    used. With `side_by_side` the rates on trial are an axis of every array of the
+    state, after that of the seeds; what is tested has no such axis. `state` and `told`
+    are the shapes of a state and of a check.
     """
 
     def __init__(
@@ -35,30 +39,27 @@ class DescentProgram(AbstractProgram):
             return jax.vmap(function, in_axes=axes) if side_by_side else function
 
         self.descent = descent
-        self.splits = _drawn(descent.task, jax.tree.map(jnp.asarray, splits))
         self.checks = -(-descent.steps // descent.steps_per_check)
-        shape = () if seeds is None else (seeds,)
-        keys = jax.eval_shape(lambda: jnp.broadcast_to(jax.random.key(0), shape))
-        count = jax.ShapeDtypeStruct((), jnp.int32)
-        rows = self.splits.train, self.splits.validation
         first = descent.start_all if side_by_side else descent.start
-        start = jit(batched(first, 0), RUN_ONCE)
-        begin = jit(batched(descent.begin, (0, 0, 0)))
-        one = tried(descent.check, (0, None, None, None, None, None))
-        check = jit(batched(one, (0, None, None, None, None, 0)))
-        test = jit(batched(descent.evaluate, (0, 0, None)))
-        step = descent.trace_step(splits.train)
-        options = sum_options(step)
-        state = jax.eval_shape(start, keys)
-        alone = jax.eval_shape(batched(descent.start, 0), keys)
+        start = jit(batched(first, 0), start_options(descent.compiled))
+        self.begin = batched(descent.begin, (0, 0, 0))
+
+        keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
+        self.state = alone = jax.eval_shape(start, keys)
+        if side_by_side:
+            alone = jax.eval_shape(batched(descent.start, 0), keys)
+        step = descent.trace_step(splits.train, alone if seeds is None else None)
+        given = Shapes(self.state, alone, keys), step_options(step, descent.compiled)
         self._start = start.lower(keys).compile()
-        self.begin = begin  # compiled only where several rates are tried
-        checked = check.lower(state, count, count, *rows, keys)
-        _, self.told = checked.out_info  # the shapes and types of a check
-        self._check = checked.compile(compiler_options=options)
-        tested = test.lower(alone.best_params, alone.constants, self.splits.test)
-        self._test = tested.compile(compiler_options=options)
-        self.bytes = program_bytes(self._check)
+        # On an accelerator, answers would come to the host and go back. Of several runs
+        # at once the mean over a split has one divisor for all, by whose reciprocal XLA
+        # multiplies; in parts each has its own, and last bits would differ.
+        if seeds is None and not side_by_side and jax.default_backend() == "cpu":
+            self._checks = InParts(descent, splits, *given)
+        else:
+            axes = {"seeds": batched, "tried": tried}
+            self._checks = Whole(descent, splits, *given, **axes)
+        self.told, self.bytes = self._checks.told, self._checks.bytes
         self.matmul_flops_per_step = work(step).exact_matmul_flops
 
     def start(self, init_key):
@@ -67,25 +68,14 @@ class DescentProgram(AbstractProgram):
     def advance(self, state, data_key):
         first = count_of(state.step)
         count = min(self.descent.steps_per_check, self.descent.steps - first)
-        return self._check(
-            state,
-            jnp.int32(first),
-            jnp.int32(count),
-            self.splits.train,
-            self.splits.validation,
-            data_key,
-        )
+        return self._checks.check(state, first, count, data_key)
 
     def test(self, state):
-        return self._test(state.best_params, state.constants, self.splits.test)
+        return self._checks.test(state.best_params, state.constants)
 
     def best(self, state):
         return eqx.combine(state.best_params, state.constants)
 
 
-def _drawn(task: AbstractTask, splits: Splits) -> Splits:
-    """Returns the splits with held-out rows of a synthetic task turned to examples."""
-    if splits.train is not None:
-        return splits
-    draw = jit(jax.vmap(task.example), RUN_ONCE)
-    return Splits(None, draw(splits.validation), draw(splits.test))
+def _spread(key, seeds: int | None):
+    return key if seeds is None else jnp.broadcast_to(key, (seeds,))

@@ -23,6 +23,7 @@ from ..core.types import Scalar
 from ..tasks.base import AbstractTask, Splits
 from . import PENALTIES, TRAINERS
 from .base import AbstractProgram, AbstractTrainer, Build, number
+from .compiling import Compiled
 from .descent import Plateau
 from .descent_program import DescentProgram
 from .flops import Work
@@ -71,7 +72,9 @@ class GradientDescent(AbstractTrainer):
     "adamw" (Loshchilov & Hutter 2019): others need another `learning_rate`, and
     "adadelta" an `epsilon` of 1e-6. With `patience`, a run stops after that many checks
     without a gain. A gain is a validation loss more than `min_gain` below that of the
-    last gain. A run whose loss is no longer finite stops as "diverged".
+    last gain. A run whose loss is no longer finite stops as "diverged". A program that
+    is `compiled` "quickly" begins to train in half the time or less, by steps that may
+    take longer; results differ in their last bits.
 
     Of several rates each is tried, from the same start and on the same batches, and the
     weights with the lowest validation loss of all are tested, of equals those of the
@@ -101,6 +104,7 @@ class GradientDescent(AbstractTrainer):
     penalties: dict[str, NotNegative] | None = eqx.field(
         static=True, default=None, converter=as_strengths
     )
+    compiled: Compiled = eqx.field(static=True, default="well")
 
     def __check_init__(self):
         for name in self.penalties or {}:
@@ -165,6 +169,7 @@ class GradientDescent(AbstractTrainer):
                 (PENALTIES[name].make(), strength)
                 for name, strength in (self.penalties or {}).items()
             ),
+            compiled=self.compiled,
         )
 
     def compile(

@@ -168,7 +168,7 @@ class TrainerSteps(AbstractDescent):
         return {name: jnp.asarray(value, float) for name, value in found.items()}
 
     def figure_names(self, *update):
-        *_, figures = jax.eval_shape(self.update, *update)
+        *_, figures = jax.eval_shape(self._update, *update)
         return tuple(figures)
 
     def last_figures(self, state, step):

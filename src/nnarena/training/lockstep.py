@@ -24,8 +24,9 @@ from jaxtyping import Array, Bool, Int, PyTree
 from ..core.compiling import jit
 from ..core.types import Key, Keys
 from .base import AbstractProgram, Check
-from .descent import Progress, choose, count_of
+from .descent import Progress
 from .descent_program import DescentProgram
+from .states import choose, count_of
 
 
 class Rehearsal(eqx.Module):

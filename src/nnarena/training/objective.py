@@ -173,20 +173,30 @@ def batch_loss(
     return jax.tree.map(jnp.sum, losses).value
 
 
+def rows_judged(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Judged:
+    """Returns what is kept of the answers to each of a batch of rows."""
+    objective = objective_of(task)
+    return jax.vmap(lambda row: row_judged(model, task, objective, row))(rows)
+
+
+def batch_size(count: int, batch: int) -> int:
+    """Returns how many of a split's rows are answered at a time: about `batch`.
+
+    A number that divides the split is taken where there is one, since a remainder would
+    be compiled as a second copy of the model.
+    """
+    divisors = [size for size in range(batch // 2, 2 * batch + 1) if count % size == 0]
+    return divisors[-1] if divisors else batch
+
+
 def evaluate(
     model: AbstractModel, task: AbstractTask, rows: PyTree, *, batch: int
 ) -> Tally:
-    """Returns the loss and the score of a whole split, about `batch` rows at a time.
-
-    A number of rows that divides the split is taken where there is one, since a
-    remainder would be compiled as a second copy of the model.
-    """
+    """Returns the loss and the score of a whole split, about `batch` rows at a time."""
     objective = objective_of(task)
-    count = jax.tree.leaves(rows)[0].shape[0]
-    divisors = [size for size in range(batch // 2, 2 * batch + 1) if count % size == 0]
     judged = jax.lax.map(
         lambda row: row_judged(model, task, objective, row),
         rows,
-        batch_size=divisors[-1] if divisors else batch,
+        batch_size=batch_size(jax.tree.leaves(rows)[0].shape[0], batch),
     )
     return objective.tally(judged)

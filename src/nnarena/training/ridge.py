@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.numbers import AtLeastOne, Trials
+from ..core.seeds import key_shape
 from ..models.decoder import AbstractDecoder
 from ..tasks.base import AbstractTask, Splits
 from . import TRAINERS
@@ -79,8 +80,9 @@ class Ridge(AbstractTrainer):
         )
 
     def work(self, build: Build, task: AbstractTask, splits: Splits) -> Work:
-        reading, key, zero = self.reading(build, task, splits), jax.random.key(0), 0
+        reading, key = self.reading(build, task, splits), key_shape()
         arrays = jax.eval_shape(reading.start, key)
-        rows = jax.eval_shape(reading.rows, jnp.array(zero), splits.train, key)
-        step = jax.make_jaxpr(reading.read)(arrays, rows, jnp.array(zero), jnp.array(1))
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        rows = jax.eval_shape(reading.rows, number, splits.train, key)
+        step = jax.make_jaxpr(reading.read)(arrays, rows, number, number)
         return work(step).times(2 * reading.steps)  # read for the fit, then judged

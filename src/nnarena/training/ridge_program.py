@@ -15,12 +15,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
 from ..core.compiling import RUN_ONCE, jit
+from ..core.seeds import key_shape
 from ..core.types import Key, Keys
 from ..tasks.base import Rows, Splits
 from .base import AbstractProgram, Check, program_bytes
-from .descent import choose
+from .held_out import drawn
 from .reading import Reading
 from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
+from .states import choose
 
 
 SAME = 0.01
@@ -61,20 +63,15 @@ class RidgeProgram(AbstractProgram):
         def batched(function: Callable, axes: Any) -> Any:
             return jit(function if seeds is None else jax.vmap(function, in_axes=axes))
 
-        task = reading.task
         self.reading, self.strengths, self.seeds = reading, strengths, seeds
-        self.splits = jax.tree.map(jnp.asarray, splits)
-        if splits.train is None:
-            draw = jit(jax.vmap(task.example), RUN_ONCE)
-            held = draw(self.splits.validation), draw(self.splits.test)
-            self.splits = Splits(None, *held)
+        self.splits = jax.device_put(drawn(reading.task, splits))
         self.checks = -(-reading.steps // reading.steps_per_check)
         self.matmul_flops_per_step = None  # the host's products are not counted
         started = reading.start if seeds is None else jax.vmap(reading.start)
         self._start = jit(started, RUN_ONCE)
         self._rows = batched(reading.rows, (None, None, 0))
         self._answering = batched(reading.answering, (0, 0, 0))
-        keys = jax.eval_shape(lambda: _spread(jax.random.key(0), seeds))
+        keys = jax.eval_shape(lambda key: _spread(key, seeds), key_shape())
         arrays = jax.eval_shape(self._start, keys)
         zero = jax.ShapeDtypeStruct((), jnp.int32)
         rows = jax.eval_shape(self._rows, zero, self.splits.train, keys)
@@ -132,9 +129,7 @@ class RidgeProgram(AbstractProgram):
         batch = self.reading.batch
         total: Moments | None = None
         for index in range(-(-count // batch)):
-            given = read(
-                arrays, rows, jnp.int32(index), jnp.int32(count - index * batch)
-            )
+            given = read(arrays, rows, np.int32(index), np.int32(count - index * batch))
             parts = [
                 moments_of(one.hidden, one.targets, one.counts)
                 for one in self._seeds_of(jax.tree.map(np.asarray, given))
@@ -147,7 +142,7 @@ class RidgeProgram(AbstractProgram):
     def advance(self, state, data_key):
         first = int(np.max(state.step))
         last = min(first + self.reading.steps_per_check, self.reading.steps)
-        rows = self._rows(jnp.int32(first), self.splits.train, data_key)
+        rows = self._rows(np.int32(first), self.splits.train, data_key)
         count = self._rows_between(first, last)
         with single_thread():
             seen = state.seen.plus(self._sums(self._read, state.arrays, rows, count))
@@ -188,7 +183,7 @@ class RidgeProgram(AbstractProgram):
         """Returns the task's figures of a readout, on the check's rows and held-out."""
         batch = self.reading.batch
         tallies = [
-            self._loss(arrays, rows, jnp.int32(i), jnp.int32(count - i * batch))
+            self._loss(arrays, rows, np.int32(i), np.int32(count - i * batch))
             for i in range(-(-count // batch))
         ]
         trained = jax.tree.map(lambda *leaves: sum(leaves), *tallies)
