@@ -4,6 +4,7 @@ With several jobs every array of a program leads with the axis of their seeds; w
 of them tries, such as learning rates, is tried in turn or is an axis too.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -136,7 +137,9 @@ def peeks(assembled: Assembled, splits: Splits) -> str | None:
     steps, story = question.length, None if context is None else context.length
     generated = signature.generated is not None
     method = "forced" if generated else "__call__"
-    with blaming(assembled.contender.entry.make, method, "tried on random inputs"):
+    entry = assembled.contender.entry
+    blame = blaming(entry.make, method, "tried on random inputs")
+    with blame if entry.outside else contextlib.nullcontext():
         cut = looks_ahead(
             asking(assembled.build, signature),
             signature,
