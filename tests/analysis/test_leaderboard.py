@@ -153,7 +153,7 @@ def test_an_exact_tie_has_no_highest():
     assert board.verdict == (
         "The runs cannot tell gru, which shares the highest overall score with lstm, "
         "from lstm or ncp (95 % for all 3 pairs at once); of ncp, ends that 5 runs "
-        "each may all have missed could move the difference by 0.63."
+        "each may all have missed could turn the order."
     )
 
 

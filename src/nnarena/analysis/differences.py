@@ -270,6 +270,6 @@ def why_untold(pair: Difference) -> str:
     if pair.apart and pair.answer == "cannot tell":
         return (
             f"ends that {pair.seeds * pair.tasks} runs each may all have missed could "
-            f"move the difference by {pair.unseen:.2f}"
+            "turn the order"
         )
     return ""
