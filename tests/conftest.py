@@ -40,6 +40,8 @@ KEPT_BYTES = 2 * 2**30
 """Size from which on the programs of former sessions are thrown away."""
 MAPS = 20_000
 """Maps of memory from which on the compiled programs of a process are dropped."""
+GROWTH = 2 * 2**30
+"""Memory by which a process may grow before they are, too."""
 
 
 def pytest_addoption(parser):
@@ -121,9 +123,23 @@ def programs_are_dropped():
     from tests.programs import drop_programs
 
     maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+    if not maps.exists():
+        return
+    held, before = resident_bytes(), _held_before.setdefault("bytes", resident_bytes())
+    if maps.read_bytes().count(b"\n") > MAPS or held - before > GROWTH:
         drop_programs()
         jax.clear_caches()
+        gc.collect()
+        _held_before["bytes"] = resident_bytes()
+
+
+_held_before: dict[str, int] = {}
+
+
+def resident_bytes() -> int:
+    """Returns how much memory this process holds, as Linux counts it."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
