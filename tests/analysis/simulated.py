@@ -97,7 +97,7 @@ def split_of(values: np.ndarray, bar: float = BAR) -> np.ndarray:
     return np.any(gap >= GAP, axis=1)
 
 
-def pair_ends(values: np.ndarray, bar: float = BAR, least: float = FLOOR) -> Ends:
+def pair_ends(values: np.ndarray, least: float = FLOOR) -> Ends:
     """Returns the intervals of all pairs of contenders: `(stores, pairs)`."""
     stores, contenders, _, tasks = values.shape
     pairs = np.array(list(combinations(range(contenders), 2)))
@@ -105,21 +105,20 @@ def pair_ends(values: np.ndarray, bar: float = BAR, least: float = FLOOR) -> End
     wide = (stores, len(pairs), 2 * tasks)
     both = type(cells)(*(part[:, pairs].reshape(wide) for part in cells))
     signed = np.broadcast_to(np.repeat([1 / tasks, -1 / tasks], tasks), wide)
-    split = np.broadcast_to(np.tile(split_of(values, bar), 2)[:, None, :], wide)
     confidence = 1 - (1 - CONFIDENCE) / len(pairs)
-    found = gaps_between(both, signed, split, least=least, confidence=confidence)
+    found = gaps_between(both, signed, least=least, confidence=confidence)
     return found.ends
 
 
-def beats(values: np.ndarray, bar: float = BAR, least: float = FLOOR) -> np.ndarray:
+def beats(values: np.ndarray, least: float = FLOOR) -> np.ndarray:
     """Returns +1, -1 or 0 where the first of each pair beats, is beaten, or neither."""
-    low, high = pair_ends(values, bar, least)
+    low, high = pair_ends(values, least)
     return (low > 0).astype(int) - (high < 0).astype(int)
 
 
-def overall_ends(values: np.ndarray, bar: float = BAR) -> Ends:
+def overall_ends(values: np.ndarray, bar: float = BAR, worst: float = 0.0) -> Ends:
     """Returns the intervals of overall scores: `(stores, contenders)`."""
     cells = moments(values)
     weights = np.full_like(cells.means, 1 / values.shape[-1])
     split = np.broadcast_to(split_of(values, bar)[:, None, :], weights.shape)
-    return weighted_ends(cells, weights, split)
+    return weighted_ends(cells, weights, split, worst=worst)

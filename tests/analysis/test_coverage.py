@@ -102,6 +102,22 @@ def test_overall_scores_and_their_differences(contenders, tasks, seeds, kind):
     assert together >= 0.93
 
 
+@pytest.mark.parametrize("tasks", [1, 2])
+@pytest.mark.parametrize("seeds", [5, 10])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.8])
+def test_overall_scores_of_errors_that_solve_a_task_or_end_below_blind(
+    share, seeds, tasks
+):
+    """Errors have no worst score: what is added lies where such runs count, at -1."""
+    rng = np.random.default_rng([seeds, tasks])
+    solved = rng.random((2_000, 6, seeds, tasks)) < share
+    values = np.where(solved, 1.0, -1.0) + 0.01 * rng.normal(size=solved.shape)
+    split = split_of(values).all(axis=1)
+    low, high = overall_ends(values[split], worst=-1.0)
+    truth = 2 * share - 1
+    assert ((low <= truth) & (truth <= high)).mean() >= 0.9
+
+
 @pytest.mark.parametrize(
     ("contenders", "tasks", "seeds", "measured"),
     [

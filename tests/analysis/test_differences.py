@@ -113,7 +113,7 @@ def test_equal_runs_are_no_certainty():
     (pair,) = leaderboard(frame).pairs
     assert pair.unseen == pytest.approx(10 / 9 * (1 - 0.025 ** (1 / 5)))
     assert pair.interval is not None
-    assert pair.interval.low == pytest.approx(0.5 - pair.unseen)
+    assert -0.1 < pair.interval.low <= 0.5 - pair.unseen
     assert pair.answer == CANNOT
     far = leaderboard(frame_of({"a": [1.0] * 5, "b": [0.3] * 5}))
     assert far.verdict == "a beats b (95 %)."
@@ -123,7 +123,7 @@ def test_runs_that_differ_by_more_than_they_scatter_may_be_too_few():
     found = differences(scores([0.1, 0.0])).of("a", "b")
     assert (found.apart, found.answer) == (True, CANNOT)
     assert found.interval is not None
-    assert found.interval.low == pytest.approx(found.gap - found.unseen)
+    assert -0.1 < found.interval.low <= found.gap - found.unseen
     assert why_untold(found) == (
         "ends that 15 runs each may all have missed could turn the order"
     )

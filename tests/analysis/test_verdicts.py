@@ -97,7 +97,7 @@ def test_what_is_said_of_unequal_contenders_is_right(tasks):
     """Six contenders whose merits differ: which way "beats" points."""
     rng, shape = np.random.default_rng(tasks), (4_000, 6, 5, tasks)
     merit = 0.3 * rng.normal(size=(4_000, 6, 1, 1))
-    said = beats(normal(rng, shape) + merit)
+    said = beats(normal(rng, shape) + merit, least=0.0)
     order = merit[:, :, 0, 0]
     first, second = np.triu_indices(6, 1)
     wrong = said * np.sign(order[:, first] - order[:, second]) < 0
@@ -213,3 +213,26 @@ def test_rare_ends_mislead_no_more_often_than_it_says(contenders, seeds, tasks):
     rng = np.random.default_rng([contenders, seeds, tasks])
     wrong = wrong_of(rare_draws(rng, (stores, contenders, seeds, tasks)))
     assert {n: w for n, w in wrong.items() if w > allowed(stores)} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tasks", [1, 3])
+@pytest.mark.parametrize("seeds", [12, 25, 50])
+def test_ends_that_come_too_seldom_mislead_little_more_often(seeds, tasks):
+    """Of many seeds some show rare ends, though too few: 6.6 % at the most."""
+    rng, shape = np.random.default_rng([seeds, tasks]), (2_500, 2, seeds, tasks)
+    wrong = {
+        (level, end, chance): wrong_of(
+            [
+                (
+                    "",
+                    steady_and_rare(rng, shape, chance, level=level, end=end),
+                    min(end, 0.0),
+                )
+            ]
+        )[""]
+        for level in (0.85, 0.95)
+        for end in (0.0, -1.0)
+        for chance in (0.05, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.37, 0.44, 0.5)
+    }
+    assert max(wrong.values()) <= allowed(2_500, 0.06)

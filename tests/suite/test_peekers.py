@@ -14,6 +14,8 @@ import nnarena
 from nnarena.analysis.text import board_text
 from nnarena.cli import app
 from nnarena.core.problems import CannotPlay
+from nnarena.core.scoring import mean_squared_error
+from nnarena.core.types import Example, Features, Sequence, Signature, Values
 from nnarena.models import MODELS, AbstractLayer
 from nnarena.report.page import render_report
 from nnarena.runs.evaluations import read_evaluations
@@ -21,6 +23,8 @@ from nnarena.runs.plans import read_refusals
 from nnarena.suite import programs
 from nnarena.suite.config import parse_suite
 from nnarena.suite.session import Session, leaderboard, open_session
+from nnarena.tasks import TASKS, AbstractTask
+from nnarena.tasks.base import SyntheticSplits
 
 
 LENGTH = 40
@@ -136,6 +140,66 @@ def test_blocks_that_end_at_halves_and_quarters_are_found(tmp_path, length):
     session = session_of(tmp_path, "by_powers", length=length).ready()
     assert [refusal.model.name for refusal in session.refusals] == ["by_powers"]
     assert session.jobs == []
+
+
+class Backfilled(nnarena.AbstractModel):
+    """Fills what was not read, which the data say by 0, with the next reading."""
+
+    weight: jax.Array
+    signature: Signature = eqx.field(static=True)
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, signature: Signature, hidden: int, *, key):
+        self.weight = jax.random.normal(key, (1, 1))
+        self.signature, self.causal = signature, True
+
+    def __call__(self, sequence, *, key=None):
+        def step(last, now):
+            last = jnp.where(now == 0, last, now)
+            return last, last
+
+        start = jnp.zeros(1)
+        return jax.lax.scan(step, start, sequence.xs, reverse=True)[1] @ self.weight
+
+
+class Gaps(AbstractTask):
+    """The last reading, where every other one on average is missing, which is 0.
+
+    reading    0.3  0    0   0.6  ->  0.3  0.3  0.3  0.6
+    """
+
+    signature = Signature(Features(1), Values(1), "every step", causal=True)
+    scoring = mean_squared_error(chance=1.0, solved=0.1)
+
+    def splits(self, data, *, key):
+        del data  # nothing is read from files
+        return SyntheticSplits(validation=100, test=200).draw(key=key)
+
+    def example(self, row):
+        first, second = jax.random.split(row)
+        there = jax.random.bernoulli(first, 0.5, (12, 1))
+        xs = jnp.where(there, jax.random.normal(second, (12, 1)), 0.0)
+        return Example(Sequence(xs), xs)
+
+
+def test_who_looks_ahead_only_where_data_are_as_in_the_task_is_refused(
+    tmp_path, monkeypatch
+):
+    """Of random numbers none is 0: rows of the task itself are tried."""
+    monkeypatch.setattr(TASKS, "_entries", dict(TASKS._entries))
+    TASKS.register("gaps", family="test", source="a sensor")(Gaps)
+    MODELS.register("backfilled", family="test", source="a sensor")(Backfilled)
+    content = {
+        "name": "gaps",
+        "models": [{"name": "backfilled", "width": 4}, "elman", "transformer"],
+        "tasks": ["gaps"],
+        "seeds": 1,
+        "width": 4,
+        "trainer": {"steps": 4, "batch": 4, "checks": 1},
+    }
+    session = open_session(parse_suite(content, "tests"), tmp_path).ready()
+    assert [refusal.model.name for refusal in session.refusals] == ["backfilled"]
+    assert {job.identity.model.name for job in session.jobs} == {"elman", "transformer"}
 
 
 def test_who_looked_ahead_in_training_is_not_asked_where_it_may_not(tmp_path):

@@ -15,16 +15,14 @@ can count, or above a perfect answer. So an interval is never narrower than what
 runs can know of such ends, in all cells alike, whatever their runs look like. To either
 side it reaches as far as any of three:
 
-- Student's interval, of the runs as they are, and, of an all-or-none task, of as many
-  runs at either end of its scale as `intervals.py` adds;
-- Student's, with the variance added to the mean of each other cell that 0 of n ends at
-  that far end of its scale leave open (`unseen_variance`);
+- Student's interval, of the runs as they are;
+- Student's, with two perfect runs and two of the least that a run can count added in
+  all, shared out over the cells (`weighted_ends`): ends that came, but too seldom;
 - the difference, moved by such ends of both contenders that all their runs miss with
-  half the chance that the confidence leaves (`unseen_shift`).
+  half the chance that the confidence leaves (`unseen_shift`): ends that did not come.
 
-The second is what counts where many cells are added up, the third where they are few
-and chance is far from normal. So of a hundred stores of contenders with equal means no
-more than five say "beats" anywhere; `tests/analysis/test_verdicts.py` measures it.
+So of a hundred stores of contenders with equal means about five say "beats" anywhere,
+or fewer; `tests/analysis/test_verdicts.py` measures it.
 
 Bonferroni and not Holm's procedure, which finds a little more: an interval then says
 the same as its verdict.
@@ -32,7 +30,6 @@ the same as its verdict.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -45,7 +42,6 @@ from .intervals import (
     Moments,
     moments,
     unseen_shift,
-    unseen_variance,
     weighted_ends,
     widest,
     within,
@@ -181,7 +177,6 @@ def differences(scores: Scores) -> Differences:
 def gaps_between(
     both: Moments,
     signed: np.ndarray,
-    split: np.ndarray,
     *,
     least: np.ndarray | float,
     confidence: float,
@@ -192,39 +187,32 @@ def gaps_between(
         both: the runs of the cells of both `(..., cells)`.
         signed: what a cell counts in the difference, above 0 of the first, below 0 of
             the second, 0 where it is no part: `(..., cells)`.
-        split: whether a cell is of an all-or-none task: `(..., cells)`.
         least: the least that a run of each cell can count: `(..., cells)`.
         confidence: how often each interval holds the truth.
     """
     part, runs = signed != 0, np.maximum(both.counts, 1.0)
     down = np.where(part, np.maximum(both.means - least, 0.0), 0.0)
     up = np.where(part, np.maximum(1.0 - both.means, 0.0), 0.0)
-    ends_of = partial(
-        weighted_ends, both, signed, split, confidence=confidence, worst=least
-    )
-    scatter = ends_of()
+    scatter = weighted_ends(both, signed, ~part, confidence=confidence)
+    added = weighted_ends(both, signed, part, confidence=confidence, worst=least)
     gaps = (signed * np.where(part, both.means, 0.0)).sum(axis=-1)
 
-    def unseen(far: np.ndarray) -> tuple[Ends, np.ndarray]:
-        ends = ends_of(added=np.where(split, 0.0, far**2 * unseen_variance(runs)))
-        return ends, unseen_shift(np.abs(signed) * far, runs, confidence)
+    def unseen(far: np.ndarray) -> np.ndarray:
+        return unseen_shift(np.abs(signed) * far, runs, confidence)
 
-    lower, falls = unseen(np.where(signed > 0, down, up))
-    upper, rises = unseen(np.where(signed > 0, up, down))
-    ends = widest(
-        scatter, Ends(lower.low, upper.high), Ends(gaps - falls, gaps + rises)
-    )
+    falls = unseen(np.where(signed > 0, down, up))
+    rises = unseen(np.where(signed > 0, up, down))
+    ends = widest(scatter, added, Ends(gaps - falls, gaps + rises))
     return Gaps(ends, scatter, falls, rises)
 
 
 def _sums(
     scores: Scores, cells: Moments, pairs: np.ndarray, weights: np.ndarray
-) -> tuple[Moments, np.ndarray, np.ndarray]:
-    """The cells of both of each of `(pairs, 2)`, how they are added up, which split."""
+) -> tuple[Moments, np.ndarray]:
+    """The cells of both of each of `(pairs, 2)`, and how they are added up."""
     wide = (len(pairs), 2 * len(scores.tasks))
     both = Moments(*(part[pairs].reshape(wide) for part in cells))
-    signed = np.concatenate([weights, -weights], axis=1)
-    return both, signed, np.broadcast_to(np.tile(scores.split, 2), wide)
+    return both, np.concatenate([weights, -weights], axis=1)
 
 
 def _difference(
@@ -240,7 +228,8 @@ def _difference(
 ) -> Difference:
     first, second = overall
     scatter = found.scatter.at(place)
-    interval = None if seeds < 2 else within(found.ends.at(place), -span, span)
+    ends = None if seeds < 2 else found.ends.at(place)
+    interval = within(ends, first - second, -span, span)
     return Difference(
         first=names[pair[0]],
         second=names[pair[1]],

@@ -7,7 +7,8 @@ of freedom of Welch and Satterthwaite, since cells vary unequally.
 
 Runs that solve a task or fail altogether are not normal: five that all solved it have
 no spread, and say little about a failure that comes one time in ten. So where a task is
-all-or-none (`scores.py`), two blind runs and two perfect ones are added in all, shared
+all-or-none (`scores.py`), two runs of the least that a run can count and two perfect
+ones are added in all, shared
 out evenly over the cells of such tasks that the sum is over (Price and Bonett 2004, "An
 improved confidence interval for a linear function of binomial proportions"). They move
 the interval, never the mean that is shown.
@@ -76,7 +77,6 @@ def weighted_ends(
     split: np.ndarray,
     *,
     confidence: float = CONFIDENCE,
-    added: np.ndarray | float = 0.0,
     worst: np.ndarray | float = 0.0,
 ) -> Ends:
     """Returns the intervals of weighted sums of the means of cells.
@@ -86,9 +86,8 @@ def weighted_ends(
     Args:
         cells: the runs `(..., cells)`.
         weights: `(..., cells)`; a cell of weight 0 is not part of the sum.
-        split: whether a cell is of an all-or-none task: `(..., cells)`.
+        split: the cells that runs are added to: `(..., cells)`.
         confidence: how often the intervals hold the truth.
-        added: variance of the mean of a cell besides its scatter: `(..., cells)`.
         worst: where the runs lie that are added beside perfect ones: `(..., cells)`.
     """
     part = weights != 0
@@ -100,9 +99,7 @@ def weighted_ends(
         moved = np.where(part, cells.counts * (cells.means - means) ** 2, 0.0)
         apart = runs * ((means - worst) ** 2 + (1 - means) ** 2)
         squares = np.where(part, cells.squares + moved + apart, 0.0)
-        parts = weights**2 * np.where(
-            part, squares / (counts - 1) / counts + added, 0.0
-        )
+        parts = weights**2 * squares / (counts - 1) / counts
         variance = parts.sum(axis=-1)
         freedom = variance**2 / (parts**2 / (counts - 1)).sum(axis=-1)
         half = stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance)
@@ -113,17 +110,27 @@ def weighted_ends(
 
 
 def cell_interval(
-    sample: np.ndarray, *, split: bool = False, confidence: float = CONFIDENCE
+    sample: np.ndarray,
+    *,
+    split: bool = False,
+    worst: float = 0.0,
+    confidence: float = CONFIDENCE,
 ) -> Interval | None:
     """Returns the interval of the mean of runs `(runs,)` of one contender on one task.
 
     None for fewer than two runs, and for equal ones that are not `split`.
     """
-    return mean_interval(sample[:, None], np.array([split]), confidence=confidence)
+    return mean_interval(
+        sample[:, None], np.array([split]), np.array([worst]), confidence=confidence
+    )
 
 
 def mean_interval(
-    matrix: np.ndarray, split: np.ndarray, *, confidence: float = CONFIDENCE
+    matrix: np.ndarray,
+    split: np.ndarray,
+    worst: np.ndarray | float = 0.0,
+    *,
+    confidence: float = CONFIDENCE,
 ) -> Interval | None:
     """Returns the interval of the mean over tasks of the mean over runs.
 
@@ -132,15 +139,20 @@ def mean_interval(
     Args:
         matrix: `(runs, tasks)`, NaN where a run is missing.
         split: which tasks are all-or-none: `(tasks,)`.
+        worst: the least that a run of each can count: `(tasks,)`.
         confidence: how often the interval holds the truth.
     """
     tasks = matrix.shape[-1]
     weights = np.full((1, tasks), 1 / tasks)
     cells = Moments(*(part[None] for part in moments(matrix)))
-    return weighted_ends(cells, weights, split[None], confidence=confidence).at(0)
+    return weighted_ends(
+        cells, weights, split[None], confidence=confidence, worst=worst
+    ).at(0)
 
 
-def within(interval: Interval | None, least: float, most: float) -> Interval | None:
+def within(
+    interval: Interval | None, mean: float, least: float, most: float
+) -> Interval | None:
     """Returns an interval around a mean without what lies off the scale of scores.
 
     A mean that lies off the scale itself shows that the scale does not end there.
@@ -148,7 +160,6 @@ def within(interval: Interval | None, least: float, most: float) -> Interval | N
     if interval is None:
         return None
     low, high = interval
-    mean = (low + high) / 2
     return Interval(
         max(low, least) if mean > least - NO_SPREAD else low,
         min(high, most) if mean < most + NO_SPREAD else high,
@@ -181,19 +192,6 @@ def unseen_shift(
     left = math.log((1 - confidence) / 2) + np.cumsum(sizes * logs, axis=-1)
     level = np.exp((left / np.cumsum(sizes, axis=-1)).max(axis=-1, keepdims=True))
     return np.asarray(np.maximum(shifts - level * runs, 0.0).sum(axis=-1))
-
-
-def unseen_variance(runs: int | np.ndarray) -> np.ndarray | np.floating:
-    """Returns the variance of the share of runs that end unlike all that came.
-
-    Of n runs, none of which ended so, by Jeffreys' rule: that of a Beta distribution of
-    1/2 and n + 1/2.
-
-    Args:
-        runs: how many there are: `(...)`.
-    """
-    count = np.asarray(runs, dtype=float)
-    return 0.5 * (count + 0.5) / ((count + 1) ** 2 * (count + 2))
 
 
 def widest(*intervals: Ends) -> Ends:

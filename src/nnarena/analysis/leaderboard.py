@@ -144,10 +144,12 @@ def _overall(
     if not matrix.size:
         names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
         return dict.fromkeys(names)
-    split, least = scores.split[tasks], float(scores.least[tasks].mean())
+    split, least = scores.split[tasks], scores.least[tasks]
+    overall = float(mean_over_tasks(matrix))
+    ends = mean_interval(matrix, split, least)
     return {
-        "overall": float(mean_over_tasks(matrix)),
-        "interval": within(mean_interval(matrix, split), least, 1.0),
+        "overall": overall,
+        "interval": within(ends, overall, float(least.mean()), 1.0),
         "task_interval": task_interval(matrix),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
@@ -166,7 +168,8 @@ def task_interval(matrix: np.ndarray) -> Interval | None:
     """
     if matrix.shape[1] < FEWEST_TASKS:
         return None
-    return within(cell_interval(np.nanmean(matrix, axis=0), split=True), FLOOR, 1.0)
+    means = np.nanmean(matrix, axis=0)
+    return within(cell_interval(means, split=True), float(means.mean()), FLOOR, 1.0)
 
 
 def _missing(tasks: Sequence[TaskCard], judged: Sequence[Cell]) -> tuple[str, ...]:

@@ -153,13 +153,14 @@ def _point(group: list[Row], split: frozenset[str]) -> LengthPoint:
     sample = np.array([row["counted"] for row in group])
     task = group[0]["task"]
     solved = sum(row["solved"] for row in group)
-    ends = cell_interval(sample, split=task in split)
+    least = floor_of(group[0])
+    ends = cell_interval(sample, split=task in split, worst=least)
     return LengthPoint(
         length=float(group[0]["length"]),
         task=task,
         runs=len(group),
         mean=float(sample.mean()),
-        interval=within(ends, floor_of(group[0]), 1.0),
+        interval=within(ends, float(sample.mean()), least, 1.0),
         solved=solved,
         bar=_bar(group[0]),
         one_level=task not in split,

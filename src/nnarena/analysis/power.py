@@ -12,7 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from scipy import optimize, stats
 
-from .intervals import unseen_shift, unseen_variance
+from .differences import gaps_between
+from .intervals import Moments, moments
 from .pairs import FEW_SEEDS, LEVEL, seeds_needed, smallest_p, superiority_test
 from .scores import Scores
 from .words import plural
@@ -20,6 +21,9 @@ from .words import plural
 
 POWER = 0.8
 """A difference counts as detectable when it is found four times in five."""
+
+VERDICT_DRAWS = 1_000
+"""Simulated pairs of contenders, at each difference that is tried."""
 
 
 @dataclass(frozen=True)
@@ -59,69 +63,20 @@ def pooled_spread(scores: Scores) -> float | None:
     return math.sqrt(np.nansum(gaps**2) / freedom)
 
 
-def mean_difference(
-    spread: float,
-    runs: int,
-    *,
-    tasks: int = 1,
-    level: float = LEVEL,
-    power: float = POWER,
-    reach: float = 0.0,
-    added: float = 0.0,
-) -> float | None:
-    """Returns the least true difference of two means over tasks that a t test finds.
-
-    Solved from the noncentral t distribution for two groups of `runs` runs of normal
-    scores on each of `tasks` tasks, of one spread; two-sided. None for fewer than two
-    runs, which have no spread.
-
-    Args:
-        spread: standard deviation between seeds.
-        runs: how many runs of each contender on each task.
-        tasks: how many tasks the mean is over.
-        level: the chance of a false alarm.
-        power: the chance to find it.
-        reach: what the difference of the runs has to exceed besides.
-        added: variance that the test adds to that of each mean over runs.
-    """
-    freedom = 2 * tasks * (runs - 1)
-    if freedom < 1:
-        return None
-    error = spread * math.sqrt(2 / (runs * tasks))
-    shift = detectable_shift(
-        float(freedom),
-        level=level,
-        power=power,
-        least=reach / error,
-        added=2 * added / tasks / error**2,
-    )
-    return error * shift
-
-
-def detectable_shift(
-    freedom: float,
-    *,
-    level: float,
-    power: float = POWER,
-    least: float = 0.0,
-    added: float = 0.0,
-) -> float:
+def detectable_shift(freedom: float, *, level: float, power: float = POWER) -> float:
     """Returns how many standard errors a difference takes for a t test to find it.
 
     Args:
         freedom: the degrees of freedom of the standard error.
         level: the chance of a false alarm, two-sided.
         power: the chance to find it.
-        least: standard errors that what is found has to exceed besides.
-        added: variance that the test adds to the estimated one, as a share of the true.
     """
     limit = float(stats.t.ppf(1 - level / 2, freedom))
 
     def short(shift: float) -> float:
-        return _power(shift, limit, freedom, least, added) - power
+        return _power(shift, limit, freedom) - power
 
-    top = 10 * limit * math.sqrt(1 + added) + 10 + least
-    return float(optimize.root_scalar(short, bracket=(0.0, top)).root)
+    return float(optimize.root_scalar(short, bracket=(0.0, 10 * limit + 10)).root)
 
 
 def superiority_difference(
@@ -173,7 +128,7 @@ def resolution(scores: Scores, rng: Generator) -> Resolution | None:
         return None
     contenders, tasks = len(there), min(own.size for own in shared if own.size)
     over_tasks = {
-        number: _verdict_difference(scores, spread, seeds, tasks, LEVEL / number)
+        number: _verdict_difference(scores, spread, seeds, tasks, LEVEL / number, rng)
         for number in (1, pairs)
     }
     one_task = superiority_difference(spread, seeds, rng, level=LEVEL / tests)
@@ -207,9 +162,10 @@ def _sentence(
         f"{plural(seeds, 'seed')} "
     )
     if overall is None:
+        needed = f"{FEW_SEEDS}" if seeds < FEW_SEEDS else "more"
         return (
             f"{design}no difference, however large, can be told from chance: that "
-            f"takes {FEW_SEEDS} seeds."
+            f"takes {needed} seeds."
         )
     start = (
         f"{design}the smallest difference this design could detect (four times in "
@@ -227,45 +183,50 @@ def _sentence(
 
 
 def _verdict_difference(
-    scores: Scores, spread: float, seeds: int, tasks: int, level: float
+    scores: Scores,
+    spread: float,
+    seeds: int,
+    tasks: int,
+    level: float,
+    rng: Generator,
 ) -> float | None:
     """The least difference that reads "beats" (`differences.py`).
 
-    Of two contenders on either side of the middle of all that the store has, equally
-    far from it. The wider they are apart, the further may the higher one fall and the
-    lower one rise, so that the difference is approached from below.
+    By simulation: normal scores of one spread, of two contenders on either side of the
+    middle of all that the store has, moved apart until the share of draws in which one
+    beats the other reaches the power; the same draws at every gap. None where none does
+    that scores can have.
     """
     if seeds < FEW_SEEDS:
         return None
     middle, least = float(np.nanmean(scores.means)), float(scores.least.mean())
-    runs, gap, moved = np.full(2 * tasks, float(seeds)), 0.0, math.inf
-    while moved > 1e-3:
-        fall, rise = middle + gap / 2 - least, 1 - middle + gap / 2
-        far = np.maximum(np.repeat([fall, rise], tasks), 0.0)
-        found = mean_difference(
-            spread,
-            seeds,
-            tasks=tasks,
-            level=level,
-            reach=float(unseen_shift(far / tasks, runs, 1 - level)),
-            added=float(np.mean(far**2) * unseen_variance(seeds)),
-        )
-        assert found is not None  # of two seeds and more
-        gap, moved = found, abs(found - gap)
-    return gap
+    drawn = middle + spread * rng.normal(size=(VERDICT_DRAWS, 2, seeds, tasks))
+    signed = np.repeat([1 / tasks, -1 / tasks], tasks)
+    signed = np.broadcast_to(signed, (VERDICT_DRAWS, 2 * tasks))
+    sides = np.array([0.5, -0.5])[:, None, None]
+
+    def short(gap: float) -> float:
+        cells = moments(drawn + gap * sides)
+        both = Moments(*(part.reshape(signed.shape) for part in cells))
+        found = gaps_between(both, signed, least=least, confidence=1 - level)
+        return float(np.mean(found.ends.low > 0)) - POWER
+
+    most = 2 * min(1 - middle, middle - least)
+    if most <= 0 or short(most) < 0:
+        return None
+    bracket = (0.0, most)
+    found = optimize.root_scalar(short, bracket=bracket, method="bisect", xtol=2e-4)
+    return float(found.root)
 
 
-def _power(
-    shift: float, limit: float, freedom: float, least: float, added: float
-) -> float:
-    """How often a shifted t statistic exceeds its limit, and its difference the least.
+def _power(shift: float, limit: float, freedom: float) -> float:
+    """How often a shifted t statistic exceeds its limit.
 
     The noncentral t distribution, as the mean of a normal one over the quantiles of
     the estimated spread: scipy's own loses its digits for large shifts.
     """
     levels = (np.arange(2_000) + 0.5) / 2_000
-    spreads = np.sqrt(stats.chi2.ppf(levels, freedom) / freedom + added)
-    bars = np.maximum(limit * spreads, least)
+    bars = limit * np.sqrt(stats.chi2.ppf(levels, freedom) / freedom)
     return float(np.mean(stats.norm.sf(bars - shift) + stats.norm.cdf(-bars - shift)))
 
 

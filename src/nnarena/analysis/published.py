@@ -203,7 +203,7 @@ def _compared(
         scores=scores,
         diverged=sum(record.result.outcome == "diverged" for record in records),
         parameters=records[0].result.parameters,
-        gap=gap and within(gap.interval, -span, span),
+        gap=gap and within(gap.interval, gap.value, -span, span),
         detectable=gap.detectable if gap and gap.detectable <= span else None,
         verdict=verdict,
         better=better,

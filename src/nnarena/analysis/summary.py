@@ -60,7 +60,8 @@ def _interval(scores: np.ndarray, card: TaskCard) -> Interval | None:
     """The interval of the mean, which ends where scores do."""
     endless = -math.inf if card.higher_is_better else math.inf
     worst = endless if card.worst is None else card.worst
-    return within(cell_interval(scores), *sorted((worst, card.best)))
+    mean = float(np.mean(scores)) if scores.size else math.nan
+    return within(cell_interval(scores), mean, *sorted((worst, card.best)))
 
 
 def _test_error(

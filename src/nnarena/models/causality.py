@@ -44,17 +44,22 @@ Ask = Callable[[Example], np.ndarray]
 
 
 def looks_ahead(
-    ask: Ask, signature: Signature, example: Example, cuts: Many[int]
+    ask: Ask,
+    signature: Signature,
+    example: Example,
+    cuts: Many[int],
+    rows: Many[Example] = (),
 ) -> int | None:
     """Returns the first cut of which what is withheld reaches an answer before it.
 
     None if there is none. What the answers before a cut may not see is changed in
-    every way of `others`. All of it is finite: an input that is not may reach an
-    earlier answer through a weight of zero (see `nnarena.nn.attention`).
+    every way of `others`, and to what it is in other `rows` of the task. All of it is
+    finite: an input that is not may reach an earlier answer through a weight of zero
+    (see `nnarena.nn.attention`).
     """
     whole = ask(example)
     for cut in cuts:
-        for other, size in others(signature, example, cut):
+        for other, size in others(signature, example, cut, rows):
             if not _alike(ask(other)[:cut], whole[:cut], ROUNDING * size):
                 return cut
     return None
@@ -77,12 +82,13 @@ def may_look_ahead(model: PyTree, signature: Signature) -> bool:
 
 
 def others(
-    signature: Signature, example: Example, cut: int
+    signature: Signature, example: Example, cut: int, rows: Many[Example] = ()
 ) -> Iterator[tuple[Example, float]]:
     """Yields examples that differ in what answers before a cut may not see, and a size.
 
-    The answer at a place sees the inputs up to it: later ones become others of the same
-    size and huge ones, and, where the example says which steps are there, are absent.
+    The answer at a place sees the inputs up to it: later ones become those of other
+    rows, random and huge ones, and, where the example says which steps are there, are
+    absent.
     Of right classes it sees those before it: others, or the answer ends there. The size
     is of what was put in, where answers before have 1.
     """
@@ -95,6 +101,8 @@ def others(
         return
     question = example.question
     later = np.arange(question.length) >= cut
+    for row in rows:
+        yield replace(example, question=_spliced(question, row.question, later)), 1.0
     there = later.reshape(-1, *[1] * (question.xs.ndim - 1))
     dts = jnp.where(later, 0.5, question.dts)
     other = _inputs(signature.inputs, question.length, seed=0, other=True)
@@ -171,6 +179,17 @@ def moved(model: AbstractModel) -> AbstractModel:
         return leaf + jnp.asarray(MOVED * rng.standard_normal(leaf.shape), leaf.dtype)
 
     return jax.tree.map(noisy, model, trainable(model))
+
+
+def _spliced(question: Sequence, other: Sequence, later: np.ndarray) -> Sequence:
+    """Returns a question whose later steps are those of another one."""
+    there = later.reshape(-1, *[1] * (question.xs.ndim - 1))
+    xs = np.where(there, other.xs, question.xs)
+    dts = jnp.where(later, other.dts, question.dts)
+    present = question.present
+    if present is not None and other.present is not None:
+        present = jnp.where(later, other.present, present)
+    return Sequence(jnp.asarray(xs), dts, present)
 
 
 def _inputs(

@@ -19,7 +19,6 @@ from ..core.seeds import key_for
 from ..core.types import Key, Keys
 from ..models.causality import (
     asking,
-    drawn,
     looks_ahead,
     may_look_ahead,
     some_cuts,
@@ -30,7 +29,7 @@ from ..models.inspection import require_answers
 from ..tasks import TASKS
 from ..tasks.base import Splits
 from ..tasks.files import DataFolder
-from ..tasks.inspection import example_shapes, sound_splits
+from ..tasks.inspection import example_shapes, examples_of, sound_splits
 from ..training.base import AbstractProgram
 from . import provenance
 from .plan import Assembled, Job, assemble
@@ -122,8 +121,9 @@ def is_tried(assembled: Assembled) -> bool:
 def peeks(assembled: Assembled, splits: Splits) -> str | None:
     """Returns why a contender may not play a task, if it sees what it may not there.
 
-    Found by trying, at the task's own sizes: that compiles one program, which the
-    machine keeps, and runs it up to some hundred times.
+    Found by trying, on a row of the task: what looks ahead may do so only where data
+    are as they are there (0 where nothing was read, say). That compiles one program,
+    which the machine keeps, and runs it up to some hundred times.
 
     Raises:
         EntrantProblem: somebody's contender raises something when it is tried.
@@ -132,9 +132,7 @@ def peeks(assembled: Assembled, splits: Splits) -> str | None:
         return None
     signature = assembled.task.signature
     use_compilation_cache()
-    example = example_shapes(assembled.task, splits)
-    question, context = example.question, example.context
-    steps, story = question.length, None if context is None else context.length
+    example, *others = examples_of(assembled.task, splits, 2)
     generated = signature.generated is not None
     method = "forced" if generated else "__call__"
     entry = assembled.contender.entry
@@ -143,8 +141,9 @@ def peeks(assembled: Assembled, splits: Splits) -> str | None:
         cut = looks_ahead(
             asking(assembled.build, signature),
             signature,
-            drawn(signature, steps, story, padded=question.present is not None),
-            some_cuts(signature, steps),
+            example,
+            some_cuts(signature, example.question.length),
+            others,
         )
     if cut is None:
         return None

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.compiling import RUN_ONCE, jit
 from ..core.faults import (
     EntrantProblem,
     blaming,
@@ -121,6 +122,20 @@ def example_shapes(task: AbstractTask, splits: Splits) -> Example:
     row = jax.tree.map(lambda column: jnp.asarray(column[0]), splits.validation)
     with blaming(type(task), "example", f"given a row of {told(row)}"):
         return eqx.filter_eval_shape(task.example, row)
+
+
+def examples_of(task: AbstractTask, splits: Splits, count: int) -> list[Example]:
+    """Returns the examples of the first rows that validation has, so many at the most.
+
+    Raises:
+        EntrantProblem: the task makes none.
+    """
+    columns = jax.tree.leaves(splits.validation)
+    places = range(min(count, len(columns[0])))
+    make = jit(task.example, RUN_ONCE)
+    rows = [jax.tree.map(lambda c, at=at: c[at], splits.validation) for at in places]
+    with blaming(type(task), "example", "given a row"):
+        return [make(row) for row in rows]
 
 
 def _require_example(task: AbstractTask, splits: Splits) -> None:
