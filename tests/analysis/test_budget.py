@@ -3,7 +3,7 @@
 import pytest
 from tests.synthetic import PROVENANCE, make_record
 
-from nnarena.analysis.budget import budget_of
+from nnarena.analysis.budget import budget_of, percent
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.text import footnotes
@@ -41,3 +41,10 @@ def test_older_records_claim_nothing():
     frame = runs_frame([record(0, 200, asked=False)])
     assert budget_of(frame) is None
     assert not any("budget" in note for note in footnotes(leaderboard(frame)))
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, "0.0 %"), (0.0004, "0.1 %"), (0.03, "3.0 %")]
+)
+def test_within_is_rounded_up(share, said):
+    assert percent(share) == said

@@ -6,9 +6,9 @@ may in 5 stores of 100. Measured, in percent, the largest over 1, 3 and 6 tasks,
 0.5 (4,000 stores; of 6 contenders 2,000, of 20 500, of rare ends half as many):
 
     contenders   normal   all-or-none   mixed   steady and rare   alike   bad and good
-    2            0.0      3.2           1.2     5.3               5.1     4.7
-    6            0.0      1.2           0.2     2.9               4.7     3.6
-    20           0.0      1.2           0.2     2.8               5.2     4.8
+    2            0.0      3.2           2.2     5.4               5.1     4.7
+    6            0.0      1.2           0.6     2.9               4.7     3.6
+    20           0.0      1.2           0.4     2.8               5.2     4.8
 """
 
 import numpy as np

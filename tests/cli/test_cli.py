@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from nnarena.analysis.budget import percent
 from nnarena.cli import app
 
 
@@ -117,7 +118,7 @@ def test_plan_says_how_far_parameters_are_off_their_budget(results):
     largest = max(abs(cell["deviation"]) for cell in cells)
     assert largest > 0
     shown = run(app, words).stdout
-    assert f"parameters are within {100 * largest:.1f} % of the budget" in shown
+    assert f"parameters are within {percent(largest)} of the budget" in shown
 
 
 def test_a_name_means_every_entry_of_that_name(tmp_path):

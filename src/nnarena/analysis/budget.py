@@ -1,5 +1,6 @@
 """How near the contenders came to the number of parameters that was asked for."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,7 +22,7 @@ class Budget:
     @property
     def sentence(self) -> str:
         """How near the budgets were met, in words."""
-        said = f"Parameters are within {100 * self.largest:.1f} % of the budget"
+        said = f"Parameters are within {percent(self.largest)} of the budget"
         if len(self.asked) > 1:
             listed = ", ".join(f"{asked:,}" for asked in self.asked)
             said = f"Budgets differ ({listed}). {said} that was asked for"
@@ -33,6 +34,11 @@ class Budget:
 def deviation(parameters: int | float, asked: int | float) -> float:
     """Returns by what share parameters exceed a budget; negative: they are fewer."""
     return parameters / asked - 1.0
+
+
+def percent(share: float) -> str:
+    """Returns a deviation in percent to one decimal, rounded up to be "within" it."""
+    return f"{math.ceil(round(1e3 * share, 6)) / 10:.1f} %"
 
 
 def budget_of(frame: pd.DataFrame) -> Budget | None:

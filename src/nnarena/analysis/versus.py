@@ -103,5 +103,6 @@ def _by_task(pairs: Sequence[Pair], tests: int) -> str:
         "undecided on": [p.task for p in pairs if not p.settled],
     }
     told = [f"{word} {listed(tasks)}" for word, tasks in groups.items() if tasks]
-    family = f" (level {LEVEL} for all {plural(tests, 'test')} of the store)"
+    every = "the one test" if tests == 1 else f"all {plural(tests, 'test')}"
+    family = f" (level {LEVEL} for {every} of the store)"
     return f"; task by task{family} it is {', '.join(told)}."

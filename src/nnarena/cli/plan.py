@@ -6,7 +6,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from ..analysis.budget import deviation
+from ..analysis.budget import deviation, percent
 from ..analysis.labels import entrant_labels, model_labels
 from ..analysis.words import listed
 from ..runs.evaluations import missing_evaluations
@@ -145,7 +145,7 @@ def _print_largest(deviations: list[float | None]) -> None:
     """Prints how far the widths are from their budgets at most."""
     known = [abs(share) for share in deviations if share is not None]
     if known:
-        out.print(f"parameters are within {100 * max(known):.1f} % of the budget")
+        out.print(f"parameters are within {percent(max(known))} of the budget")
 
 
 def _print_table(cells: list[dict[str, Any]]) -> None:
