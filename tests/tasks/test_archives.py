@@ -177,6 +177,18 @@ def test_no_bytes_break_it(tmp_path, suffix, data):
         assert (folder / "data.bin").read_bytes() == CONTENT
 
 
+def test_a_file_without_a_name_is_none_of_ours(tmp_path):
+    """A name ends at a zero byte, so that a damaged one may be empty."""
+    archive = make_zip(tmp_path / "set.zip", FILES)
+    damaged = archive.read_bytes().replace(b"set/other.txt", b"\0et/other.txt")
+    archive.write_bytes(damaged)
+    unpack(archive, DIGESTS, tmp_path / "out")
+    assert (tmp_path / "out" / "data.bin").read_bytes() == CONTENT
+    archive.write_bytes(damaged.replace(b"set/data.bin", b"\0et/data.bin"))
+    with pytest.raises(ValueError, match="it holds 0 files data.bin, not one"):
+        unpack(archive, DIGESTS, tmp_path / "again")
+
+
 SET = LocalFolder("set", DIGESTS, "fetch the set")
 
 

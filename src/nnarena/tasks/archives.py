@@ -88,7 +88,8 @@ def _in_zip(archive: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
     found: dict[str, list[zipfile.ZipInfo]] = {}
     for member in archive.infolist():
         is_link = member.external_attr >> 28 == 0o12
-        if not member.is_dir() and not is_link:
+        # Of a damaged archive a name may be empty, which `is_dir` does not expect.
+        if member.filename and not member.is_dir() and not is_link:
             name = PurePosixPath(member.filename).name
             found.setdefault(name, []).append(member)
     return found
