@@ -185,7 +185,7 @@ def test_a_file_without_a_name_is_none_of_ours(tmp_path):
     unpack(archive, DIGESTS, tmp_path / "out")
     assert (tmp_path / "out" / "data.bin").read_bytes() == CONTENT
     archive.write_bytes(damaged.replace(b"set/data.bin", b"\0et/data.bin"))
-    with pytest.raises(ValueError, match="it holds 0 files data.bin, not one"):
+    with pytest.raises(ValueError, match="it holds 0 files data"):
         unpack(archive, DIGESTS, tmp_path / "again")
 
 
