@@ -46,9 +46,11 @@ from .intervals import (
     widest,
     within,
 )
-from .pairs import FEW_SEEDS
 from .scores import Scores
 
+
+FEW_SEEDS = 5
+"""Below this many seeds a verdict says that they are too few."""
 
 Answer = Literal["beats", "is beaten by", "cannot tell"]
 

@@ -28,9 +28,6 @@ from .scores import Scores
 from .words import plural
 
 
-FEW_SEEDS = 5
-"""Below this many seeds a verdict says that they are too few."""
-
 LEVEL = 0.05
 """The significance level of all tests."""
 

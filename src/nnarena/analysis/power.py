@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import Generator
 from scipy import optimize, stats
 
-from .differences import gaps_between
+from .differences import FEW_SEEDS, gaps_between
 from .intervals import Moments, moments
-from .pairs import FEW_SEEDS, LEVEL, seeds_needed, smallest_p, superiority_test
+from .pairs import LEVEL, seeds_needed, smallest_p, superiority_test
 from .scores import Scores
 from .words import plural
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..analysis.differences import FEW_SEEDS
 from ..analysis.intervals import Interval
-from ..analysis.pairs import FEW_SEEDS, LEVEL
+from ..analysis.pairs import LEVEL
 from ..analysis.ranks import RankTable
 from ..analysis.standing import Leaderboard
 from ..analysis.text import ONE_LEVEL
