@@ -421,6 +421,7 @@ def test_every_axis_is_a_number_among_the_settings():
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
+        "temporal_order": "length",
         "xor": "length",
     }
     for entry in own:
