@@ -422,6 +422,7 @@ def test_every_axis_is_a_number_among_the_settings():
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
+        "repeat_copy": "repeats",
         "temporal_order": "length",
         "xor": "length",
     }
