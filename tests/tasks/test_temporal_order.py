@@ -6,17 +6,16 @@ import jax
 import numpy as np
 import pytest
 
-from nnarena.core.types import Example
 from nnarena.tasks.temporal_order import TemporalOrder
 
 
-def examples(count: int = 400, **settings: Any) -> Example:
+def examples(count: int = 400, **settings: Any) -> Any:
     rows = jax.random.split(jax.random.key(0), count)
     make = jax.jit(jax.vmap(TemporalOrder(**settings).example))
     return jax.tree.map(np.asarray, make(rows))
 
 
-def places_of(found: Example, events: int) -> np.ndarray:
+def places_of(found: Any, events: int) -> np.ndarray:
     """Returns where the events of every row stand, which has to have so many."""
     tokens, present = found.question.xs, found.question.present
     if present is not None:  # what lies beyond the end is zeros, as an A is
@@ -64,7 +63,6 @@ def test_fillers_are_four_and_even():
 def test_a_drawn_length_moves_the_events_with_it():
     found = examples(length=60, shortest=30)
     present = found.question.present
-    assert present is not None
     lengths = present.sum(axis=1)
     assert (lengths.min(), lengths.max()) == (30, 60)
     first, second = places_of(found, 2).T
@@ -76,7 +74,6 @@ def test_a_drawn_length_moves_the_events_with_it():
 def test_hochreiters_sequences_open_and_close_with_tokens_of_their_own():
     found = examples(form="hochreiter")
     present, xs = found.question.present, found.question.xs
-    assert present is not None
     lengths = present.sum(axis=1)
     assert (lengths.min(), lengths.max()) == (100, 110)
     assert (xs[:, 0] == 6).all()

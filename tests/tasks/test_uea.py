@@ -66,6 +66,7 @@ def test_time_stamps_are_numbers_or_dates(tmp_path):
     np.testing.assert_array_equal(number.values, [[1.5], [np.nan], [-3.0]])
     np.testing.assert_array_equal(number.times, [0.0, 0.5, 2.5])
     np.testing.assert_array_equal(date.values, [[1.0], [2.0]])
+    assert date.times is not None
     np.testing.assert_array_equal(np.diff(date.times), [60.0])
     both = TIMED.splitlines()[:3] + TIMED.splitlines()[5:]
     (two,) = read_series(written(tmp_path / "b.ts", "\n".join(both)), "x").series
