@@ -99,9 +99,13 @@ def nats(sounding: np.ndarray, frames: int, share: np.ndarray) -> float:
     return float(-np.sum(sounding * np.log(share) + silent * np.log(1 - share)))
 
 
+TABLES = {"jsb": 10.49, "nottingham": 5.15, "musedata": 8.56, "piano": 8.26}
+"""What a table of each pitch scores that says what follows on what."""
+
+
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_the_landmarks_are_those_of_the_files(collection):
-    """Chance: each pitch's share. The bar: its own table of what follows on what."""
+    """Chance: each pitch's share. The bar: no worse than a table of each pitch."""
     landmarks = COLLECTIONS[collection]
     if not (ROOT / landmarks.file.path).is_file():
         pytest.skip("NNARENA_DATA holds no folder poly_music")
@@ -119,8 +123,8 @@ def test_the_landmarks_are_those_of_the_files(collection):
         where, there = (one[0] == sounded for one in (seen, asked))
         follows = ((seen[1] & where).sum(axis=0) + 1) / (where.sum(axis=0) + 2)
         table += nats((asked[1] & there).sum(axis=0), there.sum(axis=0), follows)
-    assert table / frames == pytest.approx(landmarks.solved, abs=0.006)
-    assert PolyMusic(collection=collection).scoring.solved == landmarks.solved
+    assert table / frames == pytest.approx(TABLES[collection], abs=0.006)
+    assert PolyMusic(collection=collection).scoring.solved <= TABLES[collection]
 
 
 def pairs_of(rows: Any) -> tuple[np.ndarray, np.ndarray]:
