@@ -65,7 +65,8 @@ class UEA(AbstractTask):
 
     Score: accuracy. Chance is the share, among test series, of the class that is most
     frequent in training; where several are, the mean of theirs (JapaneseVowels: 1/9).
-    Solved at 0.9.
+    Solved at 0.9, which is little to ask of some sets: the last step of JapaneseVowels
+    alone suffices for 0.94.
     """
 
     dataset: str = eqx.field(static=True)
