@@ -68,7 +68,12 @@ class Contender:
     @property
     def frame(self) -> Mapping[str, Shared]:
         """The settings of the frame that it stands in; none if it is a whole model."""
-        return FRAME_SETTINGS if self.framed else {}
+        own = self.entry.frame
+        return {
+            name: one._replace(default=own.get(name, one.default))
+            for name, one in FRAME_SETTINGS.items()
+            if self.framed
+        }
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -190,7 +195,7 @@ class Contender:
         if isinstance(part, AbstractCell):
             return Recurrent(part, **own)
         for name, value in own.items():
-            if value != FRAME_SETTINGS[name].default:
+            if value != self.frame[name].default:
                 raise ValueError(
                     f"{self.name!r} is no recurrence, and {name} is of the gradient "
                     "through its steps: leave it out"
