@@ -44,7 +44,9 @@ class AR(AbstractModel):
         if self.signature.answers == "once":
             last = jnp.atleast_1d(jnp.asarray(sequence.last))
             return affine(self.head, self.delay_lines(sequence, last))[0]
-        return affine(self.head, self.delay_lines(sequence, jnp.arange(sequence.length)))
+        return affine(
+            self.head, self.delay_lines(sequence, jnp.arange(sequence.length))
+        )
 
     def delay_lines(
         self, sequence: Sequence, places: Array

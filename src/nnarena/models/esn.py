@@ -1,5 +1,7 @@
 """The echo state network."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -54,7 +56,7 @@ class ESN(AbstractCell):
         features: int,
         hidden: int,
         *,
-        radius: AboveZero = 0.9,
+        radius: NotNegative = 0.9,
         leak: UpToOne = 1.0,
         links: AtLeastOne = 10,
         input_scale: AboveZero = 1.0,
@@ -76,8 +78,9 @@ class ESN(AbstractCell):
 
     def __call__(self, state, x, dt):
         del dt  # a discrete model: one observation is one step
-        driven = x @ self.input_weight + state @ self.recurrent_weight + self.bias  # pyright: ignore[reportOperatorIssue]  # arrays, once resolved
-        h = (1.0 - self.leak) * state + self.leak * jnp.tanh(driven)
+        ready: Any = self  # once resolved, what is frozen is plain arrays
+        heard = x @ ready.input_weight + state @ ready.recurrent_weight + ready.bias
+        h = (1.0 - self.leak) * state + self.leak * jnp.tanh(heard)
         return h, h
 
 

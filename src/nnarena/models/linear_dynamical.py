@@ -47,9 +47,7 @@ class LinearDynamical(AbstractCell):
     hidden_size: int = eqx.field(static=True)
 
     @held
-    def __init__(
-        self, features: int, hidden: int, *, gain: BelowOne = 0.618, key: Key
-    ):
+    def __init__(self, features: int, hidden: int, *, gain: BelowOne = 0.618, key: Key):
         transition_key, observation_key = jax.random.split(key)
         self.transition = initializers.orthogonal(hidden, key=transition_key)
         square = initializers.orthogonal(max(features, hidden), key=observation_key)

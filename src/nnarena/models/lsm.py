@@ -1,7 +1,7 @@
 """The liquid state machine."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -24,7 +24,7 @@ REFRACTORY = (3.0, 2.0)
 
 
 class Liquid(NamedTuple):
-    """What neurons carry: mV above rest, time still refractory, spikes, their traces."""
+    """What neurons carry: mV above rest, time still refractory, spikes, traces."""
 
     potential: Float[Array, " hidden"]
     refractory: Float[Array, " hidden"]
@@ -104,20 +104,21 @@ class LSM(AbstractCell):
         self.tau, self.trace, self.hidden_size = tau, trace, hidden
 
     def init_state(self):
-        start = self.start
-        silent = jnp.zeros_like(start)
-        return Liquid(start, silent, silent, silent)
+        ready: Any = self  # once resolved, what is frozen is plain arrays
+        silent = jnp.zeros(self.hidden_size)
+        return Liquid(ready.start, silent, silent, silent)
 
     def __call__(self, state, x, dt):
+        ready: Any = self
         active = jnp.maximum(dt - state.refractory, 0.0)
         kept = jnp.exp(-active / self.tau)
-        arriving = jnp.where(active > 0.0, state.spikes @ self.recurrent_weight, 0.0)
-        v = kept * state.potential + (1.0 - kept) * (x @ self.input_weight) + arriving
+        arriving = jnp.where(active > 0.0, state.spikes @ ready.recurrent_weight, 0.0)
+        v = kept * state.potential + (1.0 - kept) * (x @ ready.input_weight) + arriving
         spikes = (v >= THRESHOLD).astype(v.dtype)
         over = jnp.maximum(state.refractory - dt, 0.0)
         left = Liquid(
             potential=(1.0 - spikes) * v,
-            refractory=jnp.where(spikes > 0.0, self.refractory, over),
+            refractory=jnp.where(spikes > 0.0, ready.refractory, over),
             spikes=spikes,
             trace=jnp.exp(-dt / self.trace) * state.trace + spikes,
         )

@@ -84,9 +84,10 @@ class SequenceModel(AbstractModel):
 
     Token inputs are looked up in a table, feature vectors go through one linear map;
     both end at the width of the layers. With `embed` of None feature vectors reach the
-    first layer as they are, and a token as a 1 among zeros. A task that answers once reads the last step or the mean
-    of all steps. With `head` of None the last layer's output is the answer. Given a
-    key, as in training, a share `dropout` of what every layer puts out is left out.
+    first layer as they are, and a token as a 1 among zeros. A task that answers once
+    reads the last step or the mean of all steps. With `head` of None the last layer's
+    output is the answer. Given a key, as in training, a share `dropout` of what every
+    layer puts out is left out.
 
     A context is read first, then the question, as one sequence (`nnarena.nn.joined`).
     """

@@ -29,8 +29,6 @@ def embedded(
     )
 
 
-def as_vectors(
-    xs: Inputs, inputs: Features | Tokens
-) -> Float[Array, "rows features"]:
+def as_vectors(xs: Inputs, inputs: Features | Tokens) -> Float[Array, "rows features"]:
     """Returns vectors as they are, and of a token 1 in its place among zeros."""
     return jax.nn.one_hot(xs, inputs.size) if isinstance(inputs, Tokens) else xs

@@ -10,13 +10,13 @@ from ..core.types import Key
 SIDE = 3
 """Neurons along two sides of the column; the third is as long as it takes."""
 
-CHANCE = jnp.array([[0.3, 0.2], [0.4, 0.1]])
+CHANCE = ((0.3, 0.2), (0.4, 0.1))
 """How probable a synapse of two neurons at no distance is, by the kind of both.
 
 From excitatory ones in the first row, to excitatory ones in the first column.
 """
 
-JUMP = jnp.array([[3.0, 6.0], [-3.8, -3.8]])
+JUMP = ((3.0, 6.0), (-3.8, -3.8))
 """By how many mV a spike moves the neuron that hears it, in the mean.
 
 Currents of 30, 60 and -19 nA, into 1 MOhm, that fade with 3 ms of excitatory and 6 ms
@@ -47,9 +47,10 @@ def synapses(
     neurons = inhibitory.shape[0]
     place_key, size_key = jax.random.split(key)
     places, kind = places_of(neurons), inhibitory.astype(int)
+    pairs = kind[:, None], kind[None]
     squares = jnp.sum((places[:, None] - places[None]) ** 2, axis=-1)
-    chance = CHANCE[kind[:, None], kind[None]] * jnp.exp(-squares / reach**2)
+    chance = jnp.asarray(CHANCE)[pairs] * jnp.exp(-squares / reach**2)
     joined = jax.random.uniform(place_key, squares.shape) < chance
     sizes = jax.random.exponential(size_key, squares.shape)
     there = joined & ~jnp.eye(neurons, dtype=bool)
-    return jnp.where(there, JUMP[kind[:, None], kind[None]] * sizes, 0.0)
+    return jnp.where(there, jnp.asarray(JUMP)[pairs] * sizes, 0.0)
