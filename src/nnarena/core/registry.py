@@ -114,6 +114,11 @@ class Entry:
         make: Any = self.make
         return setting_kinds(make.__init__ if isinstance(make, type) else make)
 
+    def in_frame(self, shared: Mapping[str, Shared]) -> dict[str, Shared]:
+        """Returns the settings of a frame with the defaults that are its own."""
+        own = {n: shared[n]._replace(default=value) for n, value in self.frame.items()}
+        return {**shared, **own}
+
     def settings(
         self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
     ) -> dict[str, Any]:

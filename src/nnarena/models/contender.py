@@ -68,12 +68,7 @@ class Contender:
     @property
     def frame(self) -> Mapping[str, Shared]:
         """The settings of the frame that it stands in; none if it is a whole model."""
-        own = self.entry.frame
-        return {
-            name: one._replace(default=own.get(name, one.default))
-            for name, one in FRAME_SETTINGS.items()
-            if self.framed
-        }
+        return self.entry.in_frame(FRAME_SETTINGS) if self.framed else {}
 
     @property
     def settings(self) -> dict[str, Any]:
