@@ -33,7 +33,7 @@ def make_embed(
     if signature.context is not None:
         raise CannotPlay(
             "embed 'none' leaves inputs as they are, and the task's context has to be "
-            "told from its question"
+            "told from its question; with embed=linear it can play"
         )
     return None
 
