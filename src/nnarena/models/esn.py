@@ -34,14 +34,14 @@ class ESN(AbstractCell):
     within +-`bias`; without a bias the answers to $x$ and $-x$ would be opposite.
     Inputs are read as they are, a token as 1 in its place among zeros.
 
-    States forget how they began if the largest singular value of $U$ is below 1, and
-    without input do not if the radius is above 1; between the two it depends on the
-    input. A linear network of $n$ units can give back $n$ of its independent inputs,
-    this one less (Jaeger 2002).
+    States forget how they began if the largest singular value of $U$ is below 1. With
+    neither input nor bias nor leak they do not if the radius is above 1; else it
+    depends on the input. A linear network of $n$ units can give back $n$ of its
+    independent inputs, this one fewer (Jaeger 2002).
 
     Made for `ridge`. By `gradient_descent` the same readout is trained step by step.
-    Departs from the paper in a readout of the state alone, where that has the input
-    beside it, and in the leak outside of the whole sum (Jaeger et al. 2007).
+    Departs from the paper in a readout of the state alone, which there has the input
+    beside it, and in a leak of one number, as in Lukoševičius (2012).
     """
 
     input_weight: Frozen
