@@ -80,7 +80,7 @@ def test_whoever_lacks_a_task_is_named_beside_the_verdict():
 
 def test_a_weak_control_hides_no_difference_that_the_design_can_find():
     """Seven good contenders leave no room above the middle of all."""
-    tasks = ("add", "copy", "recall")
+    tasks: list[str] = ["add", "copy", "recall"]
     good = {name: dict.fromkeys(tasks, runs(0.97)) for name in "abcd"}
     board = board_of(good | {"window": dict.fromkeys(tasks, runs(0.15))})
     told = [pair for pair in board.pairs if pair.answer != "cannot tell"]
@@ -92,9 +92,9 @@ def test_a_weak_control_hides_no_difference_that_the_design_can_find():
 
 
 def test_who_is_left_out_of_a_list_is_counted():
-    best = dict.fromkeys(("copy", "recall"), runs(0.95))
-    seven = {f"m{i}": best for i in range(7)}
-    told = page(seven | {"lstm": dict.fromkeys(best, runs(0.1))})
+    best = {"copy": runs(0.95), "recall": runs(0.95)}
+    weak = {"copy": runs(0.1), "recall": runs(0.1)}
+    told = page({f"m{i}": best for i in range(7)} | {"lstm": weak})
     assert "Over these tasks the scores tell 7 of 28 pairs apart" in told
     assert "So does 1 more: see all pairs." in told
 
