@@ -47,6 +47,11 @@ def draw_series(features: int) -> np.ndarray:
     return series.astype(np.float32).astype(np.float64)
 
 
+def forecast(features: int) -> Signature:
+    """Returns the question of the next step, at every step."""
+    return Signature(Features(features), Values(features), "every step", causal=True)
+
+
 class NextStep(AbstractTask):
     """Says the next step of recorded series; asked once `ORDER` steps are known."""
 
@@ -54,7 +59,7 @@ class NextStep(AbstractTask):
     scoring: Scoring
 
     def __init__(self):
-        self.signature = Signature(Features(FEATURES), Values(FEATURES), "every step")
+        self.signature = forecast(FEATURES)
         self.scoring = mean_squared_error(chance=1.0, solved=0.1)
 
     def splits(self, data, *, key):
@@ -69,7 +74,7 @@ class NextStep(AbstractTask):
 def lines_of(series: np.ndarray, *, order: int = ORDER) -> np.ndarray:
     """Returns the delay lines of a series, its first rows dropped."""
     features = series.shape[1]
-    signature = Signature(Features(features), Values(features), "every step")
+    signature = forecast(features)
     model = AR(signature, order, key=KEY)
     sequence = Sequence(jnp.asarray(series[:-1], jnp.float32))
     lines = model.delay_lines(sequence, jnp.arange(order - 1, sequence.length))
@@ -133,6 +138,7 @@ def signature_of(answers: When, *, tokens: bool = False) -> Signature:
         Tokens(5) if tokens else Features(FEATURES),
         Classes(4) if tokens else Values(1),
         answers,
+        causal=True,
     )
 
 

@@ -127,7 +127,7 @@ def test_what_would_be_another_model_is_refused(name, numbers, words):
         Contender(name, numbers).shapes(SIGNATURE, 6)
 
 
-TOKENS = Signature(Tokens(5), Classes(4), "every step")
+TOKENS = Signature(Tokens(5), Classes(4), "every step", causal=False)
 
 
 def test_a_frame_may_have_defaults_that_are_a_contender_s_own():
@@ -144,7 +144,7 @@ def test_a_frame_may_have_defaults_that_are_a_contender_s_own():
 def test_a_token_as_it_is_is_one_among_zeros():
     contender = Contender("gru", {"embed": "none"})
     tokens = contender.build(TOKENS, 6, key=jax.random.key(0))
-    vectors = Signature(Features(5), Classes(4), "every step")
+    vectors = Signature(Features(5), Classes(4), "every step", causal=False)
     of_vectors = contender.build(vectors, 6, key=jax.random.key(0))
     xs = jnp.array([3, 0, 4, 4])
     np.testing.assert_array_equal(
