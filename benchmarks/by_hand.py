@@ -35,13 +35,16 @@ from nnarena.suite.worker import pin_to_core
 
 RECURRENT = [
     *("elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "cfc"),
-    *("exp_unitary", "unitary_rnn"),
+    *("exp_unitary", "unitary_rnn", "linear_dynamical", "esn"),
 ]
 ATTENDING = ["transformer", "encoder_decoder_transformer"]
 READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",
 ]
+SETTINGS = {name: {"embed": "linear"} for name in ("linear_dynamical", "esn")}
+"""These read inputs as they are by default; by hand all of them are mapped first."""
+
 SIZES = dict.fromkeys(READING, "50,32,16")
 """For every query these take as many steps as there are: a smaller size by default."""
 
@@ -99,7 +102,7 @@ def main() -> None:
     for name in given.names or [*RECURRENT, *ATTENDING, *READING]:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
-        ours = TrainingStep(Contender(name), size)
+        ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)
         theirs, count = by_hand(name, size)
         assert ours.parameters == count, f"{name}: {ours.parameters} and {count}"
         ours.run(1)
