@@ -23,9 +23,11 @@ from unittest import mock
 import jax
 import numpy as np
 
+from nnarena.core.types import Sequence
 from nnarena.models import sequence
 from nnarena.models.contender import Contender
 from nnarena.nn.parametrization import resolve
+from nnarena.nn.unroll import Unrolled
 from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
 from nnarena.suite.worker import pin_to_core
 
@@ -34,14 +36,14 @@ CONTENDERS = ["lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "exp_unitary", "dnc
 ROUNDS = 7
 
 
-def plain(cell: Any, xs: Any, dts: Any, *, checkpoint: str) -> Any:
+def plain(cell: Any, steps: Sequence, **_: Any) -> Unrolled:
     """The scan as one writes it first, differentiated by autodiff alone."""
     ready = resolve(cell)
 
     def step(state, observation):
         return ready(state, *observation)
 
-    return jax.lax.scan(step, ready.init_state(), (xs, dts))[1]
+    return Unrolled(jax.lax.scan(step, ready.init_state(), (steps.xs, steps.dts))[1])
 
 
 def ways(name: str, size: Size) -> dict[str, TrainingStep]:
