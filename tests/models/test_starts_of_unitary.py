@@ -107,7 +107,7 @@ def test_a_plane_turns_by_its_number(units: int, still: int):
     skew = in_planes(jnp.asarray(angles, jnp.float32), units).value()
     turned: Any = scipy.linalg.expm(np.asarray(skew))
     turns = [[[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]] for a in angles]
-    expected = scipy.linalg.block_diag(*turns, *[1.0] * still)
+    expected: Any = scipy.linalg.block_diag(*turns, *[1.0] * still)
     np.testing.assert_allclose(turned, expected, atol=1e-6)
 
 

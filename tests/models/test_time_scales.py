@@ -148,10 +148,10 @@ def test_one_group_that_always_ticks_is_elman():
 
 def test_a_group_moves_at_its_own_period():
     cell = Clockwork(FEATURES, HIDDEN, periods=(1, 3, 4), deviation=1.0, key=KEY)
-    hs = outputs(cell, drawn(LENGTH, FEATURES).astype(jnp.float32))
+    hs = outputs(cell, drawn(30, FEATURES).astype(jnp.float32))  # two cycles and half
     moved = np.diff(np.concatenate([np.zeros((1, HIDDEN), np.float32), hs]), axis=0)
     for unit, period in enumerate((1, 1, 3, 3, 4, 4)):
-        ticks = np.arange(LENGTH) % period == 0
+        ticks = np.arange(30) % period == 0
         np.testing.assert_array_equal(moved[:, unit] != 0.0, ticks)
 
 
@@ -255,6 +255,7 @@ def test_a_step_of_a_transition_is_as_many_jacobians_as_it_has_layers(layers: in
         (SkipRNN, {"delay": 0}, "delay must be a whole number of at least 1, not 0"),
         (Clockwork, {"periods": []}, "periods is empty"),
         (Clockwork, {"periods": [1, 0]}, "periods must be a list, each a whole number"),
+        (Clockwork, {"periods": [46_349, 46_351]}, "come together every 2,148,322,499"),
         (Clockwork, {"deviation": 0.0}, "deviation must be a number above 0, not 0"),
         (DeepRNN, {"deep": "wide"}, "'wide' is none of stacked, transition, shortcut"),
         (DeepRNN, {"layers": 0}, "layers must be a whole number of at least 1, not 0"),

@@ -1,5 +1,6 @@
 """The clockwork network: groups of units that tick at periods of their own."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,12 @@ class Clockwork(AbstractCell):
     ):
         if not periods:
             raise ValueError("periods is empty: give one for each group, as [1, 2, 4]")
+        cycle = math.lcm(*periods)
+        if cycle >= 2**31:
+            raise ValueError(
+                f"periods {list(periods)} come together every {cycle:,} steps, more "
+                "than a clock of 32 bits counts; give some that share a divisor"
+            )
         group = np.arange(hidden) * len(periods) // hidden
         period = np.asarray(periods)[group]
         shape = (features + hidden + 1, hidden)
@@ -69,7 +76,7 @@ class Clockwork(AbstractCell):
         slower = period[:, None] >= period[None, :]
         self.recurrent_weight = OnEdges(slower.astype(int), drawn[features:-1])
         self.period = jnp.asarray(period, jnp.int32)
-        self.hidden_size, self.cycle = hidden, int(np.lcm.reduce(period))
+        self.hidden_size, self.cycle = hidden, cycle
 
     def init_state(self):
         return jnp.zeros(self.hidden_size), jnp.zeros((), jnp.int32)
