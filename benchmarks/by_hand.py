@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from hand.attention import attending
+from hand.history import historic
 from hand.recurrent import recurrent
 
 from nnarena.models.contender import Contender
@@ -36,6 +37,10 @@ from nnarena.suite.worker import pin_to_core
 RECURRENT = [
     *("elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "cfc"),
     *("exp_unitary", "unitary_rnn", "linear_dynamical", "esn"),
+]
+HISTORIC = [
+    *("leaky", "skip_rnn", "clockwork", "deep_rnn", "reciprocal_gated"),
+    *("exp_rnn", "scaled_cayley", "eunn"),
 ]
 ATTENDING = ["transformer", "encoder_decoder_transformer"]
 READING = [
@@ -51,7 +56,8 @@ SIZES = dict.fromkeys(READING, "50,32,16")
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     """Returns what takes so many steps, and the number of weights."""
-    layer = (recurrent if name in RECURRENT else attending)(name, size.hidden)
+    made = {**dict.fromkeys(RECURRENT, recurrent), **dict.fromkeys(HISTORIC, historic)}
+    layer = made.get(name, attending)(name, size.hidden)
     frame = {
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
         **{"head": (layer.outputs, FEATURES), "head_bias": (FEATURES,)},
@@ -99,7 +105,7 @@ def main() -> None:
     pin_to_core(0)  # or threads that wait for work would be counted as work
     print(f"{'contender':27s} {'size':>11s}  ours ms   by hand ms   ours / by hand")
     slow = False
-    for name in given.names or [*RECURRENT, *ATTENDING, *READING]:
+    for name in given.names or [*RECURRENT, *HISTORIC, *ATTENDING, *READING]:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
         ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)
