@@ -15,6 +15,7 @@ whole model takes `(signature, hidden, *, key)`.
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
@@ -40,6 +41,38 @@ class AbstractCell(eqx.Module):
         self, state: State, x: Float[Array, " features"], dt: Scalar
     ) -> tuple[State, Float[Array, " hidden"]]:
         """Returns the next state and the output; `dt` is the time since the last."""
+
+    def pulled_back(
+        self,
+        found: State,
+        x: Float[Array, " features"],
+        dt: Scalar,
+        *,
+        left: State,
+        covector: State,
+    ) -> State:
+        """Returns a covector of the state that a step left, as one of the one before.
+
+        The product of a covector with the Jacobian of the step, by which penalties on
+        the flow of gradients (`nnarena.training.flow`) are differentiated, with states
+        and input held fixed. A cell whose Jacobian is a formula of `left` may say so,
+        as `elman`: then `left` is not computed from the weights anew.
+
+        Args:
+            found: the state before the step.
+            x: what the step reads.
+            dt: the time since the last.
+            left: the state after it.
+            covector: of `left`; None where the state holds whole numbers, as there.
+        """
+        del left
+        moving, fixed = eqx.partition(found, eqx.is_inexact_array)
+
+        def step(moving: State) -> State:
+            following, _ = self(eqx.combine(moving, fixed), x, dt)
+            return eqx.filter(following, eqx.is_inexact_array)
+
+        return jax.vjp(step, moving)[1](covector)[0]
 
 
 class AbstractFold(AbstractCell):
@@ -102,11 +135,13 @@ class Nudges(eqx.Module):
     """What is added on the way to an answer, to see what the answer feels.
 
     `inputs` is added to what the first layer reads; `states` to the state that each
-    step of each layer finds. Both are shaped as in the `Trace`; None adds nothing.
+    step of each layer finds; `hs` to its output, on the way to the next layer or the
+    readout. All are shaped as in the `Trace`; None adds nothing.
     """
 
     inputs: Float[Array, "time width"] | None = None
     states: tuple[State | None, ...] | None = None
+    hs: tuple[Float[Array, "time hidden"], ...] | None = None
 
 
 NO_NUDGES = Nudges()

@@ -44,3 +44,7 @@ class Elman(AbstractCell):
         del dt  # a discrete model: one observation is one step
         h = jnp.tanh(x @ self.input_weight + state @ self.recurrent_weight + self.bias)
         return h, h
+
+    def pulled_back(self, found, x, dt, *, left, covector):
+        del found, x, dt  # tanh' is a function of what it gave
+        return (covector * (1 - left**2)) @ self.recurrent_weight.T

@@ -66,7 +66,7 @@ class RecurrentDecoder(AbstractDecoder):
     def trace(self, sequence, *context, nudges=NO_NUDGES):
         steps, _ = self.reader.read(sequence, *context)
         steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
-        seen = self.reader.through(steps, nudges=nudges.states, states=True)
+        seen = self.reader.through(steps, nudges=nudges, states=True)
         return traced(self.free(*self._handed_over(steps, seen)), steps, seen)
 
 

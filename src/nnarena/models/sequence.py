@@ -19,6 +19,7 @@ from .base import (
     AbstractFold,
     AbstractLayer,
     AbstractModel,
+    Nudges,
     Trace,
     nudged,
 )
@@ -151,19 +152,23 @@ class SequenceModel(AbstractModel):
         steps: Sequence,
         *,
         key: Key | None = None,
-        nudges: tuple[State | None, ...] | None = None,
+        nudges: Nudges = NO_NUDGES,
         states: bool = False,
     ) -> list[Unrolled]:
-        """Returns what each layer makes of steps, from the first on."""
+        """Returns what each layer makes of steps, from the first on.
+
+        Of the nudges those of states and outputs.
+        """
         seen: list[Unrolled] = []
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
             if isinstance(layer, Recurrent):
-                nudge = None if nudges is None else nudges[index]
+                nudge = None if nudges.states is None else nudges.states[index]
                 found = layer.unroll(steps, nudges=nudge, states=states)
             else:
                 found = Unrolled(layer(steps, key=layer_key))
-            hs = dropped(found.hs, self.dropout, key=layer_key)
+            hs = nudged(found.hs, None if nudges.hs is None else nudges.hs[index])
+            hs = dropped(hs, self.dropout, key=layer_key)
             seen.append(Unrolled(hs, found.states, found.last))
             steps = steps.with_xs(hs)
         return seen
@@ -178,10 +183,10 @@ class SequenceModel(AbstractModel):
         """Returns the outputs of the last layer, before readout and head."""
         return self.through(self.read(sequence, context)[0], key=key)[-1].hs
 
-    def trace(self, sequence, *context, nudges=NO_NUDGES):
+    def trace(self, sequence, *context, nudges=NO_NUDGES, key: Key | None = None):
         steps, places = self.read(sequence, *context)
         steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
-        seen = self.through(steps, nudges=nudges.states, states=True)
+        seen = self.through(steps, key=key, nudges=nudges, states=True)
         answers = self._answers(seen[-1].hs, steps, places)
         return traced(answers, steps, seen)
 

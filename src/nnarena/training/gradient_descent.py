@@ -1,6 +1,6 @@
 """Training by gradient descent: an optimizer, a schedule, early stopping."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import equinox as eqx
 import jax
@@ -27,10 +27,11 @@ from .compiling import Compiled
 from .descent import Plateau
 from .descent_program import DescentProgram
 from .flops import Work
+from .flow import AbstractFlowPenalty, why_no_flow
 from .gradient_steps import GradientSteps
 from .lockstep import LockstepProgram
 from .optimizers import Clipping, Optimizer, make_optimizer
-from .penalties import as_strengths, penalties_of
+from .penalties import AbstractPenalty, as_strengths, penalties_of
 from .search import SearchProgram
 
 
@@ -146,7 +147,16 @@ class GradientDescent(AbstractTrainer):
 
     def accepts(self, model):
         free = eqx.filter(model, trainable(model))
-        return None if jax.tree.leaves(free) else "it has no weight that moves"
+        if not jax.tree.leaves(free):
+            return "it has no weight that moves"
+        watched = any(isinstance(p, AbstractFlowPenalty) for p, _ in self._penalties)
+        return why_no_flow(model) if watched else None
+
+    @property
+    def _penalties(self) -> list[tuple[Any, float]]:
+        """The penalties with their strengths."""
+        given = (self.penalties or {}).items()
+        return [(PENALTIES[name].make(), strength) for name, strength in given]
 
     def descent(self, build: Build, task: AbstractTask) -> GradientSteps:
         """Returns the mathematics of a run of this recipe."""
@@ -166,8 +176,12 @@ class GradientDescent(AbstractTrainer):
             highest_rate=max(self.rates),
             scales=tuple(rate / max(self.rates) for rate in self.rates),
             penalties=tuple(
-                (PENALTIES[name].make(), strength)
-                for name, strength in (self.penalties or {}).items()
+                pair for pair in self._penalties if isinstance(pair[0], AbstractPenalty)
+            ),
+            flow_penalties=tuple(
+                pair
+                for pair in self._penalties
+                if isinstance(pair[0], AbstractFlowPenalty)
             ),
             compiled=self.compiled,
         )

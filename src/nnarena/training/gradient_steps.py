@@ -10,11 +10,12 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from ..core.types import Key, Scalar
-from ..models.base import AbstractModel
+from ..models.base import AbstractModel, Nudges, Trace
 from .base import Figure
 from .batches import Draws
 from .descent import AbstractDescent, Progress
-from .objective import batch_loss, example_of
+from .flow import AbstractFlowPenalty, flows, penalty_of_batch, still
+from .objective import batch_loss, example_of, watched_loss
 from .penalties import AbstractPenalty
 
 
@@ -27,29 +28,42 @@ class GradientSteps(AbstractDescent):
     """A run by gradient descent.
 
     `rate` is the learning rate that `optimizer` follows, the highest one on trial;
-    `penalties` are what is added to the loss, at which strength.
+    `penalties` are what is added to the loss, at which strength, `flow_penalties` those
+    on how its gradient flows through states.
     """
 
     optimizer: optax.GradientTransformation
     rate: Callable[[Int[Array, ""]], Scalar]
     highest_rate: float
     penalties: tuple[tuple[AbstractPenalty, float], ...] = ()
+    flow_penalties: tuple[tuple[AbstractFlowPenalty, float], ...] = ()
 
     def init(self, params):
         return self.optimizer.init(params)
 
     def _loss(
-        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
-    ) -> tuple[Scalar, Scalar]:
-        """Returns what is lowered, and of that the task's own loss."""
-        model = self.model(params, constants)
-        loss = batch_loss(model, self.task, rows, keys=keys)
+        self,
+        params: PyTree,
+        constants: PyTree,
+        rows: Any,
+        keys: Draws,
+        nudges: Nudges | None = None,
+    ) -> tuple[Scalar, tuple[Scalar, Trace | None]]:
+        """Returns what is lowered, and of that the task's own loss; and what was done.
+
+        The traces are those of examples with such nudges, None without.
+        """
+        model, traces = self.model(params, constants), None
+        if nudges is None:
+            loss = batch_loss(model, self.task, rows, keys=keys)
+        else:
+            loss, traces = watched_loss(model, self.task, rows, nudges, keys=keys)
         if not self.penalties:
-            return loss, loss
+            return loss, (loss, traces)
         penalized = jax.vmap(lambda row, key: self._penalty(model, row, key))(
             rows, keys
         )
-        return loss + jnp.mean(penalized), loss
+        return loss + jnp.mean(penalized), (loss, traces)
 
     def _penalty(self, model: AbstractModel, row: Any, key: Key) -> Scalar:
         """Returns the sum of the penalties on the example of one row."""
@@ -61,15 +75,38 @@ class GradientSteps(AbstractDescent):
 
     def update(self, params, optimizer, state: Progress, rows, keys):
         """One update: loss and gradient of a batch, clipped, through the optimizer."""
-        (_, loss), gradients = jax.value_and_grad(self._loss, has_aux=True)(
-            params, state.constants, rows, keys
-        )
+        found = self._watched if self.flow_penalties else self._plain
+        loss, gradients = found(params, state.constants, rows, keys)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
         # Updates are proportional to the rate: one program serves every rate.
         updates = optax.tree.scale(state.rate_scale, updates)
         return optax.apply_updates(params, updates), optimizer, loss, gradients
+
+    def _plain(self, *at: Any) -> tuple[Scalar, PyTree]:
+        """Returns the loss of a batch, and the gradient of what is lowered."""
+        (_, (loss, _)), gradients = jax.value_and_grad(self._loss, has_aux=True)(*at)
+        return loss, gradients
+
+    def _watched(
+        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
+    ) -> tuple[Scalar, PyTree]:
+        """Returns the same with that of penalties on how the gradient flows."""
+        model, task = self.model(params, constants), self.task
+        nudges = jax.vmap(lambda row: still(model, example_of(task, row)))(rows)
+        (_, (loss, traces)), (gradients, felt) = jax.value_and_grad(
+            self._loss, argnums=(0, 4), has_aux=True
+        )(params, constants, rows, keys, nudges)
+        seen = jax.vmap(lambda row, *done: flows(model, example_of(task, row), *done))(
+            rows, traces, felt
+        )
+
+        def penalty(params: PyTree) -> Scalar:
+            model = self.model(params, constants)
+            return penalty_of_batch(self.flow_penalties, model, seen)
+
+        return loss, optax.tree.add(gradients, jax.grad(penalty)(params))
 
     def figures(self, found):
         # Not in `update`, whose work is counted.

@@ -11,7 +11,7 @@ from ..core.registry import UnknownName
 from ..core.types import Example, Key, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
-from ..models.base import AbstractModel
+from ..models.base import AbstractModel, Nudges, Trace
 from ..models.decoder import taught
 from ..tasks.base import AbstractTask
 from .batches import Draws
@@ -171,6 +171,30 @@ def batch_loss(
     """
     losses = jax.vmap(lambda row, key: row_loss(model, task, row, key=key))(rows, keys)
     return jax.tree.map(jnp.sum, losses).value
+
+
+def watched_loss(
+    model: AbstractModel,
+    task: AbstractTask,
+    rows: PyTree,
+    nudges: Nudges,
+    *,
+    keys: Draws,
+) -> tuple[Float[Array, ""], Trace]:
+    """Returns the loss of a batch of rows, and what the model did on each.
+
+    `nudges` and the traces lead with an axis of rows. The model answers as in training.
+    """
+    loss = Loss(task.signature.outputs, task.scoring)
+
+    def sums(row: Any, nudge: Nudges, key: Key) -> tuple[Mean, Trace]:
+        example = example_of(task, row)
+        trace = model.trace(*example.asked, nudges=nudge, key=key)
+        judged = example.judged(task.signature.answers)
+        return loss.sums(trace.answers, example.targets, judged), trace
+
+    losses, traces = jax.vmap(sums)(rows, nudges, keys)
+    return jax.tree.map(jnp.sum, losses).value, traces
 
 
 def rows_judged(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Judged:
