@@ -138,6 +138,12 @@ FLAWS: dict[str, tuple[str, tuple[str, str], str]] = {
         "line 20: Leaky.__call__ returned (8,) in int32 as its output, but "
         "`hidden_size` is 8: expected is shape (8,) in float32",
     ),
+    "thawed": (
+        CELL,
+        ("@ self.weight)\n", "@ self.weight.array)\n"),
+        "line 21: Leaky.__call__, given an input of shape (8,) and (8,) in float32 as "
+        "its state, raised AttributeError: ",
+    ),
     "growing_state": (
         CELL,
         (STEP, "        return jnp.concatenate([h, h]), h\n"),

@@ -15,7 +15,7 @@ from nnarena.cli import app
 from nnarena.models.sequence import Recurrent, SequenceModel
 from nnarena.runs.record import Record, to_json
 from nnarena.runs.store import DirectoryStore
-from nnarena.suite.restore import restore
+from nnarena.suite.restore import restore_record
 
 
 run = CliRunner().invoke
@@ -192,7 +192,7 @@ def diagnosis(results: Path, *words: str) -> tuple[dict[str, int], str]:
 def test_a_model_is_restored_without_a_word_about_its_file(results):
     forget_entrants()
     (record, _) = records_of(results, "leaky")
-    model, task = restore(record, DirectoryStore(results))
+    model, task = restore_record(record, DirectoryStore(results))
     assert isinstance(model, SequenceModel)
     (layer,) = model.layers
     assert isinstance(layer, Recurrent)

@@ -15,7 +15,7 @@ from ..diagnostics.gradient_flow import gradient_flow, horizon
 from ..runs.record import Record
 from ..runs.store import AbstractStore, open_store
 from ..suite.plugins import bring
-from ..suite.restore import restore, restore_splits
+from ..suite.restore import restore_record, restore_splits
 from ..tasks.files import DataProblem
 from .console import guarded, news, out, print_json, refuse
 
@@ -65,7 +65,7 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
 
 def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:
     """Returns the figures of one run."""
-    model, task = restore(record, store)
+    model, task = restore_record(record, store)
     validation = restore_splits(record).validation
     rows = jax.tree.map(lambda column: column[:ROWS], validation)
     norms = np.asarray(gradient_flow(model, task, rows).norms, np.float64)

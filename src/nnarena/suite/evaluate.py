@@ -22,6 +22,7 @@ from ..runs.record import Entrant, Record
 from ..runs.store import AbstractStore, open_store
 from ..tasks import TASKS
 from . import provenance
+from .choosing import is_chosen, tables as tables_of
 from .entrants import task_like
 from .evaluator import Evaluator, ask
 from .events import Event
@@ -112,8 +113,8 @@ def open_inquiry(
         FileNotFoundError, BrokenFile: there is no such plug-in, or it breaks.
     """
     asked, files = resolve_files(split_words(on), "tasks")
-    of_models, more = _tables(models, "models")
-    of_tasks, most = _tables(tasks, "tasks")
+    of_models, more = tables_of(models, "models")
+    of_tasks, most = tables_of(tasks, "tasks")
     _ = bring([*plugins, *files, *more, *most])
     questions = [dict(chosen(word)) for word in asked]
     names = [question.pop("name") for question in questions]
@@ -122,9 +123,7 @@ def open_inquiry(
     records = [
         record
         for record in ended
-        if record.identity.task.name in names
-        and _is_chosen(record.identity.model, of_models, record.identity.width)
-        and _is_chosen(record.identity.task, of_tasks)
+        if record.identity.task.name in names and is_chosen(record, of_models, of_tasks)
     ]
     finished = [record for record in records if record.result.outcome == "finished"]
     there = {record.identity.task.name for record in finished}
@@ -171,23 +170,6 @@ def evaluate(
     if broken:
         raise RuntimeError(f"{len(broken)} evaluations broke: {broken[0].text}")
     return inquiry.answers()
-
-
-def _tables(words: Sequence[str] | None, kind: str) -> tuple[list[Chosen], list[str]]:
-    """Returns the tables of words that choose runs, and the files that they name."""
-    found, files = resolve_files(split_words(words), kind)
-    return [chosen(word) for word in found], files
-
-
-def _is_chosen(
-    entrant: Entrant, tables: Sequence[Chosen], width: int | None = None
-) -> bool:
-    """Whether no table is given, or one has its name and settings that it has too."""
-    known = {**entrant.all_settings, "name": entrant.name, "width": width}
-    return not tables or any(
-        all(name in known and known[name] == value for name, value in table.items())
-        for table in tables
-    )
 
 
 def _restored(
