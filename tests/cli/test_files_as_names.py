@@ -116,7 +116,7 @@ def test_show_and_bench_take_them_too(folder):
         (["run", "smoke", "-t", "leaky.py"], "leaky.py registers no task; decorate"),
         (
             ["check", "leaky.py:first"],
-            "no model, task, trainer or metric named 'first'; it registers",
+            "no model, task, trainer, metric or penalty named 'first'; it registers",
         ),
         (["check", "leaky.py:leaky(rate=fast)"], "rate must be a number, not 'fast'"),
         (["show", "absent.py:leaky"], "there is no file "),
@@ -184,8 +184,8 @@ def diagnosis(results: Path, *words: str) -> tuple[dict[str, int], str]:
     """Returns the seeds that `arena diagnose` measured by contender, and its words."""
     forget_entrants()
     answer = run(app, ["diagnose", str(results), "--json", *words])
-    assert answer.exit_code == 0, answer.output
     rows = json.loads(answer.stdout)
+    assert answer.exit_code == (0 if rows else 1), answer.output
     return {row["contender"]: row["seeds"] for row in rows}, answer.stderr
 
 
@@ -238,14 +238,31 @@ def test_a_file_that_is_gone_is_told_and_may_be_given(moved, folder):
     assert given == ({"elman": 2, "leaky": 2}, "")
 
 
-@pytest.mark.parametrize("file", ["first.py", "drawing.py"])
-def test_a_text_that_has_changed_is_told(moved, file):
+def test_a_file_that_is_given_is_not_asked_for_again(moved, folder):
+    """Both are gone from where they were, and one is given."""
+    named(moved)
+    for name in ("leaky.py", "first.py"):
+        (moved / name).unlink()
+    measured, said = diagnosis(moved / "out", "--plugin", f"{folder}/leaky.py")
+    assert measured == {}
+    assert f"needs {moved}/first.py with the text of" in said
+    assert f"{moved}/leaky.py" not in said
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("first.py", "its text has changed"),
+        ("drawing.py", "drawing.py, which it imports, has changed"),
+    ],
+)
+def test_a_text_that_has_changed_is_told(moved, file, changed):
     named(moved)
     (moved / file).write_text((moved / file).read_text() + "# edited\n")
     measured, said = diagnosis(moved / "out")
     assert measured == {}
     assert f"needs {moved}/first.py with the text of digest " in said
-    assert "but its text has changed since (to " in said
+    assert f"but {changed} since (to " in said
     assert "Traceback" not in said
 
 

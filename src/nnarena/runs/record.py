@@ -97,11 +97,14 @@ class Cost(Part):
 class Plugin(Part):
     """A file that was imported for a run, and the digest of what it said.
 
-    The digest covers what the file imports from its own folder.
+    The digest covers what the file imports from its own folder. If it imports any,
+    `texts` are the digests of each of these files alone, and of itself, by their paths
+    in the folder; records from before they were kept have none.
     """
 
     path: Annotated[str, Field(max_length=4096)]
     digest: Word
+    texts: dict[Word, Word] = Field(default_factory=dict)
 
 
 class Provenance(Part):
