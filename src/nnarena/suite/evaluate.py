@@ -35,11 +35,15 @@ from .words import Chosen, chosen, resolve_files, split_words
 
 @dataclass(frozen=True)
 class Wanted:
-    """A finished run, what its names stand for, and the tasks that it is asked."""
+    """A finished run, what its names stand for, and the tasks that it is asked.
+
+    With `itself` its own task is among what `--on` names; its record holds that score.
+    """
 
     record: Record
     parts: Assembled
     tasks: tuple[Entrant, ...]
+    itself: bool = False
 
     @property
     def pairs(self) -> list[tuple[str, Entrant]]:
@@ -194,28 +198,28 @@ def _restored(
             left_out += [(record, str(error)) for record in own]
             continue
         tasks = _asked(own[0].identity.task, questions)
-        wanted += [Wanted(record, parts, tasks) for record in own]
+        others = tuple(task for key, task in tasks.items() if key)
+        wanted += [Wanted(record, parts, others, "" in tasks) for record in own]
     return wanted, left_out
 
 
-def _asked(
-    own: Entrant, questions: Sequence[tuple[str, Chosen]]
-) -> tuple[Entrant, ...]:
-    """Returns what runs of a task are asked: not what they were trained on.
+def _asked(own: Entrant, questions: Sequence[tuple[str, Chosen]]) -> dict[str, Entrant]:
+    """Returns what runs of a task are asked, each once; "" is what they trained on.
 
     Raises:
         SuiteProblem: the task has no such setting, or it does not take the value.
     """
-    found = {}
+    found: dict[str, Entrant] = {}
+    itself = evaluation_key("", own)
     for name, changes in questions:
         if name == own.name:
             try:
                 task = task_like(own, changes)
             except ValueError as error:
                 raise SuiteProblem(f"--on {name}: {error}") from error
-            found[evaluation_key("", task)] = task
-    found.pop(evaluation_key("", own), None)
-    return tuple(found.values())
+            key = evaluation_key("", task)
+            found["" if key == itself else key] = task
+    return found
 
 
 def _nothing(

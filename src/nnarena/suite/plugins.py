@@ -22,7 +22,7 @@ from ..core.plugins import (
 )
 from ..core.problems import SuiteProblem, UserProblem
 from ..core.source_files import text_digests
-from ..runs.record import Plugin
+from ..runs.record import Plugin, Text
 from . import provenance
 
 
@@ -51,10 +51,10 @@ def bring(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
     )
 
 
-def _texts(path: Path) -> dict[str, str]:
+def _texts(path: Path) -> tuple[Text, ...]:
     """Returns the digests of a file and what it imports; none if it stands alone."""
-    found = text_digests(path)
-    return found if len(found) > 1 else {}
+    found = text_digests(path).items()
+    return tuple(Text(name=n, digest=d) for n, d in found) if len(found) > 1 else ()
 
 
 def find_again(plugin: Plugin) -> str | None:
@@ -87,7 +87,7 @@ def find_again(plugin: Plugin) -> str | None:
 def _changed(plugin: Plugin, path: Path) -> str:
     """Returns whose text has changed: that of the file, or of what it imports."""
     now = text_digests(path)
-    others = [name for name, was in plugin.texts.items() if now.get(name) != was]
+    others = [text.name for text in plugin.texts if now.get(text.name) != text.digest]
     if not others or path.name in others:
         return "its text has changed"
     has = "have" if len(others) > 1 else "has"
