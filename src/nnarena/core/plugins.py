@@ -118,9 +118,10 @@ def digest_of(module: str) -> str:
 
 
 def is_here(digest: str) -> bool:
-    """Returns whether a file of this text is imported, wherever it lies."""
+    """Returns whether a file of this text is imported, from wherever it lies."""
     return any(
-        own == digest and module in sys.modules for module, own in _digests.items()
+        own == digest and Path(file_of(module)).is_file()
+        for module, own in _digests.items()
     )
 
 
