@@ -29,7 +29,7 @@ class Copy(AbstractTask):
 
     @property
     def signature(self):
-        return Signature(Features(BITS + 1), Values(BITS), "every step")
+        return Signature(Features(BITS + 1), Values(BITS), "every step", causal=False)
 
     @property
     def scoring(self):

@@ -182,10 +182,24 @@ def test_means_over_tasks_that_are_a_sample(tasks, share):
         if share is not None:
             means = np.where(rng.random(tasks) < share, SOLVED, UNSOLVED)
         matrix = means + 0.02 * rng.normal(size=(5, tasks))
-        return task_interval(matrix)
+        return task_interval(matrix, np.zeros(tasks))
 
     truth = 0.5 if share is None else float(mean_of(np.array(share)))
     assert coverage(draw, truth) >= 0.92
+
+
+@pytest.mark.parametrize("tasks", [5, 10, 20])
+@pytest.mark.parametrize("good", [0.0, 0.3, 0.98])
+@pytest.mark.parametrize("bad", [0.02, 0.1, 0.2, 0.5])
+def test_means_over_tasks_of_which_some_mislead(tasks, good, bad):
+    """Errors may end at -1; half the tasks blind, as good as some, or perfect."""
+
+    def draw(rng: np.random.Generator) -> Interval | None:
+        means = np.where(rng.random(tasks) < bad, -1.0, good)
+        matrix = np.clip(means + 0.02 * rng.normal(size=(5, tasks)), -1, 1)
+        return task_interval(matrix, np.full(tasks, -1.0))
+
+    assert coverage(draw, good - bad * (1 + good)) >= 0.92
 
 
 @pytest.mark.parametrize("tasks", [1, 3, 6])

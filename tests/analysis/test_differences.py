@@ -125,7 +125,7 @@ def test_runs_that_differ_by_more_than_they_scatter_may_be_too_few():
     assert found.interval is not None
     assert -0.1 < found.interval.low <= found.gap - found.unseen
     assert why_untold(found) == (
-        "ends that 15 runs each may all have missed could turn the order"
+        "rare ends that so few runs may all have missed could turn the order"
     )
     more = differences(scores([0.1, 0.0], seeds=10)).of("a", "b")
     assert (more.answer, why_untold(more)) == ("beats", "")

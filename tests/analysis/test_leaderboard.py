@@ -152,8 +152,8 @@ def test_an_exact_tie_has_no_highest():
     board = board_of({"gru": same, "lstm": same, "ncp": {"copy": [0.1] * 5}})
     assert board.verdict == (
         "The runs cannot tell gru, which shares the highest overall score with lstm, "
-        "from lstm or ncp (95 % for all 3 pairs at once); of ncp, ends that 5 runs "
-        "each may all have missed could turn the order."
+        "from lstm or ncp (95 % for all 3 pairs at once); of ncp, rare ends that so "
+        "few runs may all have missed could turn the order."
     )
 
 

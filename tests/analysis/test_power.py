@@ -78,7 +78,7 @@ def test_what_lies_off_the_scale_cannot_be_found():
     found = resolution(Scores(tuple("abcdef"), ("copy",), values), rng())
     assert found is not None
     assert found.overall_any_pair is None
-    assert found.sentence.endswith("can be told from chance: that takes more seeds.")
+    assert found.sentence.endswith("as these do on average: that takes more seeds.")
 
 
 def test_the_pooled_spread_of_a_four_by_two_matrix():

@@ -108,7 +108,7 @@ def task_of(kind: tuple, scoring: Scoring) -> type:
         scoring: Scoring = eqx.field(static=True)
 
         def __init__(self):
-            self.signature = Signature(Features(3), outputs, "every step")
+            self.signature = Signature(Features(3), outputs, "every step", causal=False)
             self.scoring = stated
 
         def splits(self, data, *, key):

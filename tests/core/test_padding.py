@@ -45,7 +45,7 @@ def test_without_padding_nothing_is_done():
     "name", ["transformer", "encoder_decoder_transformer", "gru", "ct_rnn"]
 )
 def test_no_padding_reaches_an_answer_or_a_gradient(name, answers):
-    signature = Signature(Features(2), Values(2), answers)
+    signature = Signature(Features(2), Values(2), answers, causal=False)
     model = Contender(name).build(signature, 4, key=jax.random.key(0))
 
     @eqx.filter_jit

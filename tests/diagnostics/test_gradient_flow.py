@@ -30,7 +30,7 @@ class Noise(AbstractTask):
     time: int = eqx.field(static=True)
 
     def __init__(self, answers: When = "once", *, asked: int = -1, time: int = TIME):
-        self.signature = Signature(Features(1), Values(1), answers)
+        self.signature = Signature(Features(1), Values(1), answers, causal=False)
         self.asked, self.time = asked, time
 
     @property
@@ -85,7 +85,7 @@ def linear_model(rate: float, answers: When = "once", depth: int = 1) -> Sequenc
     layers = tuple(Recurrent(Linear(rate=jnp.array(rate))) for _ in range(depth))
     embed_key, head_key = jax.random.split(KEY)
     return SequenceModel(
-        Signature(Features(1), Values(1), answers),
+        Signature(Features(1), Values(1), answers, causal=False),
         layers,
         embed=eqx.nn.Linear(1, 1, key=embed_key),
         head=eqx.nn.Linear(1, 1, key=head_key),

@@ -18,7 +18,7 @@ from nnarena.training.gradient_descent import GradientDescent
 
 NAMES = ["gru", "transformer", "encoder_decoder_transformer"]
 STORY, QUESTION = jnp.array([4, 0, 2, 2, 1, 3]), jnp.array([1, 3, 0])
-TOKENS = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
+TOKENS = Signature(Tokens(5), Classes(4), "every step", causal=False, context=Tokens(5))
 KEY = jax.random.key(1)
 
 

@@ -17,9 +17,11 @@ from nnarena.models.window import Window
 WIDTH, LENGTH = 6, 13
 SIGNATURES = {
     "features": Signature(Features(3), Values(2)),
-    "features, every step": Signature(Features(3), Values(2), "every step"),
+    "features, every step": Signature(
+        Features(3), Values(2), "every step", causal=False
+    ),
     "tokens": Signature(Tokens(5), Classes(4)),
-    "tokens, every step": Signature(Tokens(5), Classes(4), "every step"),
+    "tokens, every step": Signature(Tokens(5), Classes(4), "every step", causal=False),
 }
 SEES = {
     "last_step": ({}, 1),

@@ -93,7 +93,9 @@ class Oracle:
 
     def model(self, answers: When) -> AbstractModel:
         """Returns our model, asked once or at every step, with torch's weights."""
-        signature = Signature(Features(FEATURES), Values(ANSWERS), answers)
+        signature = Signature(
+            Features(FEATURES), Values(ANSWERS), answers, causal=False
+        )
         numbers = {"heads": self.heads, "key_size": self.key_size}
         shapes = Contender(NAME, numbers).shapes(signature, WIDTH)
         wanted, theirs = jax.tree.leaves(shapes), self.under("weight")
@@ -159,7 +161,7 @@ SMALL: dict[str, Any] = {
 
 def build(name: str = NAME, *, answers: When = "once", width: int = WIDTH, **numbers):
     """Returns a small contender whose weights are all drawn here: nothing compiles."""
-    signature = Signature(Features(FEATURES), Values(ANSWERS), answers)
+    signature = Signature(Features(FEATURES), Values(ANSWERS), answers, causal=False)
     shapes = Contender(name, SMALL[name] | numbers).shapes(signature, width)
     rng = np.random.default_rng(2)
     return jax.tree.map(

@@ -418,9 +418,12 @@ def test_every_axis_is_a_number_among_the_settings():
     axes = {entry.name: vars(entry.make).get("axis") for entry in own}
     assert {name: axis for name, axis in axes.items() if axis} == {
         "add": "length",
+        "bengio_latch": "length",
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
+        "repeat_copy": "repeats",
+        "temporal_order": "length",
         "xor": "length",
     }
     for entry in own:

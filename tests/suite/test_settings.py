@@ -31,7 +31,7 @@ MEANT = {
     0: {
         *("forget_bias", "start", "wiring_seed", "rtol", "atol", "stabilizer"),
         *("input_scale", "sparsity", "recurrent_command", "backbone_layers"),
-        *("dropout", "fillers"),
+        *("dropout", "fillers", "washout"),
         *("warmup", "gradient_descent.clip", "weight_decay", "min_gain", "momentum"),
     },
 }

@@ -64,7 +64,9 @@ def test_figures_keep_to_the_stated_budget(one):
     assert one.commit
 
 
-@pytest.mark.parametrize("name", ["memory", "copy", "xor"])
+@pytest.mark.parametrize(
+    "name", ["memory", "copy", "xor", "temporal_order", "bengio_latch", "sum_of_sines"]
+)
 def test_tasks_of_pure_memory_leave_the_controls_at_chance(name):
     """What they ask for is older than both see, so that more would be a leak."""
     for one in FILE.measured:

@@ -101,7 +101,7 @@ def test_evaluation_drops_nothing():
 def test_dropout_leaves_out_the_share_that_it_says_and_keeps_the_mean():
     xs = jnp.ones((2_000, 2))
     contender = Contender("window", {"dropout": 0.3, "head": "none", "size": 1})
-    signature = Signature(Features(2), Values(5), "every step")
+    signature = Signature(Features(2), Values(5), "every step", causal=False)
     model = contender.build(signature, 5, key=INIT_KEYS[0])
     whole, dropped = model(Sequence(xs)), model(Sequence(xs), key=DATA_KEYS[0])
     alive = np.asarray(whole) != 0

@@ -21,9 +21,9 @@ from nnarena.training.objective import Objective, Tally, batch_loss, evaluate
 
 CLASSES, TIME = 5, 4
 ONCE = Signature(Features(2), Classes(CLASSES))
-ALWAYS = Signature(Features(2), Classes(CLASSES), "every step")
+ALWAYS = Signature(Features(2), Classes(CLASSES), "every step", causal=False)
 VALUES = Signature(Features(2), Values(2))
-VALUES_ALWAYS = Signature(Features(2), Values(2), "every step")
+VALUES_ALWAYS = Signature(Features(2), Values(2), "every step", causal=False)
 
 
 def example(targets, mask: Any = True) -> Example:
@@ -151,7 +151,7 @@ class Ragged(AbstractTask):
     @property
     def signature(self):
         outputs = Classes(CLASSES) if self.classes else Values(2)
-        return Signature(Features(2), outputs, "every step")
+        return Signature(Features(2), outputs, "every step", causal=False)
 
     @property
     def scoring(self):

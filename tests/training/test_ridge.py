@@ -55,7 +55,7 @@ class Sums(AbstractTask):
     recorded: bool
 
     def __init__(self, outputs, answers: When = EVERY, *, recorded=False):
-        self.signature = Signature(Features(2), outputs, answers)
+        self.signature = Signature(Features(2), outputs, answers, causal=False)
         self.recorded = recorded
 
     @property
@@ -321,7 +321,7 @@ def test_numbers_that_are_not_finite_end_as_diverged_and_harm_no_neighbor():
 @pytest.mark.parametrize("model", ["gru", "encoder_decoder_transformer"])
 def test_every_contender_with_one_head_is_accepted(model):
     """The encoder-decoder keeps its head in a part of itself."""
-    signature = Signature(Features(2), Values(2), EVERY)
+    signature = Signature(Features(2), Values(2), EVERY, causal=False)
     contender = Contender(model)
     assert RECIPE.accepts(contender.shapes(signature, 4)) is None
     task = TASKS["values at every step"]

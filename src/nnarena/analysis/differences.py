@@ -4,8 +4,10 @@ The leaderboard's verdict, `arena compare A B` and the page all read what is sai
 pair from here, so that they cannot contradict each other.
 
 The rule: one contender beats another where the interval of the difference of their
-overall scores leaves out 0 and each has five runs or more on every task that both have
-runs of. Otherwise the runs cannot tell. The intervals hold for all pairs of the store
+overall scores leaves out 0 and each has five runs or more on every task of the store.
+Otherwise the runs cannot tell: a contender that failed on the hard tasks would else
+beat the one that solved them, and three of which each lacks a task beat each other in a
+circle. The intervals hold for all pairs of the store
 at once: each has confidence 1 - 0.05 / pairs (Bonferroni), since who leads, and which
 pair is asked about, is chosen after the scores were seen.
 
@@ -28,7 +30,6 @@ Bonferroni and not Holm's procedure, which finds a little more: an interval then
 the same as its verdict.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, NamedTuple
@@ -65,7 +66,7 @@ OPPOSITE: dict[Answer, Answer] = {
 class Difference:
     """The first contender against the second, on the tasks that both have runs of.
 
-    `overall` are the means over these tasks of the mean scores, `gap` the first less
+    These are `tasks` of the `of_tasks` of the store. `overall` are the means over these tasks of the mean scores, `gap` the first less
     the second, `interval` that of the gap, for all pairs of the store at once: None
     where some task has a single run of either. `seeds` is the fewest runs of either on
     a task. `unseen` is how far ends that have not come yet may move the gap towards 0
@@ -76,6 +77,7 @@ class Difference:
     first: str
     second: str
     tasks: int
+    of_tasks: int
     seeds: int
     overall: tuple[float, float]
     gap: float
@@ -83,6 +85,11 @@ class Difference:
     unseen: float
     apart: bool
     answer: Answer
+
+    @property
+    def complete(self) -> bool:
+        """Whether both have runs of every task of the store."""
+        return self.tasks == self.of_tasks
 
     def swapped(self) -> "Difference":
         """Returns the second against the first."""
@@ -170,7 +177,7 @@ def differences(scores: Scores) -> Differences:
     figures = (part.tolist() for part in (pairs, tasks, seeds, overall, unseen, span))
     return Differences(
         tuple(
-            _difference(scores.contenders, found, place, *own)
+            _difference(scores, found, place, *own)
             for place, own in enumerate(zip(*figures, strict=True))
         )
     )
@@ -218,7 +225,7 @@ def _sums(
 
 
 def _difference(
-    names: Sequence[str],
+    scores: Scores,
     found: Gaps,
     place: int,
     pair: list[int],
@@ -232,35 +239,40 @@ def _difference(
     scatter = found.scatter.at(place)
     ends = None if seeds < 2 else found.ends.at(place)
     interval = within(ends, first - second, -span, span)
+    told = tasks == len(scores.tasks) and seeds >= FEW_SEEDS
     return Difference(
-        first=names[pair[0]],
-        second=names[pair[1]],
+        first=scores.contenders[pair[0]],
+        second=scores.contenders[pair[1]],
         tasks=tasks,
+        of_tasks=len(scores.tasks),
         seeds=seeds,
         overall=(first, second),
         gap=first - second,
         interval=interval,
         unseen=unseen,
         apart=scatter is not None and not scatter.low <= 0 <= scatter.high,
-        answer=_answer(interval, seeds),
+        answer=_answer(interval) if told else "cannot tell",
     )
 
 
-def _answer(interval: Interval | None, seeds: int) -> Answer:
-    if interval is None or seeds < FEW_SEEDS or interval.low <= 0 <= interval.high:
+def _answer(interval: Interval | None) -> Answer:
+    if interval is None or interval.low <= 0 <= interval.high:
         return "cannot tell"
     return "beats" if interval.low > 0 else "is beaten by"
 
 
 def why_untold(pair: Difference) -> str:
     """Returns why the runs cannot tell the two apart though they differ; else ""."""
+    if not pair.complete:
+        both = "the one task" if pair.tasks == 1 else f"the {pair.tasks} tasks"
+        return (
+            f"a verdict is over all {pair.of_tasks} tasks, and this is over {both} that "
+            "both have a score on"
+        )
     if pair.seeds < 2:
         return "a single seed on some task says nothing of others"
     if pair.seeds < FEW_SEEDS:
         return f"{pair.seeds} seeds are fewer than the {FEW_SEEDS} that a verdict takes"
     if pair.apart and pair.answer == "cannot tell":
-        return (
-            f"ends that {pair.seeds * pair.tasks} runs each may all have missed could "
-            "turn the order"
-        )
+        return "rare ends that so few runs may all have missed could turn the order"
     return ""

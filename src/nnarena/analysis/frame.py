@@ -54,7 +54,7 @@ NUMBERS = (
     *("compile_seconds", "run_seconds", "seconds_per_step"),
     *("peak_bytes", "program_bytes", "matmul_flops_per_step", "state_size"),
 )
-FLAGS = ("solved", "higher_is_better", "share")
+FLAGS = ("solved", "higher_is_better", "share", "seen")
 COLUMNS = (*TEXT, *SERIES, *SETUP, *WHOLE, *NUMBERS, *FLAGS)
 
 
@@ -80,6 +80,7 @@ def runs_frame(
         worst             the score below which no answer can fall; NaN if unknown
         bar, solved       the score that solves the task, and whether it was reached
         share             whether the score is a share of right answers
+        seen              whether all test examples are examples of training
         solve_step        the step of the first check whose validation score reaches
                           the bar; inf where none does or the run diverged, NaN where
                           it failed or no history is kept
@@ -174,6 +175,7 @@ def _scores(record: Record) -> dict[str, object]:
         "metric": scoring.metric,
         "higher_is_better": scoring.higher_is_better,
         "share": scoring.share,
+        "seen": scoring.seen,
         "chance": scoring.chance,
         "best": scoring.best,
         "worst": scoring.worst,

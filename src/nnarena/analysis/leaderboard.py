@@ -12,7 +12,7 @@ from .aggregates import iqm_over_tasks, mean_over_tasks
 from .bootstrap import aggregate_interval
 from .budget import budget_of
 from .differences import Difference, Differences, differences
-from .frame import FLOOR, Row
+from .frame import Row
 from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval, within
 from .labels import natural_key
 from .length import length_curves
@@ -65,7 +65,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
 
 def task_cards(rows: Sequence[Row]) -> list[TaskCard]:
     """Returns the tasks of a table of runs in natural order."""
-    fields = ("metric", "higher_is_better", "share", "chance", "best", "bar")
+    fields = ("metric", "higher_is_better", "share", "seen", "chance", "best", "bar")
     groups, split = _grouped(rows, "task"), all_or_none_tasks(rows)
     return [
         TaskCard(
@@ -150,26 +150,28 @@ def _overall(
     return {
         "overall": overall,
         "interval": within(ends, overall, float(least.mean()), 1.0),
-        "task_interval": task_interval(matrix),
+        "task_interval": task_interval(matrix, least),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
     }
 
 
-def task_interval(matrix: np.ndarray) -> Interval | None:
+def task_interval(matrix: np.ndarray, least: np.ndarray) -> Interval | None:
     """Returns the interval of the mean over tasks, had others of their kind been drawn.
 
-    Student's over the means of tasks: each brings its own luck of the seeds. Two blind
-    tasks and two perfect ones are added, as other tasks may be solved or not. None for
-    fewer than `FEWEST_TASKS`.
+    Student's over the means of tasks: each brings its own luck of the seeds. Two
+    perfect tasks are added and two of the least that any of these can count, as other
+    tasks may be solved or not. None for fewer than `FEWEST_TASKS`.
 
     Args:
         matrix: scores `(runs, tasks)`, NaN where a run is missing.
+        least: the least that a run of each task can count: `(tasks,)`.
     """
     if matrix.shape[1] < FEWEST_TASKS:
         return None
-    means = np.nanmean(matrix, axis=0)
-    return within(cell_interval(means, split=True), float(means.mean()), FLOOR, 1.0)
+    means, worst = np.nanmean(matrix, axis=0), float(least.min())
+    ends = cell_interval(means, split=True, worst=worst)
+    return within(ends, float(means.mean()), worst, 1.0)
 
 
 def _missing(tasks: Sequence[TaskCard], judged: Sequence[Cell]) -> tuple[str, ...]:

@@ -32,9 +32,10 @@ class Resolution:
 
     `spread` is the standard deviation between seeds, pooled over contenders and
     tasks. Differences are of normalized scores (0 blind, 1 perfect), found with `power`
-    at level 0.05: `overall` of one pair's mean over tasks, chosen beforehand;
-    `overall_any_pair` of any of the pairs, as the verdict is (`differences.py`), of two
-    in the middle of the contenders; `one_task` of any of the pairs on any of the tasks,
+    at level 0.05, of two contenders whose runs scatter by `spread`: `overall` of one
+    pair's mean over tasks, chosen beforehand; `overall_any_pair` of any of the pairs, as
+    the verdict is (`differences.py`), both where on the scale it takes the least;
+    `one_task` of any of the pairs on any of the tasks,
     as "better on" is (`pairs.py`). None where no difference, however large, could be
     found.
     """
@@ -110,23 +111,20 @@ def superiority_difference(
 def resolution(scores: Scores, rng: Generator) -> Resolution | None:
     """Returns what the design of a store can tell apart, with the sentence for it.
 
-    Seeds are the fewest of any contender on any task that it has, tasks the fewest that
-    two contenders share. None where nothing can be said: no pair has a task in common,
-    all runs of a cell are equal everywhere, or only some pairs have the seeds that a
-    verdict takes.
+    Contenders are those with runs of every task, as verdicts are of them alone; seeds
+    are the fewest of any of them on any task. None where nothing can be said: there are
+    not two, all runs of a cell are equal everywhere, or only some pairs have the seeds
+    that a verdict takes.
     """
     spread, there = pooled_spread(scores), scores.counts
-    shared = [
-        np.minimum(*pair)[np.minimum(*pair) > 0] for pair in combinations(there, 2)
-    ]
-    fewest = [int(own.min()) for own in shared if own.size]
-    if not (spread and fewest):
+    fewest = sorted(scores.complete().counts.min(axis=1).tolist())
+    if not spread or len(fewest) < 2:
         return None
-    seeds, pairs = min(fewest), len(fewest)
-    tests = sum(own.size for own in shared)
-    if seeds < FEW_SEEDS <= max(fewest):
+    shared = [(np.minimum(*pair) > 0).sum() for pair in combinations(there, 2)]
+    pairs, tests = sum(own > 0 for own in shared), int(sum(shared))
+    contenders, tasks, seeds = len(fewest), len(scores.tasks), fewest[0]
+    if seeds < FEW_SEEDS <= fewest[-2]:  # the pair that has the most
         return None
-    contenders, tasks = len(there), min(own.size for own in shared if own.size)
     over_tasks = {
         number: _verdict_difference(scores, spread, seeds, tasks, LEVEL / number, rng)
         for number in (1, pairs)
@@ -162,14 +160,17 @@ def _sentence(
         f"{plural(seeds, 'seed')} "
     )
     if overall is None:
-        needed = f"{FEW_SEEDS}" if seeds < FEW_SEEDS else "more"
+        few = seeds < FEW_SEEDS
+        needed = FEW_SEEDS if few else "more"
+        where = "" if few else ", where runs scatter as these do on average"
         return (
-            f"{design}no difference, however large, can be told from chance: that "
-            f"takes {needed} seeds."
+            f"{design}no difference, however large, can be told from chance{where}: "
+            f"that takes {needed} seeds."
         )
     start = (
         f"{design}the smallest difference this design could detect (four times in "
-        f"five, at level {LEVEL} over all pairs) is {overall:.2g} in the overall score"
+        f"five, at level {LEVEL} over all pairs, where runs scatter as these do on "
+        f"average) is {overall:.2g} in the overall score"
     )
     if tasks == 1:
         return f"{start}, of 1 from blind to perfect."
@@ -193,13 +194,15 @@ def _verdict_difference(
     """The least difference that reads "beats" (`differences.py`).
 
     By simulation: normal scores of one spread, of two contenders on either side of the
-    middle of all that the store has, moved apart until the share of draws in which one
-    beats the other reaches the power; the same draws at every gap. None where none does
-    that scores can have.
+    middle of the scale, moved apart until the share of draws in which one beats the
+    other reaches the power; the same draws at every gap. None where none does that
+    scores can have. It takes the least in the middle: ends that may not have come yet
+    are then as far from one contender as from the other.
     """
     if seeds < FEW_SEEDS:
         return None
-    middle, least = float(np.nanmean(scores.means)), float(scores.least.mean())
+    least = float(scores.least.mean())
+    middle = (1 + least) / 2
     drawn = middle + spread * rng.normal(size=(VERDICT_DRAWS, 2, seeds, tasks))
     signed = np.repeat([1 / tasks, -1 / tasks], tasks)
     signed = np.broadcast_to(signed, (VERDICT_DRAWS, 2 * tasks))
@@ -211,8 +214,8 @@ def _verdict_difference(
         found = gaps_between(both, signed, least=least, confidence=1 - level)
         return float(np.mean(found.ends.low > 0)) - POWER
 
-    most = 2 * min(1 - middle, middle - least)
-    if most <= 0 or short(most) < 0:
+    most = 1 - least
+    if short(most) < 0:
         return None
     bracket = (0.0, most)
     found = optimize.root_scalar(short, bracket=bracket, method="bisect", xtol=2e-4)

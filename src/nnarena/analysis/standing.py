@@ -17,8 +17,8 @@ class TaskCard:
     """How to read the scores of one task.
 
     `share` says that a score is a mean over examples of shares of right answers, so
-    that the number of examples tells how far off it may be. `worst` is the score below
-    which no answer can fall, None where that is not known.
+    that the number of examples tells how far off it may be; `seen` that these examples
+    are those of training, so that it does not. `worst` is the score below which no answer can fall, None where that is not known.
 
     On an `all_or_none` task runs solve it or not, with a gap between (`scores.py`): how
     many did is then the figure of a cell, and a mean is of two kinds of runs.
@@ -31,6 +31,7 @@ class TaskCard:
     best: float
     bar: float
     share: bool = False
+    seen: bool = False
     worst: float | None = None
     all_or_none: bool = False
 
@@ -47,9 +48,11 @@ class Cell:
 
     `interval` is that of the mean over seeds; None where fewer than two runs are
     judged, where all of them are equal, and on an all-or-none task, whose figure is
-    `solved` of `judged` with `solved_interval`. `one_level` says that no contender's
-    runs split on the task, so that `interval` takes them to scatter around one level:
-    where a rare other end is possible and has not shown, it is too narrow.
+    `solved` of `judged` with `solved_interval`. `one_level` says that the runs did not
+    split, so that `interval` takes them to scatter around one level: where a rare other
+    end is possible and has not shown, it is too narrow. `ends` are the lowest and the
+    highest run of those that did split, half of the way from blind to perfect apart or
+    more, on a task that is not all-or-none; else None.
 
     `test_rows` is on how many test examples each run was judged, None where records do
     not hold it; `test_interval` how far the mean could lie from that of all examples
@@ -77,6 +80,7 @@ class Cell:
     solved: int
     solved_interval: Interval | None
     one_level: bool
+    ends: Interval | None
     test_rows: int | None
     test_interval: Interval | None
     passed: int | None

@@ -12,6 +12,13 @@ from .intervals import Interval, cell_interval, wilson, within
 from .standing import Cell, TaskCard
 
 
+TORN = 0.5
+"""How far apart runs next to each other are that do not scatter around one level.
+
+Half of the way from a blind answer to a perfect one.
+"""
+
+
 def summarize(rows: Sequence[Row], card: TaskCard) -> Cell:
     """Returns the figures of the runs of one contender on one task.
 
@@ -20,6 +27,8 @@ def summarize(rows: Sequence[Row], card: TaskCard) -> Cell:
         card: the task.
     """
     judged = [row for row in rows if not np.isnan(row["counted"])]
+    counted = [row["counted"] for row in judged]
+    torn = not card.all_or_none and _widest_gap(counted) >= TORN
     scores = np.array([row["counted_score"] for row in judged])
     solved = sum(row["solved"] for row in judged)
     return Cell(
@@ -32,10 +41,11 @@ def summarize(rows: Sequence[Row], card: TaskCard) -> Cell:
         iqm=float(iqm(scores)) if judged else None,
         spread=float(scores.std(ddof=1)) if len(judged) > 1 else None,
         interval=None if card.all_or_none else _interval(scores, card),
-        counted=mean_of([row["counted"] for row in judged]),
+        counted=mean_of(counted),
         solved=solved,
         solved_interval=wilson(solved, len(judged)) if judged else None,
-        one_level=not card.all_or_none,
+        one_level=not card.all_or_none and not torn,
+        ends=Interval(float(scores.min()), float(scores.max())) if torn else None,
         **_test_error(rows, scores, card),
         **_time_to_solve(judged),
         parameters=largest(rows, "parameters"),
@@ -56,6 +66,11 @@ def largest(rows: Sequence[Row], column: str) -> int | None:
     return int(max(values)) if values else None
 
 
+def _widest_gap(counted: Sequence[float]) -> float:
+    """Returns how far apart runs next to each other lie at most; 0 of one alone."""
+    return float(np.diff(np.sort(counted)).max()) if len(counted) > 1 else 0.0
+
+
 def _interval(scores: np.ndarray, card: TaskCard) -> Interval | None:
     """The interval of the mean, which ends where scores do."""
     endless = -math.inf if card.higher_is_better else math.inf
@@ -73,7 +88,7 @@ def _test_error(
         return {"test_rows": None, "test_interval": None}
     count = int(min(counts))
     right = float(np.clip(scores.mean(), 0, 1)) * count
-    known = card.share and count > 0
+    known = card.share and not card.seen and count > 0
     interval = wilson(right, count) if known else None
     return {"test_rows": count, "test_interval": interval}
 

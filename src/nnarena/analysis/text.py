@@ -72,6 +72,8 @@ def _doubt(cell: Cell) -> str:
         low, high = cell.interval
         mark = ONE_LEVEL if cell.one_level else ""
         told.append(f"[{figure(low)}, {figure(high)}]{mark}")
+    if cell.ends is not None:
+        told.append(f"runs {figure(cell.ends.low)} to {figure(cell.ends.high)}")
     if cell.test_interval is not None:
         low, high = cell.test_interval
         told.append(f"test {figure(low)} to {figure(high)}")
@@ -100,6 +102,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         *_all_or_none(board),
         *one_level_note(board),
         *test_rows_note(board),
+        *seen_note(board),
         *effective_lengths(board),
     ]
 
@@ -135,6 +138,10 @@ def test_rows_note(board: Leaderboard) -> list[str]:
     for standing in board.standings:
         for cell in standing.cells:
             rows[cell.task] = rows.get(cell.task) or cell.test_rows
+    seen = {card.task for card in board.tasks if card.seen}
+    rows = {task: count for task, count in rows.items() if task not in seen}
+    if not rows:
+        return []
     known = [f"{task} {count:,}" for task, count in rows.items() if count]
     unknown = [task for task, count in rows.items() if not count]
     start = "Intervals over seeds leave out the error of the test set"
@@ -146,6 +153,17 @@ def test_rows_note(board: Leaderboard) -> list[str]:
     if others:
         lacking += f"; it is not known of {listed(sorted(others))}, no share of answers"
     return [f"{start}, of so many examples: {', '.join(known)}{lacking}."]
+
+
+def seen_note(board: Leaderboard) -> list[str]:
+    """Returns of which tasks the test examples are those of training: a sentence."""
+    seen = [card.task for card in board.tasks if card.seen]
+    if not seen:
+        return []
+    return [
+        f"The test examples of {listed(seen)} are those of training, as there are no "
+        "others: a score tells what can be learned, not what holds of new examples."
+    ]
 
 
 def effective_lengths(board: Leaderboard) -> list[str]:

@@ -30,7 +30,12 @@ def verdict(standings: Sequence[Standing], differences: Differences, tasks: int)
         return f"{first.contender} is the only contender with a score on every task."
     level = [s.contender for s in standings[1:] if s.rank == first.rank]
     pairs = [differences.of(first.contender, other) for other in others]
-    return _against(first.contender, level, pairs, f"({differences.family})")
+    told = _against(first.contender, level, pairs, f"({differences.family})")
+    short = [s.contender for s in standings if not s.complete]
+    if not short:
+        return told
+    lack = "lacks" if len(short) == 1 else "lack"
+    return f"{told} Nothing is said of {some(short)}, which {lack} a task."
 
 
 def _against(

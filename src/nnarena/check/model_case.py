@@ -39,12 +39,12 @@ LENGTH = 17
 
 def values_of(answers: When) -> Signature:
     """Three real numbers in, two out."""
-    return Signature(Features(3), Values(2), answers)
+    return Signature(Features(3), Values(2), answers, causal=False)
 
 
 def classes_of(answers: When) -> Signature:
     """One of five symbols in, one of four classes out."""
-    return Signature(Tokens(5), Classes(4), answers)
+    return Signature(Tokens(5), Classes(4), answers, causal=False)
 
 
 SIGNATURES = (
@@ -58,7 +58,9 @@ SIGNATURES = (
 FIRST = (SIGNATURES[0], SIGNATURES[2])
 """One of each kind of input, for laws to which the time of the answer is nothing."""
 
-CONTEXT = Signature(Tokens(5), Classes(4), "every step", context=Tokens(5))
+CONTEXT = Signature(
+    Tokens(5), Classes(4), "every step", causal=False, context=Tokens(5)
+)
 """The same vocabulary in question and story, answered at every step of the question."""
 
 GENERATED = Signature(Tokens(5), Classes(6), Generated(longest=5, start=4, stop=5))

@@ -14,15 +14,19 @@ LEAST, MOST = 0.5, 2.0
 def _check_mean_gap(case: TaskCase) -> None:
     train, validation = case.splits.train, case.splits.validation
     rows = spread(validation if train is None else train, FEW)
-    question = jax.tree.map(np.asarray, make_examples(case.task, rows)).question
-    there = True if question.present is None else question.present
-    mean = float(question.dts.mean(dtype=float, where=there))
-    require(
-        LEAST <= mean <= MOST,
-        f"expected a mean gap between steps of {LEAST} to {MOST}, as time constants of "
-        f"contenders start near 1, but it is {mean:.3g}; divide elapsed times by the "
-        "mean gap of the training rows (`tasks.base.with_unit_gaps`)",
-    )
+    examples = jax.tree.map(np.asarray, make_examples(case.task, rows))
+    for steps, where in ((examples.question, ""), (examples.context, " of a context")):
+        if steps is None:
+            continue
+        there = True if steps.present is None else steps.present
+        mean = float(steps.dts.mean(dtype=float, where=there))
+        require(
+            LEAST <= mean <= MOST,
+            f"expected a mean gap between steps{where} of {LEAST} to {MOST}, as time "
+            f"constants of contenders start near 1, but it is {mean:.3g}; divide "
+            "elapsed times by the mean gap of the training rows "
+            "(`nnarena.with_unit_gaps`)",
+        )
 
 
 TIME_SCALE = Law("time", "The mean gap between steps is near 1.", _check_mean_gap)

@@ -34,7 +34,9 @@ class Scoring(BaseModel):
     answer that ignores the input or, where the task asks how its inputs go on, of the
     answer that nothing changes; `best` is that of a perfect answer, `solved` the bar at
     which the task counts as solved. `share` says that the score is a mean over examples
-    of shares of right answers, of which the test set's own error is known.
+    of shares of right answers, of which the test set's own error is known. `seen` says
+    that every example of the test split is one of training too: there are no others, so
+    that the score tells what can be learned, and there is no such error.
 
     `loss` is what training lowers, by default the cross-entropy of classes and labels
     and the squared error of values. `class_weights` weight the answers of a class (its
@@ -50,6 +52,7 @@ class Scoring(BaseModel):
     best: Finite
     solved: Finite
     share: bool = False
+    seen: bool = False
     loss: LossName | None = None
     class_weights: tuple[Weight, ...] | None = None
 
@@ -71,6 +74,7 @@ class Scoring(BaseModel):
         """A record holds what is usual without its name, as it always did."""
         usual = {
             "share": self.metric == "accuracy",
+            "seen": False,
             "loss": None,
             "class_weights": None,
         }
@@ -101,7 +105,7 @@ class Scoring(BaseModel):
 def accuracy(*, chance: float, solved: float = 0.9, **training: Any) -> Scoring:
     """Scoring by the share of right answers, of classes or of labels.
 
-    `training` is `loss` or `class_weights` of `Scoring`, here and below.
+    `training` is `seen`, `loss` or `class_weights` of `Scoring`, here and below.
     """
     return _share("accuracy", chance, solved, training)
 

@@ -106,18 +106,31 @@ class Signature(eqx.Module):
     """What goes into a model and what has to come out of it.
 
     `causal` says that an answer may use no later input: of forecasting, language and
-    roll-outs, whose next input is the answer, and of whatever is asked online. It
-    rules out nothing where a task answers once, after the last step. `context` is what
-    the steps of a story are made of that comes with every question; None without one.
+    roll-outs, whose next input is the answer, and of whatever is asked online. A task
+    that answers at every step has to say it either way: nothing can tell which answers
+    a later input gives away, and models that look ahead win where they should not play.
+    It rules out nothing where a task answers once, after the last step. `context` is
+    what the steps of a story are made of that comes with every question; None without
+    one.
+
+    Raises:
+        ValueError: answers at every step without a word on `causal`, or generated ones
+            that are no classes.
     """
 
     inputs: Features | Tokens
     outputs: Outputs
     answers: When = eqx.field(static=True, default="once")
-    causal: bool = eqx.field(static=True, default=False)
+    causal: bool | None = eqx.field(static=True, default=None)
     context: Features | Tokens | None = None
 
     def __check_init__(self):
+        if self.answers == "every step" and self.causal is None:
+            raise ValueError(
+                "a task that answers at every step says whether an answer may use "
+                "later inputs: give its Signature causal=True where it may not, as in "
+                "forecasting, or causal=False"
+            )
         if not isinstance(self.answers, Generated):
             return
         if not isinstance(self.outputs, Classes):
@@ -135,7 +148,7 @@ class Signature(eqx.Module):
     @property
     def needs_causality(self) -> bool:
         """Whether a model that uses later inputs is ruled out."""
-        return self.causal and self.answers == "every step"
+        return self.causal is True and self.answers == "every step"
 
     @property
     def generated(self) -> Generated | None:

@@ -107,13 +107,20 @@ def _mean(cell: Cell) -> tuple[str, tuple[str, ...]]:
     interval = interval_text(cell.interval, cell.judged)
     mark = f" {ONE_LEVEL}" if cell.one_level and cell.interval else ""
     solved = f"solved {cell.solved}/{cell.judged} ({share_text(cell.solved_interval)})"
-    return score_text(cell.mean), (interval + mark, solved)
+    return score_text(cell.mean), said(interval + mark, _ends(cell), solved)
+
+
+def _ends(cell: Cell) -> str:
+    """The lowest and the highest run, where runs do not scatter around one level."""
+    return "" if cell.ends is None else f"runs {interval_text(cell.ends)}"
 
 
 def _test_set(cell: Cell, card: TaskCard) -> str:
     """How far the test set alone could move the mean, or how large it was."""
     if cell.test_rows is None:
         return ""
+    if card.seen:
+        return "tested on the examples of training"
     count = f"{cell.test_rows:,} test examples"
     if cell.test_interval is None or card.all_or_none:
         return f"of {count}"

@@ -9,7 +9,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..analysis.text import one_level_note, test_rows_note
+from ..analysis.text import one_level_note, seen_note, test_rows_note
 from ..runs.evaluations import read_evaluations
 from ..runs.plans import read_refusals
 from ..runs.record import History, Record
@@ -89,7 +89,11 @@ def _contents(
         "sections": about,
         "overall": overall_table(board),
         "pairs": pair_table(board),
-        "notes": [*one_level_note(board), *test_rows_note(board)],
+        "notes": [
+            *one_level_note(board),
+            *test_rows_note(board),
+            *seen_note(board),
+        ],
         "tasks": task_table(board),
         "troubles": trouble_table(frame),
         "costs": cost_table(frame),

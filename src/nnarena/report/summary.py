@@ -61,10 +61,16 @@ def _beats(board: Leaderboard) -> list[str]:
     if not told:
         return []
     where = f"Over these tasks the scores tell {told:,} of "
-    first = [s.contender for s in board.standings if s.contender in beaten][:MOST]
+    able = [s.contender for s in board.standings if s.contender in beaten]
+    rest = len(able) - MOST
     return [
         f"{where}{plural(len(board.pairs), 'pair')} apart ({board.family}).",
-        *(f"{name} beats {some(beaten[name])}." for name in first),
+        *(f"{name} beats {some(beaten[name])}." for name in able[:MOST]),
+        *(
+            [f"So {'does' if rest == 1 else 'do'} {rest} more: see all pairs."]
+            if rest > 0
+            else []
+        ),
     ]
 
 
@@ -95,14 +101,16 @@ def _other_tasks(board: Leaderboard) -> list[str]:
     mark = f" ({ONE_LEVEL})" if first.one_level and first.interval else ""
     return [
         f"{first.contender} has an overall score of {score_text(first.overall)}; with "
-        f"other seeds it would lie {_between(first.interval)}{mark}, with other tasks "
-        f"of the same kind {_between(first.task_interval)} ({percent} % intervals)."
+        f"other seeds it would lie {_between(first.interval, first.seeds)}{mark}, with "
+        f"other tasks of the same kind {_between(first.task_interval, first.seeds)} "
+        f"({percent} % intervals)."
     ]
 
 
-def _between(interval: Interval | None) -> str:
+def _between(interval: Interval | None, seeds: int) -> str:
     if interval is None:
-        return "nobody knows where (one seed)"
+        why = "one seed" if seeds < 2 else "all runs of a task are equal"
+        return f"nobody knows where ({why})"
     return f"between {score_text(interval.low)} and {score_text(interval.high)}"
 
 
@@ -112,6 +120,7 @@ def _limits(findings: Findings) -> list[str]:
     untold = [pair for pair in board.pairs if pair.answer == "cannot tell"]
     notes = [
         f"Of {pairs} the scores cannot tell {len(untold):,} apart." if untold else "",
+        _incomplete(sum(not pair.complete for pair in board.pairs)),
         _unseen(sum(p.apart and p.seeds >= FEW_SEEDS for p in untold)),
         power.sentence if power else "",
         *board.trained,
@@ -119,6 +128,16 @@ def _limits(findings: Findings) -> list[str]:
     ]
     missed = "That no difference was found does not mean that there is none."
     return [*[note for note in notes if note], missed]
+
+
+def _incomplete(pairs: int) -> str:
+    """Of how many pairs nothing is said, as one of the two lacks a task."""
+    if not pairs:
+        return ""
+    return (
+        f"Of {plural(pairs, 'pair')} nothing can be said over all tasks: one of the "
+        "two has no score on some task."
+    )
 
 
 def _unseen(pairs: int) -> str:
