@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from hand.attention import attending
+from hand.history import historic
 from hand.recurrent import recurrent
 
 from nnarena.models.contender import Contender
@@ -35,20 +36,28 @@ from nnarena.suite.worker import pin_to_core
 
 RECURRENT = [
     *("elman", "lstm", "gru", "ct_rnn", "ct_gru", "ode_lstm", "cfc"),
-    *("exp_unitary", "unitary_rnn"),
+    *("exp_unitary", "unitary_rnn", "linear_dynamical", "esn"),
+]
+HISTORIC = [
+    *("leaky", "skip_rnn", "clockwork", "deep_rnn", "reciprocal_gated"),
+    *("exp_rnn", "scaled_cayley", "eunn"),
 ]
 ATTENDING = ["transformer", "encoder_decoder_transformer"]
 READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",
 ]
+SETTINGS = {name: {"embed": "linear"} for name in ("linear_dynamical", "esn")}
+"""These read inputs as they are by default; by hand all of them are mapped first."""
+
 SIZES = dict.fromkeys(READING, "50,32,16")
 """For every query these take as many steps as there are: a smaller size by default."""
 
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     """Returns what takes so many steps, and the number of weights."""
-    layer = (recurrent if name in RECURRENT else attending)(name, size.hidden)
+    made = {**dict.fromkeys(RECURRENT, recurrent), **dict.fromkeys(HISTORIC, historic)}
+    layer = made.get(name, attending)(name, size.hidden)
     frame = {
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
         **{"head": (layer.outputs, FEATURES), "head_bias": (FEATURES,)},
@@ -96,10 +105,10 @@ def main() -> None:
     pin_to_core(0)  # or threads that wait for work would be counted as work
     print(f"{'contender':27s} {'size':>11s}  ours ms   by hand ms   ours / by hand")
     slow = False
-    for name in given.names or [*RECURRENT, *ATTENDING, *READING]:
+    for name in given.names or [*RECURRENT, *HISTORIC, *ATTENDING, *READING]:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
-        ours = TrainingStep(Contender(name), size)
+        ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)
         theirs, count = by_hand(name, size)
         assert ours.parameters == count, f"{name}: {ours.parameters} and {count}"
         ours.run(1)

@@ -9,7 +9,7 @@ import nnarena
 
 
 @nnarena.MODELS.register("{name}", family="test", source="a stranger")
-class Leaky(nnarena.AbstractCell):
+class Fader(nnarena.AbstractCell):
     r"""A leak: $$h = 0.9 h + 0.1 \\tanh([x, h] W)$$."""
 
     weight: jax.Array
@@ -129,63 +129,63 @@ FLAWS: dict[str, tuple[str, tuple[str, str], str]] = {
     "wide_output": (
         CELL,
         (STEP, "        return h, jnp.concatenate([h, h])\n"),
-        "line 20: Leaky.__call__ returned (16,) in float32 as its output, but "
+        "line 20: Fader.__call__ returned (16,) in float32 as its output, but "
         "`hidden_size` is 8: expected is shape (8,)",
     ),
     "whole_output": (
         CELL,
         (STEP, "        return h, (h > 0).astype(int)\n"),
-        "line 20: Leaky.__call__ returned (8,) in int32 as its output, but "
+        "line 20: Fader.__call__ returned (8,) in int32 as its output, but "
         "`hidden_size` is 8: expected is shape (8,) in float32",
     ),
     "thawed": (
         CELL,
         ("@ self.weight)\n", "@ self.weight.array)\n"),
-        "line 21: Leaky.__call__, given an input of shape (8,) and (8,) in float32 as "
+        "line 21: Fader.__call__, given an input of shape (8,) and (8,) in float32 as "
         "its state, raised AttributeError: ",
     ),
     "growing_state": (
         CELL,
         (STEP, "        return jnp.concatenate([h, h]), h\n"),
-        "line 20: Leaky.__call__ returned (16,) in float32 as its next state, but "
+        "line 20: Fader.__call__ returned (16,) in float32 as its next state, but "
         "`init_state` began with (8,) in float32: shapes and types stay from step to "
         "step",
     ),
     "whole_state": (
         CELL,
         (STEP, "        return jnp.round(h).astype(int), h\n"),
-        "line 20: Leaky.__call__ returned (8,) in int32 as its next state, but "
+        "line 20: Fader.__call__ returned (8,) in int32 as its next state, but "
         "`init_state` began with (8,) in float32",
     ),
     "output_alone": (
         CELL,
         (STEP, "        return h\n"),
-        "line 20: Leaky.__call__ returned (8,) in float32, but expected is a pair: the "
+        "line 20: Fader.__call__ returned (8,) in float32, but expected is a pair: the "
         "next state, the output",
     ),
     "wrong_product": (
         CELL,
         ("(features + hidden, hidden)", "(features, hidden)"),
-        "line 21: Leaky.__call__, given an input of shape (8,) and (8,) in float32 as "
+        "line 21: Fader.__call__, given an input of shape (8,) and (8,) in float32 as "
         "its state, raised TypeError: dot_general requires contracting dimensions to "
         "have the same shape, got (16,) and (8,).",
     ),
     "no_key": (
         CELL,
         (", *, rate: float = 0.1, key)", ", rate: float = 0.1)"),
-        "line 13: Leaky.__init__ is called with (features, hidden, *, key) and with "
+        "line 13: Fader.__init__ is called with (features, hidden, *, key) and with "
         "settings, which are keywords with defaults, but takes (features, hidden, "
         "rate: float = 0.1): got an unexpected keyword argument 'key'",
     ),
     "raising": (
         CELL,
         ("        self.hidden_size = hidden\n", "        raise KeyError('no luck')\n"),
-        "line 15: Leaky.__init__, at width 8, raised KeyError: 'no luck'",
+        "line 15: Fader.__init__, at width 8, raised KeyError: 'no luck'",
     ),
     "stateless": (
         CELL,
         ("def init_state(self)", "def initial_state(self)"),
-        "line 6: Leaky lacks init_state, which its kind, AbstractCell, has to have",
+        "line 6: Fader lacks init_state, which its kind, AbstractCell, has to have",
     ),
     "short_layer": (
         LAYER,

@@ -80,6 +80,9 @@ class Asked(AbstractTask):
 
     signature: Signature
 
+    def __init__(self, signature: Signature):
+        self.signature = signature
+
     @property
     def scoring(self):
         ask = accuracy if self.signature.generated is None else exact_match

@@ -30,7 +30,7 @@ def python(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def example(tmp_path_factory) -> Path:
     """The file that a reader makes of the example."""
-    path = tmp_path_factory.mktemp("readme") / "leaky.py"
+    path = tmp_path_factory.mktemp("readme") / "fader.py"
     (code,) = blocks("python")
     path.write_text(code, encoding="utf-8")
     return path
@@ -39,7 +39,7 @@ def example(tmp_path_factory) -> Path:
 def test_the_example_prints_its_table(example):
     done = python("-W", "error", example.name, cwd=example.parent)
     assert done.returncode == 0, done.stderr
-    for name in ("leaky", "elman", "gru", "overall"):
+    for name in ("fader", "elman", "gru", "overall"):
         assert name in done.stdout
 
 
@@ -55,7 +55,7 @@ def test_the_example_joins_a_suite_in_worker_processes(example):
     arena = "from nnarena.cli import app; app()"
     done = python("-c", arena, *words, "-w", "1", "-r", "out", cwd=example.parent)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "leaky" in done.stdout
+    assert "fader" in done.stdout
 
 
 def test_every_command_line_uses_what_exists():

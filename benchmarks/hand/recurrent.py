@@ -1,5 +1,7 @@
 """Recurrent contenders by hand: one step of each for a whole batch."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,6 +87,23 @@ def unitary(w: Weights, h, x):
     return h, h
 
 
+def linear_dynamical(w: Weights, m, x):
+    """The state moves on, corrected by what it did not foresee."""
+    m = m @ w["A"] + (x - m @ w["C"]) @ w["K"]
+    return m, m
+
+
+def with_reservoir(n: int, w: Weights) -> Weights:
+    """Adds random matrices that no gradient moves."""
+    rng = np.random.default_rng(0)
+    fixed = {
+        "W": rng.uniform(-1.0, 1.0, (n, n)),
+        "U": 0.9 / np.sqrt(n) * rng.standard_normal((n, n)),
+        "b": rng.uniform(-0.2, 0.2, n),
+    }
+    return {**w, **{key: jnp.asarray(one, jnp.float32) for key, one in fixed.items()}}
+
+
 def with_exponential(w: Weights) -> Weights:
     """Adds the unitary matrix of a sequence, as a real one of twice the size."""
     lower, upper = jnp.tril(w["A"], -1), jnp.triu(w["A"])
@@ -153,6 +172,10 @@ def recurrent(name: str, n: int) -> Plain:
             return loop(ode_lstm, {**gates, **flow}, (n,), (n,))
         case "cfc":
             return loop(cfc, heads, (n,))
+        case "linear_dynamical":
+            return loop(linear_dynamical, dict.fromkeys("ACK", (n, n)), (n,))
+        case "esn":
+            return loop(elman, {}, (n,), prepare=partial(with_reservoir, n))
         case "exp_unitary":
             return loop(unitary, turned, (2 * n,), prepare=with_exponential)
         case "unitary_rnn":

@@ -2,6 +2,7 @@
 
 import json
 from itertools import count
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +22,14 @@ CALLS = count()
 class Quiet(AbstractPenalty):
     """The mean size of the hidden numbers."""
 
-    def __call__(self, model, example, *, key):
+    def __call__(self, model: Any, example, *, key):
         return jnp.mean(jnp.abs(model.hidden(example.question, key=key)))
 
 
 class Noisy(AbstractPenalty):
     """Noise by the key, of the weights."""
 
-    def __call__(self, model, example, *, key):
+    def __call__(self, model: Any, example, *, key):
         weight = model.head.weight
         return jnp.sum(weight * jax.random.normal(key, weight.shape))
 
@@ -36,21 +37,21 @@ class Noisy(AbstractPenalty):
 class Forgetful(AbstractPenalty):
     """Another number at every trace."""
 
-    def __call__(self, model, example, *, key):
+    def __call__(self, model: Any, example, *, key):
         return jnp.sum(model.head.weight**2) * float(next(CALLS))
 
 
 class Cornered(AbstractPenalty):
     """A root, which has no gradient at 0."""
 
-    def __call__(self, model, example, *, key):
+    def __call__(self, model: Any, example, *, key):
         return jnp.sqrt(jnp.sum((model.head.weight * 0.0) ** 2))
 
 
 class Several(AbstractPenalty):
     """A number for each weight."""
 
-    def __call__(self, model, example, *, key):
+    def __call__(self, model: Any, example, *, key):
         return jnp.abs(model.head.weight)
 
 
@@ -98,7 +99,7 @@ def test_a_file_of_a_penalty_alone_is_checked(tmp_path, monkeypatch):
         '@nnarena.PENALTIES.register("sums", family="penalty", source="a talk")\n'
         "class Sums(nnarena.AbstractPenalty):\n"
         '    """The sum of the readout."""\n\n'
-        "    def __call__(self, model, example, *, key):\n"
+        "    def __call__(self, model: Any, example, *, key):\n"
         "        return jnp.sum(jnp.tanh(example.question.xs))\n"
     )
     answer = CliRunner().invoke(app, ["check", str(file), "--json"])

@@ -30,7 +30,7 @@ def _own_cache(tmp_path_factory, monkeypatch):
 def folder(tmp_path_factory) -> Path:
     """A model, and a task with a neighbor: `named` in both."""
     folder = tmp_path_factory.mktemp("named")
-    write(folder, "leaky", CELL)
+    write(folder, "fader", CELL)
     scaled = ("xs = jax.random.normal(row, (self.length, 1))", "xs = draw(row, self)")
     task = write(folder, "first", TASK, scaled)
     task.write_text("from drawing import draw\n" + task.read_text())
@@ -46,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
 def results(folder, tmp_path_factory) -> Path:
     """A run of both by the command, in a worker process."""
     out = folder / "out"
-    model, task = f"{folder}/leaky.py:leaky(rate=0.2, width=8)", f"{folder}/first.py"
+    model, task = f"{folder}/fader.py:fader(rate=0.2, width=8)", f"{folder}/first.py"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNARENA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         words = ["-m", f"{model},elman", "-t", task, "-s", "2", "--steps", "4"]
@@ -60,7 +60,7 @@ def records_of(results: Path, name: str) -> list[Record]:
 
 
 def test_settings_reach_the_entrant_of_a_file(results):
-    first, second = records_of(results, "leaky")
+    first, second = records_of(results, "fader")
     for record in (first, second):
         assert record.identity.model.settings == {"rate": 0.2}
         assert record.identity.width == 8
@@ -69,15 +69,15 @@ def test_settings_reach_the_entrant_of_a_file(results):
 
 
 def test_a_record_remembers_its_files_with_the_digest_of_their_text(results, folder):
-    for record in records_of(results, "leaky") + records_of(results, "elman"):
+    for record in records_of(results, "fader") + records_of(results, "elman"):
         found = {Path(p.path): p.digest for p in record.provenance.plugins}
-        assert set(found) == {folder / "leaky.py", folder / "first.py"}
+        assert set(found) == {folder / "fader.py", folder / "first.py"}
         task = record.identity.task.version
         assert task == f"text-{found[folder / 'first.py']}"
 
 
 def test_plan_knows_what_is_done(results, folder):
-    words = ["-m", f"{folder}/leaky.py:leaky(rate=0.2,width=8)", "-s", "2"]
+    words = ["-m", f"{folder}/fader.py:fader(rate=0.2,width=8)", "-s", "2"]
     words += ["-t", f"{folder}/first.py:first", "--steps", "4", "-r", str(results)]
     answer = run(app, ["plan", "smoke", *words, "--json"])
     assert answer.exit_code == 0, answer.output
@@ -88,7 +88,7 @@ def test_plan_knows_what_is_done(results, folder):
 def test_a_suite_file_names_files_beside_it(results, folder):
     suite = folder / "mine.toml"
     suite.write_text(
-        'models = ["leaky.py:leaky(rate=0.2, width=8)", {name = "leaky.py", width = 9}]'
+        'models = ["fader.py:fader(rate=0.2, width=8)", {name = "fader.py", width = 9}]'
         '\ntasks = ["first.py", "add(length=7)"]\nseeds = 2\nwidth = 4\n'
     )
     answer = run(app, ["plan", str(suite), "-r", str(results), "--json"])
@@ -99,27 +99,27 @@ def test_a_suite_file_names_files_beside_it(results, folder):
 
 
 def test_show_and_bench_take_them_too(folder):
-    shown = json.loads(run(app, ["show", f"{folder}/leaky.py", "--json"]).stdout)
+    shown = json.loads(run(app, ["show", f"{folder}/fader.py", "--json"]).stdout)
     assert shown["settings"]["rate"] == 0.1
     answer = run(app, ["show", f"{folder}/first.py:first"])
     assert "first (task, test)" in answer.output
     assert "a stranger" in answer.output
-    told = run(app, ["bench", f"{folder}/leaky.py:leaky(speed=2)"])
+    told = run(app, ["bench", f"{folder}/fader.py:fader(speed=2)"])
     assert told.exit_code == 2
-    assert "'leaky' has no setting 'speed'" in told.output
+    assert "'fader' has no setting 'speed'" in told.output
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["run", "smoke", "-m", "leaky.py:leeky"], "leaky.py registers no model named"),
-        (["run", "smoke", "-t", "leaky.py"], "leaky.py registers no task; decorate"),
+        (["run", "smoke", "-m", "fader.py:feder"], "fader.py registers no model named"),
+        (["run", "smoke", "-t", "fader.py"], "fader.py registers no task; decorate"),
         (
-            ["check", "leaky.py:first"],
+            ["check", "fader.py:first"],
             "no model, task, trainer, metric or penalty named 'first'; it registers",
         ),
-        (["check", "leaky.py:leaky(rate=fast)"], "rate must be a number, not 'fast'"),
-        (["show", "absent.py:leaky"], "there is no file "),
+        (["check", "fader.py:fader(rate=fast)"], "rate must be a number, not 'fast'"),
+        (["show", "absent.py:fader"], "there is no file "),
         (["run", "smoke", "--plugin", "absent.py"], "there is no file "),
     ],
 )
@@ -132,14 +132,14 @@ def test_what_a_file_does_not_have_is_one_sentence(folder, monkeypatch, words, s
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):
-    files = [tmp_path / place / "leaky.py" for place in ("a", "b")]
+    files = [tmp_path / place / "fader.py" for place in ("a", "b")]
     for file, rate in zip(files, ("0.2", "0.3"), strict=True):
         file.parent.mkdir()
-        write(file.parent, "leaky", CELL, ("float = 0.1", f"float = {rate}"))
+        write(file.parent, "fader", CELL, ("float = 0.1", f"float = {rate}"))
     words = ["run", "smoke", "-m", ",".join(map(str, files))]
     answer = run(app, [*words, "-r", str(tmp_path / "out")])
     assert answer.exit_code == 2
-    told = f"model 'leaky' is registered by {files[0]} and {files[1]}"
+    told = f"model 'fader' is registered by {files[0]} and {files[1]}"
     assert told in answer.output
 
 
@@ -147,7 +147,7 @@ def test_python_takes_the_same_words(folder, results):
     """The runs of the command are there, and are not done again."""
     before = sorted(path.stat().st_mtime_ns for path in results.glob("records/*"))
     board = nnarena.run(
-        [f"{folder}/leaky.py:leaky(rate=0.2)"],
+        [f"{folder}/fader.py:fader(rate=0.2)"],
         [{"name": f"{folder}/first.py:first"}],
         seeds=2,
         width=8,
@@ -156,7 +156,7 @@ def test_python_takes_the_same_words(folder, results):
         steps=4,
         **smoke_trainer(),
     )
-    assert [standing.contender for standing in board.standings] == ["leaky"]
+    assert [standing.contender for standing in board.standings] == ["fader"]
     after = sorted(path.stat().st_mtime_ns for path in results.glob("records/*"))
     assert after == before
 
@@ -172,7 +172,7 @@ def smoke_trainer() -> dict:
 def forget_entrants() -> None:
     """Makes this process one in which no file was imported."""
     for registry in (nnarena.MODELS, nnarena.TASKS):
-        for name in ("leaky", "first"):
+        for name in ("fader", "first"):
             registry._entries.pop(name, None)
     for name in [
         name for name in sys.modules if re.match(r"nnarena_plugin_\w+\.", name)
@@ -191,24 +191,24 @@ def diagnosis(results: Path, *words: str) -> tuple[dict[str, int], str]:
 
 def test_a_model_is_restored_without_a_word_about_its_file(results):
     forget_entrants()
-    (record, _) = records_of(results, "leaky")
+    (record, _) = records_of(results, "fader")
     model, task = restore_record(record, DirectoryStore(results))
     assert isinstance(model, SequenceModel)
     (layer,) = model.layers
     assert isinstance(layer, Recurrent)
-    assert type(layer.cell).__name__ == "Leaky"
+    assert type(layer.cell).__name__ == "Fader"
     assert type(task).__name__ == "First"
 
 
 def test_diagnose_and_report_need_no_word(results):
-    assert diagnosis(results) == ({"elman": 2, "leaky": 2}, "")
+    assert diagnosis(results) == ({"elman": 2, "fader": 2}, "")
     assert run(app, ["report", "-r", str(results)]).exit_code == 0
 
 
 @pytest.fixture
 def moved(results, folder, tmp_path) -> Path:
     """The same runs, of files that lie in a folder of this test's own."""
-    for name in ("leaky.py", "first.py", "drawing.py"):
+    for name in ("fader.py", "first.py", "drawing.py"):
         shutil.copy(folder / name, tmp_path / name)
     shutil.copytree(results, tmp_path / "out")
     for path in (tmp_path / "out" / "records").glob("*.json"):
@@ -218,35 +218,35 @@ def moved(results, folder, tmp_path) -> Path:
 
 def named(moved: Path) -> None:
     """Lets the user have named the files at their new place."""
-    words = ["-m", f"{moved}/leaky.py", "-t", f"{moved}/first.py", "-s", "1"]
+    words = ["-m", f"{moved}/fader.py", "-t", f"{moved}/first.py", "-s", "1"]
     answer = run(app, ["plan", "smoke", *words, "-r", str(moved / "none")])
     assert answer.exit_code == 0, answer.output
 
 
 def test_a_file_that_is_gone_is_told_and_may_be_given(moved, folder):
     named(moved)
-    (moved / "leaky.py").unlink()
+    (moved / "fader.py").unlink()
     measured, said = diagnosis(moved / "out")
     assert measured == {"elman": 2}
-    digest = records_of(moved / "out", "leaky")[0].identity.model.version[5:]
+    digest = records_of(moved / "out", "fader")[0].identity.model.version[5:]
     assert said == (
-        f"left out leaky on first, seeds 0, 1: needs {moved}/leaky.py with the text of "
+        f"left out fader on first, seeds 0, 1: needs {moved}/fader.py with the text of "
         f"digest {digest}, but that file is gone; give one with that text by --plugin "
         "FILE.py\n"
     )
-    given = diagnosis(moved / "out", "--plugin", f"{folder}/leaky.py")
-    assert given == ({"elman": 2, "leaky": 2}, "")
+    given = diagnosis(moved / "out", "--plugin", f"{folder}/fader.py")
+    assert given == ({"elman": 2, "fader": 2}, "")
 
 
 def test_a_file_that_is_given_is_not_asked_for_again(moved, folder):
     """Both are gone from where they were, and one is given."""
     named(moved)
-    for name in ("leaky.py", "first.py"):
+    for name in ("fader.py", "first.py"):
         (moved / name).unlink()
-    measured, said = diagnosis(moved / "out", "--plugin", f"{folder}/leaky.py")
+    measured, said = diagnosis(moved / "out", "--plugin", f"{folder}/fader.py")
     assert measured == {}
     assert f"needs {moved}/first.py with the text of" in said
-    assert f"{moved}/leaky.py" not in said
+    assert f"{moved}/fader.py" not in said
 
 
 @pytest.mark.parametrize(
@@ -268,10 +268,10 @@ def test_a_text_that_has_changed_is_told(moved, file, changed):
 
 def test_a_file_that_breaks_now_is_told(moved):
     named(moved)
-    (moved / "leaky.py").write_text("import no_such_thing\n")
+    (moved / "fader.py").write_text("import no_such_thing\n")
     measured, said = diagnosis(moved / "out")
     assert measured == {"elman": 2}
-    assert f"cannot be imported now ({moved}/leaky.py, line 1: ModuleNotFound" in said
+    assert f"cannot be imported now ({moved}/fader.py, line 1: ModuleNotFound" in said
 
 
 def test_a_record_alone_runs_no_file_that_its_reader_never_named(moved):
@@ -291,7 +291,7 @@ def test_a_record_without_the_field_is_read_and_says_what_is_missing(moved, fold
         path.write_text(json.dumps(content))
     measured, said = diagnosis(moved / "out")
     assert measured == {}
-    assert "needs the file that registered leaky (text-" in said
+    assert "needs the file that registered fader (text-" in said
     assert "which its record does not name; give it by --plugin FILE.py" in said
-    words = [w for f in ("leaky", "first") for w in ("--plugin", f"{folder}/{f}.py")]
-    assert diagnosis(moved / "out", *words) == ({"elman": 2, "leaky": 2}, "")
+    words = [w for f in ("fader", "first") for w in ("--plugin", f"{folder}/{f}.py")]
+    assert diagnosis(moved / "out", *words) == ({"elman": 2, "fader": 2}, "")

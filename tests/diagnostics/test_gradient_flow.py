@@ -23,15 +23,26 @@ KEY = jax.random.key(0)
 
 
 class Noise(AbstractTask):
-    """Random features; the answer at `asked` is 0, as it is at the end."""
+    """Random features; the answer at `asked` is 0, as it is at the end, or are all.
+
+    A padded example has 4 to 9 steps.
+    """
 
     signature: Signature
-    asked: int = eqx.field(static=True)
+    asked: int | None = eqx.field(static=True)
     time: int = eqx.field(static=True)
+    padded: bool = eqx.field(static=True)
 
-    def __init__(self, answers: When = "once", *, asked: int = -1, time: int = TIME):
+    def __init__(
+        self,
+        answers: When = "once",
+        *,
+        asked: int | None = -1,
+        time: int = TIME,
+        padded: bool = False,
+    ):
         self.signature = Signature(Features(1), Values(1), answers, causal=False)
-        self.asked, self.time = asked, time
+        self.asked, self.time, self.padded = asked, time, padded
 
     @property
     def scoring(self):
@@ -41,14 +52,18 @@ class Noise(AbstractTask):
         raise NotImplementedError
 
     def example(self, row: Array) -> Example:
-        once = self.signature.answers == "once"
-        shape = () if once else (self.time,)
+        once, places = self.signature.answers == "once", jnp.arange(self.time)
+        length = jax.random.randint(row, (), 4, 10)
+        counts = None
+        if not once and self.asked is not None:
+            counts = places == self.asked % self.time
         return Example(
-            Sequence(jax.random.normal(row, (self.time, 1))),
-            jnp.zeros((*shape, 1)),
-            jnp.ones((), bool)
-            if once
-            else jnp.arange(self.time) == self.asked % self.time,
+            Sequence(
+                jax.random.normal(row, (self.time, 1)),
+                present=places < length if self.padded else None,
+            ),
+            jnp.zeros((1,) if once else (self.time, 1)),
+            counts,
         )
 
 
@@ -249,29 +264,14 @@ def test_a_model_of_its_own_is_felt_through_its_inputs():
     assert flow.state_norms is None
 
 
-class Padded(Noise):
-    """Noise of 4 to 9 steps, padded to 12."""
-
-    def example(self, row: Array) -> Example:
-        example = super().example(row)
-        length = jax.random.randint(row, (), 4, 10)
-        xs, present = example.question.xs, jnp.arange(self.time) < length
-        return Example(Sequence(xs, present=present), example.targets)
+ALL = {"answers": "every step", "asked": None}
 
 
 @pytest.mark.parametrize(
-    "task", [Padded(), Padded("every step"), Noise("every step", time=16)]
+    "task", [Noise(padded=True), Noise(**ALL, padded=True), Noise(**ALL, time=16)]
 )
 def test_without_memory_the_horizon_is_none(task):
     """Whatever the lengths, and however many answers."""
-    if task.signature.answers == "every step":
-        everywhere = task.example
-
-        def example(row):
-            made = everywhere(row)
-            return Example(made.question, made.targets)
-
-        object.__setattr__(task, "example", example)
     norms = gradient_flow(built("last_step", task), task, rows(16)).norms
     assert horizon(norms) == 0
     assert float(norms[0]) > 0.0
@@ -279,7 +279,7 @@ def test_without_memory_the_horizon_is_none(task):
 
 
 def test_lags_are_counted_from_the_last_step_that_is_there():
-    model, task = linear_model(0.5), Padded()
+    model, task = linear_model(0.5), Noise(padded=True)
     flow = gradient_flow(model, task, rows(64))
     norms = np.asarray(flow.norms)
     assert len(norms) == 9  # the longest example
@@ -314,7 +314,7 @@ def test_tokens_that_a_model_looks_up_by_itself_are_felt():
     task = XOR(length=8)
     size = task.signature.inputs.size
     table = jax.random.normal(KEY, (size, 2))
-    model = OwnTable(table, jax.random.normal(KEY, (2, 2)))
+    model = OwnTable(table=table, head=jax.random.normal(KEY, (2, 2)))
     norms = np.asarray(gradient_flow(model, task, tokens_rows(task)).norms)
     np.testing.assert_allclose(norms / norms[0], 0.5 ** np.arange(0.0, 8), rtol=1e-5)
 
@@ -322,6 +322,6 @@ def test_tokens_that_a_model_looks_up_by_itself_are_felt():
 def test_tokens_that_nobody_looks_up_are_refused():
     task = XOR(length=8)
     size = task.signature.inputs.size
-    model = OwnTable(jnp.eye(size), jnp.eye(size), by_hand=True)
+    model = OwnTable(table=jnp.eye(size), head=jnp.eye(size), by_hand=True)
     with pytest.raises(ValueError, match="looks no tokens up in one of its weights"):
         gradient_flow(model, task, tokens_rows(task))

@@ -1,12 +1,16 @@
 """What a contender carries from step to step, and how its head starts."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.compiled import answer
 
-from nnarena.core.types import Features, Signature, Values
+from nnarena.core.problems import CannotPlay
+from nnarena.core.types import Classes, Features, Sequence, Signature, Tokens, Values
 from nnarena.models.contender import (
     Contender,
     count_parameters,
@@ -121,3 +125,35 @@ def test_what_can_never_be_built_is_refused_with_its_reason():
 def test_what_would_be_another_model_is_refused(name, numbers, words):
     with pytest.raises(ValueError, match=words):
         Contender(name, numbers).shapes(SIGNATURE, 6)
+
+
+TOKENS = Signature(Tokens(5), Classes(4), "every step", causal=False)
+
+
+def test_a_frame_may_have_defaults_that_are_a_contender_s_own():
+    assert Contender("esn").settings["embed"] == "none"
+    assert Contender("gru").settings["embed"] == "linear"
+    assert Contender("esn").entry.baseline(Contender("esn").frame)["embed"] == "none"
+    raw, mapped = (
+        count_parameters(Contender("esn", given).shapes(SIGNATURE, 6))
+        for given in ({}, {"embed": "linear"})
+    )
+    assert (raw, mapped) == (2 * (6 + 1), 2 * (6 + 1) + 6 * (3 + 1))
+
+
+def test_a_token_as_it_is_is_one_among_zeros():
+    contender = Contender("gru", {"embed": "none"})
+    tokens = contender.build(TOKENS, 6, key=jax.random.key(0))
+    vectors = Signature(Features(5), Classes(4), "every step", causal=False)
+    of_vectors = contender.build(vectors, 6, key=jax.random.key(0))
+    xs = jnp.array([3, 0, 4, 4])
+    np.testing.assert_array_equal(
+        answer(tokens, Sequence(xs)), answer(of_vectors, Sequence(jnp.eye(5)[xs]))
+    )
+
+
+def test_inputs_as_they_are_leave_no_room_for_a_context():
+    asked = replace(TOKENS, context=Tokens(5))
+    with pytest.raises(CannotPlay, match="with embed=linear it can play"):
+        Contender("esn").shapes(asked, 6)
+    assert Contender("esn", {"embed": "linear"}).shapes(asked, 6)

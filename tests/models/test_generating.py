@@ -116,7 +116,11 @@ def test_an_encoder_decoder_is_fed_what_it_said_in_place_of_start_tokens():
     assert float(jnp.abs(logits[1:] - other[1:]).min()) > 1e-4
 
 
-@pytest.mark.parametrize("entry", list(MODELS), ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in MODELS if entry.name != "bidirectional"],  # it looks ahead
+    ids=lambda entry: entry.name,
+)
 def test_every_contender_of_the_package_can_generate_with_a_context(entry):
     signature = Signature(Features(3), Classes(6), ANSWERS, context=Tokens(7))
     contender = Contender(entry.name).for_signature(signature)

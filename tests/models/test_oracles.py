@@ -20,6 +20,7 @@ from tests.compiled import unroll
 
 from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
+from nnarena.models.deep_rnn import DeepRNN
 from nnarena.models.elman import Elman
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.models.gru import GRU
@@ -82,6 +83,22 @@ def one_bias(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
     }
 
 
+def stacked(oracle: Oracle, prefix: str) -> dict[str, PyTree]:
+    """Returns the arrays of torch's RNN of two layers in our form."""
+
+    def both(name: str) -> tuple[jax.Array, ...]:
+        return tuple(oracle[f"{prefix}.{name}_l{layer}"] for layer in range(2))
+
+    first, second = both("weight_ih")
+    biases = zip(both("bias_ih"), both("bias_hh"), strict=True)
+    return {
+        "input_weight": first.T,
+        "layer_weights": (second.T,),
+        "recurrent_weights": tuple(weight.T for weight in both("weight_hh")),
+        "biases": tuple(of_input + of_state for of_input, of_state in biases),
+    }
+
+
 def two_biases(oracle: Oracle, prefix: str) -> dict[str, jax.Array]:
     """Returns a torch GRU's arrays in our form."""
     return {
@@ -128,6 +145,7 @@ def closed_form(oracle: Oracle, prefix: str) -> dict[str, PyTree]:
 
 CELLS = {
     "rnn": (Elman, one_bias),
+    "rnn_stacked": (DeepRNN, stacked),
     "lstm": (LSTM, one_bias),
     "gru": (GRU, two_biases),
     "ode_lstm": (ODELSTM, lstm_and_flow),
@@ -180,8 +198,9 @@ def test_recurrent_gradients_are_those_recorded(name: str, case: str):
 
     of_cell, of_inputs = eqx.filter_jit(eqx.filter_grad(loss))((cell, xs))
     expected = CELLS[name][1](oracle, f"{case}.gradient")
-    for summed in expected.keys() & {"bias", "flow_bias"}:
-        expected[summed] /= 2.0  # each of torch's two has the gradient of our one
+    for summed in expected.keys() & {"bias", "biases", "flow_bias"}:
+        # Each of torch's two has the gradient of our one.
+        expected[summed] = jax.tree.map(lambda twice: twice / 2.0, expected[summed])
     expected_inputs = oracle[f"{case}.gradient.inputs"]
     np.testing.assert_allclose(of_inputs, expected_inputs, rtol=1e-11, atol=1e-11)
     for field, gradient in expected.items():

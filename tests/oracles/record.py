@@ -4,7 +4,7 @@
     python tests/oracles/record.py --check    recomputes and compares, exits 1 if unlike
 
 Runs where requirements.txt is installed; nnarena is neither needed nor imported.
-`test_oracles.py` and `test_ncp.py` in `tests/models` read the files without torch.
+`test_oracles.py` and others in `tests/models` read the files without torch.
 Torch computes and the files hold double precision. Tests run our side in double too:
 two implementations of the same formulas then agree to about 1e-13 on any processor,
 where single precision would leave a difference that depends on its instructions.
@@ -122,7 +122,11 @@ class CfC(torch.nn.Module):
 
 
 def record_recurrent(
-    make: Callable[..., torch.nn.Module], name: str, *, timed: bool = False
+    make: Callable[..., torch.nn.Module],
+    name: str,
+    *,
+    timed: bool = False,
+    directions: int = 1,
 ) -> Tensors:
     """A recurrent network over two lengths, with gradients of a random probe."""
     rng = generator(name)
@@ -131,7 +135,7 @@ def record_recurrent(
     tensors = weights(module)
     for case, length in LENGTHS.items():
         inputs = draw(rng, length, FEATURES).requires_grad_()
-        probe = draw(rng, length, HIDDEN)
+        probe = draw(rng, length, directions * HIDDEN)
         times = [draw(rng, length).abs() + 0.05] if timed else []
         outputs, last = module(inputs, *times)
         module.zero_grad()
@@ -290,6 +294,14 @@ def generator(name: str) -> np.random.Generator:
 
 RECORDS: dict[str, Callable[[str], Tensors]] = {
     "rnn": functools.partial(record_recurrent, torch.nn.RNN),
+    "rnn_stacked": functools.partial(
+        record_recurrent, functools.partial(torch.nn.RNN, num_layers=2)
+    ),
+    "rnn_bidirectional": functools.partial(
+        record_recurrent,
+        functools.partial(torch.nn.RNN, bidirectional=True),
+        directions=2,
+    ),
     "lstm": functools.partial(record_recurrent, torch.nn.LSTM),
     "gru": functools.partial(record_recurrent, torch.nn.GRU),
     "ode_lstm": functools.partial(record_recurrent, ODELSTM, timed=True),
@@ -307,7 +319,7 @@ RECORDS: dict[str, Callable[[str], Tensors]] = {
 
 
 def differences(path: Path, computed: Tensors) -> list[str]:
-    """Returns a sentence per tensor of the file that torch now answers otherwise."""
+    """Returns a sentence per tensor of the file that is now answered otherwise."""
     if not path.is_file():
         return [f"{path.name} is missing."]
     with safe_open(path, framework="numpy") as file:
@@ -326,7 +338,11 @@ def differences(path: Path, computed: Tensors) -> list[str]:
     return found
 
 
-def main(arguments: list[str], records: dict[str, Callable[[str], Tensors]]) -> int:
+def main(
+    arguments: list[str],
+    records: dict[str, Callable[[str], Tensors]],
+    oracle: str = f"PyTorch {torch.__version__}",
+) -> int:
     """Writes or checks the file of every record; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -335,7 +351,7 @@ def main(arguments: list[str], records: dict[str, Callable[[str], Tensors]]) -> 
     check = parser.parse_args(arguments).check
     torch.set_default_dtype(torch.float64)
     # One key, since safetensors writes several in an order that changes by run.
-    versions = {"torch": torch.__version__, "numpy": np.__version__, "seed": SEED}
+    versions = {"oracle": oracle, "numpy": np.__version__, "seed": SEED}
     metadata = {"recorded_with": json.dumps(versions)}
     found = []
     for name, record in records.items():
@@ -346,12 +362,10 @@ def main(arguments: list[str], records: dict[str, Callable[[str], Tensors]]) -> 
             save_file(record(name), path, metadata)
             print(f"{path.name}: {path.stat().st_size:,} bytes")
     if found:
-        print(f"PyTorch {torch.__version__} does not answer as recorded:")
+        print(f"{oracle} does not answer as recorded:")
         print("\n".join(found))
     elif check:
-        print(
-            f"PyTorch {torch.__version__} answers as recorded in {len(records)} files."
-        )
+        print(f"{oracle} answers as recorded in {len(records)} files.")
     return 1 if found else 0
 
 

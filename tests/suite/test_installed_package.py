@@ -21,14 +21,14 @@ def site(tmp_path_factory) -> Path:
     site = tmp_path_factory.mktemp("site")
     (written,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     project = tomllib.loads(written)["project"]
-    package = site / "leaky_models"
+    package = site / "fader_models"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "parts.py").write_text("RATE = 0.1\n")
-    late = CELL.replace("{name}", "leaky").replace("= 0.1,", "= RATE,")
+    late = CELL.replace("{name}", "fader").replace("= 0.1,", "= RATE,")
     (package / "cells.py").write_text("from .parts import RATE\n" + late)
     (package / "tasks.py").write_text(TASK.replace("{name}", "first"))
-    info = site / f"leaky_models-{project['version']}.dist-info"
+    info = site / f"fader_models-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\n"
@@ -60,8 +60,8 @@ def arena(site: Path, *words: str, cwd: Path) -> str:
 
 def test_its_entrants_are_listed_run_and_restored(site, tmp_path):
     names = [row["name"] for row in json.loads(arena(site, *LIST, cwd=tmp_path))]
-    assert "leaky" in names
-    words = ["-m", "leaky(rate=0.2)", "-t", "first", "-s", "1", "--steps", "4"]
+    assert "fader" in names
+    words = ["-m", "fader(rate=0.2)", "-t", "first", "-s", "1", "--steps", "4"]
     arena(site, "run", "smoke", *words, "-w", "1", "-r", "out", cwd=tmp_path)
     (path,) = (tmp_path / "out" / "records").glob("*.json")
     record = json.loads(path.read_text())
@@ -70,9 +70,9 @@ def test_its_entrants_are_listed_run_and_restored(site, tmp_path):
     assert record["identity"]["model"]["settings"] == {"rate": 0.2}
     version = record["identity"]["model"]["version"]
     (row,) = json.loads(arena(site, "diagnose", "-r", "out", "--json", cwd=tmp_path))
-    assert (row["contender"], row["task"]) == ("leaky", "first")
-    (site / "leaky_models" / "parts.py").write_text("RATE = 0.3\n")
-    shown = json.loads(arena(site, "show", "leaky", "--json", cwd=tmp_path))
+    assert (row["contender"], row["task"]) == ("fader", "first")
+    (site / "fader_models" / "parts.py").write_text("RATE = 0.3\n")
+    shown = json.loads(arena(site, "show", "fader", "--json", cwd=tmp_path))
     assert shown["settings"]["rate"] == 0.3
     assert shown["version"].startswith("text-")
     assert shown["version"] != version, "what it imports of its own package counts"

@@ -53,7 +53,12 @@ def test_no_number_of_a_unitary_map_is_decayed(name):
     assert set(generating.values()) == {Role(decay=False)}
 
 
-@pytest.mark.parametrize("name", ["exp_unitary", "unitary_rnn"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("exp_unitary", "unitary_rnn", "urnn", "eunn", "exp_rnn", "scaled_cayley"),
+    ],
+)
 def test_the_rate_of_a_unitary_matrix_is_a_setting(name):
     contender = Contender(name, {"matrix_rate": 0.1})
     found = roles_by_path(contender.shapes(SIGNATURES[0], WIDTH))

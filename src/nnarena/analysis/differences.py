@@ -66,8 +66,8 @@ OPPOSITE: dict[Answer, Answer] = {
 class Difference:
     """The first contender against the second, on the tasks that both have runs of.
 
-    These are `tasks` of the `of_tasks` of the store. `overall` are the means over these tasks of the mean scores, `gap` the first less
-    the second, `interval` that of the gap, for all pairs of the store at once: None
+    These are `tasks` of the `of_tasks` of the store. `overall` are the means over these
+    tasks of the mean scores, `gap` the first less the second, `interval` that of the gap, for all pairs of the store at once: None
     where some task has a single run of either. `seeds` is the fewest runs of either on
     a task. `unseen` is how far ends that have not come yet may move the gap towards 0
     and past it, the least that the interval reaches there; `apart` whether the runs
@@ -266,8 +266,8 @@ def why_untold(pair: Difference) -> str:
     if not pair.complete:
         both = "the one task" if pair.tasks == 1 else f"the {pair.tasks} tasks"
         return (
-            f"a verdict is over all {pair.of_tasks} tasks, and this is over {both} that "
-            "both have a score on"
+            f"a verdict is over all {pair.of_tasks} tasks, and this is over {both} "
+            "that both have a score on"
         )
     if pair.seeds < 2:
         return "a single seed on some task says nothing of others"

@@ -33,10 +33,10 @@ class Resolution:
     `spread` is the standard deviation between seeds, pooled over contenders and
     tasks. Differences are of normalized scores (0 blind, 1 perfect), found with `power`
     at level 0.05, of two contenders whose runs scatter by `spread`: `overall` of one
-    pair's mean over tasks, chosen beforehand; `overall_any_pair` of any of the pairs, as
-    the verdict is (`differences.py`), both where on the scale it takes the least;
-    `one_task` of any of the pairs on any of the tasks,
-    as "better on" is (`pairs.py`). None where no difference, however large, could be
+    pair's mean over tasks, chosen beforehand; `overall_any_pair` of any of the pairs,
+    as the verdict is (`differences.py`), both where on the scale it takes the least;
+    `one_task` of any of the pairs on any of the tasks, as "better on" is (`pairs.py`).
+    None where no difference, however large, could be
     found.
     """
 

@@ -18,7 +18,8 @@ class TaskCard:
 
     `share` says that a score is a mean over examples of shares of right answers, so
     that the number of examples tells how far off it may be; `seen` that these examples
-    are those of training, so that it does not. `worst` is the score below which no answer can fall, None where that is not known.
+    are those of training, so that it does not. `worst` is the score below which no
+    answer can fall, None where that is not known.
 
     On an `all_or_none` task runs solve it or not, with a gap between (`scores.py`): how
     many did is then the figure of a cell, and a mean is of two kinds of runs.

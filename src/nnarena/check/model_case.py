@@ -33,6 +33,12 @@ from .quick import quick_jit
 WIDTH = 8
 """Wide enough for heads and blocks, small enough to compile in an instant."""
 
+RESERVOIR = "reservoir"
+"""The family of contenders that learn nothing but a readout of random units."""
+
+UNITS = 64
+"""Of a reservoir it takes more units to learn a little: the width of its case."""
+
 LENGTH = 17
 """Steps of a test sequence: odd and prime, so that no even split goes unseen."""
 
@@ -129,6 +135,11 @@ class ModelCase:
     def entry(self) -> Entry:
         return self.contender.entry
 
+    @property
+    def width(self) -> int:
+        """How wide the model under test is."""
+        return UNITS if self.entry.family == RESERVOIR else WIDTH
+
     def require_sound(self) -> None:
         """Returns if the model can be made and asked, as traced.
 
@@ -136,7 +147,7 @@ class ModelCase:
             EntrantProblem: it cannot; with file and line.
         """
         for signature in self.playable(*SIGNATURES):
-            require_answers(self.contender, signature, WIDTH, LENGTH)
+            require_answers(self.contender, signature, self.width, LENGTH)
 
     def playable(self, *signatures: Signature) -> tuple[Signature, ...]:
         """Returns those of some signatures that the model can play.
@@ -153,7 +164,7 @@ class ModelCase:
             CannotPlay: it cannot.
         """
         contender = self.contender.for_signature(signature)
-        return contender.build(signature, WIDTH, key=key)
+        return contender.build(signature, self.width, key=key)
 
     def model(self, signature: Signature, *, moved: bool = False) -> AbstractModel:
         """Returns the small model for a signature: always the same one of each kind."""

@@ -22,7 +22,6 @@ from .model_case import (
     FIRST,
     LENGTH,
     SIGNATURES,
-    WIDTH,
     ModelCase,
     draw_inputs,
     words_for,
@@ -91,7 +90,9 @@ def _check_step(case: ModelCase) -> None:
     if not recurrent:
         raise NotJudged("it is no cell: it has no single step to compare with")
     layer = recurrent[0]
-    xs = np.random.default_rng(0).standard_normal((5, WIDTH)).astype(np.float32)
+    raw = getattr(model, "embed", None) is None
+    read = SIGNATURES[0].inputs.size if raw else case.width
+    xs = np.random.default_rng(0).standard_normal((5, read)).astype(np.float32)
     dts = np.linspace(0.2, 2.0, 5, dtype=np.float32)
     scanned = np.asarray(_scan(layer, jnp.asarray(xs), jnp.asarray(dts)))
     cell = _resolve(layer.cell)
@@ -250,7 +251,7 @@ def _check_alone(case: ModelCase) -> None:
 
 def _check_width(case: ModelCase) -> None:
     for signature in case.playable(*FIRST):
-        counted = count_parameters(case.contender.shapes(signature, WIDTH))
+        counted = count_parameters(case.contender.shapes(signature, case.width))
         built = count_parameters(eqx.filter(case.model(signature), eqx.is_array))
         require(
             counted == built,

@@ -12,7 +12,7 @@ from ..core.frozen import trainable
 from ..core.roles import UNDECAYED, annotated_axes, owner, roles_by_path
 from ..nn.parametrization import AbstractParametrization
 from .laws import NotJudged, require
-from .model_case import FIRST, WIDTH, ModelCase, words_for
+from .model_case import FIRST, ModelCase, words_for
 
 
 VECTOR = re.compile(r"(?:^|_)(?:bias(?:es)?|gains?|offsets?)(?:_|$)")
@@ -31,7 +31,7 @@ def check_roles(case: ModelCase) -> None:
         NotJudged: nothing says of one whether it is a matrix or a vector in a stack.
     """
     for signature in case.playable(*FIRST):
-        shapes = case.contender.shapes(signature, WIDTH)
+        shapes = case.contender.shapes(signature, case.width)
         derived = tuple(_parametrizations(shapes))
         for path, found in roles_by_path(shapes).items():
             *_, name = path.split(".")

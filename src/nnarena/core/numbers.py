@@ -63,6 +63,9 @@ NotNegative = Annotated[int | float, Field(ge=0), AS_FLOAT]
 Share = Annotated[int | float, Field(ge=0, le=1), AS_FLOAT]
 """A part of a whole, none of it and all of it among them."""
 
+UpToOne = Annotated[int | float, Field(gt=0, le=1), AS_FLOAT]
+"""A part of a whole, all of it among them, but not none."""
+
 BelowOne = Annotated[int | float, Field(ge=0, lt=1), AS_FLOAT]
 """A part that leaves something."""
 

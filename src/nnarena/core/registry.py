@@ -71,8 +71,9 @@ class Entry:
     the settings whose results it changed. `former` holds what a setting meant in runs
     that did not name it, where that is not today's default: the old default, or, for a
     setting that is newer than those runs, the value that is what they did. `trainer`
-    is the one that a model is made for. `parts` are other entries that decide the
-    results too: their versions are part of this one's.
+    is the one that a model is made for, and `frame` holds defaults of the frame's
+    settings that are its own. `parts` are other entries that decide the results too:
+    their versions are part of this one's.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Entry:
     former: Mapping[str, Any] = field(default_factory=dict)
     trainer: str | None = None
     parts: Parts | None = None
+    frame: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outside(self) -> bool:
@@ -111,6 +113,11 @@ class Entry:
         """The types of the settings, with their ranges."""
         make: Any = self.make
         return setting_kinds(make.__init__ if isinstance(make, type) else make)
+
+    def in_frame(self, shared: Mapping[str, Shared]) -> dict[str, Shared]:
+        """Returns the settings of a frame with the defaults that are its own."""
+        own = {n: shared[n]._replace(default=value) for n, value in self.frame.items()}
+        return {**shared, **own}
 
     def settings(
         self, given: Mapping[str, Any], shared: Mapping[str, Shared] | None = None
@@ -175,13 +182,15 @@ class Registry:
         former: Mapping[str, Any] | None = None,
         trainer: str | None = None,
         parts: Parts | None = None,
+        frame: Mapping[str, Any] | None = None,
     ) -> Callable[[T], T]:
         """Returns the decorator that enters a class under `name`.
 
         A change that touches all results raises `version`. One that touches those of
         some settings is a revision, as `revisions={2: lambda s: s["decay"] > 0}`. A
         changed default, or the old behavior behind a new setting, goes into `former`.
-        A model that is made for one `trainer` names it.
+        A model that is made for one `trainer` names it; one that stands in the shared
+        frame may have defaults of its own there, as `frame={"embed": "none"}`.
 
         Raises:
             ValueError: another class already carries the name.
@@ -191,7 +200,7 @@ class Registry:
             home = _home(make)
             self._require_free(name, make, home)
             stamp = str(version) if version is not None else self._stamp(make, home)
-            rest = (revisions or {}, former or {}, trainer, parts)
+            rest = (revisions or {}, former or {}, trainer, parts, frame or {})
             self._entries[name] = Entry(name, make, family, source, stamp, home, *rest)
             return make
 

@@ -68,7 +68,7 @@ class Contender:
     @property
     def frame(self) -> Mapping[str, Shared]:
         """The settings of the frame that it stands in; none if it is a whole model."""
-        return FRAME_SETTINGS if self.framed else {}
+        return self.entry.in_frame(FRAME_SETTINGS) if self.framed else {}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class Contender:
         if isinstance(part, AbstractCell):
             return Recurrent(part, **own)
         for name, value in own.items():
-            if value != FRAME_SETTINGS[name].default:
+            if value != self.frame[name].default:
                 raise ValueError(
                     f"{self.name!r} is no recurrence, and {name} is of the gradient "
                     "through its steps: leave it out"

@@ -21,19 +21,19 @@ def make_embed(
 ) -> Embedding | None:
     """Returns what brings the inputs to `width` numbers, or None to leave them raw.
 
+    Raw, a token is 1 in its place and 0 in all others.
+
     Raises:
-        ValueError: there is no such embedding, or tokens were to go in raw.
+        ValueError: there is no such embedding.
         CannotPlay: the inputs of a task with a context were to go in raw.
     """
     require(Embed, embed=kind)
     if kind == "linear":
         return embedding(signature.inputs, width=width, key=key)
-    if isinstance(signature.inputs, Tokens):
-        raise ValueError("embed 'none' needs inputs that are numbers, not tokens")
     if signature.context is not None:
         raise CannotPlay(
             "embed 'none' leaves inputs as they are, and the task's context has to be "
-            "told from its question"
+            "told from its question; with embed=linear it can play"
         )
     return None
 

@@ -11,7 +11,7 @@ from ..core.numbers import BelowOne, require
 from ..core.types import Inputs, Key, Sequence, Signature, State
 from ..nn.fold import unroll_fold
 from ..nn.joined import Context, Embedding, before
-from ..nn.linear import affine, embedded
+from ..nn.linear import affine, as_vectors, embedded
 from ..nn.unroll import Checkpoint, Unrolled, unroll
 from .base import (
     NO_NUDGES,
@@ -84,9 +84,10 @@ class SequenceModel(AbstractModel):
 
     Token inputs are looked up in a table, feature vectors go through one linear map;
     both end at the width of the layers. With `embed` of None feature vectors reach the
-    first layer as they are. A task that answers once reads the last step or the mean
-    of all steps. With `head` of None the last layer's output is the answer. Given a
-    key, as in training, a share `dropout` of what every layer puts out is left out.
+    first layer as they are, and a token as a 1 among zeros. A task that answers once
+    reads the last step or the mean of all steps. With `head` of None the last layer's
+    output is the answer. Given a key, as in training, a share `dropout` of what every
+    layer puts out is left out.
 
     A context is read first, then the question, as one sequence (`nnarena.nn.joined`).
     """
@@ -129,7 +130,11 @@ class SequenceModel(AbstractModel):
 
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads of a question."""
-        return xs if self.embed is None else embedded(self.embed, xs)
+        return (
+            as_vectors(xs, self.signature.inputs)
+            if self.embed is None
+            else embedded(self.embed, xs)
+        )
 
     def read(
         self, sequence: Sequence, context: Sequence | None = None

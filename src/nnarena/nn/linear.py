@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from ..core.types import Inputs
+from ..core.types import Features, Inputs, Tokens
 
 
 def affine(
@@ -27,3 +27,8 @@ def embedded(
     return (
         affine(embed, xs) if isinstance(embed, eqx.nn.Linear) else jax.vmap(embed)(xs)
     )
+
+
+def as_vectors(xs: Inputs, inputs: Features | Tokens) -> Float[Array, "rows features"]:
+    """Returns vectors as they are, and of a token 1 in its place among zeros."""
+    return jax.nn.one_hot(xs, inputs.size) if isinstance(inputs, Tokens) else xs

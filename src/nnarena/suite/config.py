@@ -15,7 +15,7 @@ plugins = ["my_model.py"]   # files that register entrants, beside this one
 asked when it is trained.
 
 Models, tasks and trainers may be words too, as on the command line (`words`):
-"add(length=50)", "my_model.py", "my_model.py:leaky(rate=0.2)".
+"add(length=50)", "my_model.py", "my_model.py:fader(rate=0.2)".
 
 [trainer]
 name = "gradient_descent"   # the default, for contenders that are made for no other

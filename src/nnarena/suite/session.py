@@ -242,7 +242,7 @@ def run(
     file registers, in `workers` too.
 
         nnarena.run(["lstm", "gru"], ["add(length=50)"], seeds=3)
-        nnarena.run(["mine.py:leaky(rate=0.2)", "gru"], ["mine.py"], workers=2)
+        nnarena.run(["mine.py:fader(rate=0.2)", "gru"], ["mine.py"], workers=2)
 
     Raises:
         UnknownName, SuiteProblem: something asked for does not exist.

@@ -1,6 +1,6 @@
 """Maps from unconstrained numbers to unitary matrices, and what goes with them."""
 
-from .activation import modrelu as modrelu
+from .activation import modrelu as modrelu, real_modrelu as real_modrelu
 from .cayley import CayleyMap as CayleyMap
 from .composition import CompositionMap as CompositionMap
 from .exponential import (
@@ -19,6 +19,7 @@ from .generators import (
     SkewHermitian as SkewHermitian,
     SkewSymmetric as SkewSymmetric,
     Triangle as Triangle,
+    in_planes as in_planes,
     skew_hermitian as skew_hermitian,
 )
 from .householder import HouseholderMap as HouseholderMap

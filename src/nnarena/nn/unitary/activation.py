@@ -1,4 +1,4 @@
-"""The activation of unitary networks."""
+"""The activation of unitary and orthogonal networks."""
 
 import jax
 import jax.numpy as jnp
@@ -20,3 +20,11 @@ def modrelu(
     modulus = jnp.sqrt(real**2 + imag**2 + epsilon) + stabilizer
     factor = jax.nn.relu(modulus + bias) / modulus
     return jnp.concatenate([real * factor, imag * factor])
+
+
+def real_modrelu(z: Float[Array, " n"], bias: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Returns sign(z) max(|z| + b, 0): modReLU of real numbers, exact at z = 0.
+
+    There its gradient is zero, as that of torch's sign and abs is.
+    """
+    return jnp.sign(z) * jax.nn.relu(jnp.abs(z) + bias)

@@ -64,6 +64,17 @@ class SkewSymmetric(AbstractParametrization):
         return lower - lower.T
 
 
+def in_planes(numbers: Float[Array, " planes"], size: int) -> SkewSymmetric:
+    """Returns A that is [[0, a], [-a, 0]] on the planes (0, 1), (2, 3), ... in turn.
+
+    Its exponential turns each plane by a. Of an odd number of units the last rests.
+    """
+    first = 2 * np.arange(len(numbers))
+    places = first * (first + 1) // 2 + first  # row `first + 1`, column `first`
+    entries = jnp.zeros(size * (size - 1) // 2, numbers.dtype)
+    return SkewSymmetric(entries.at[places].set(-numbers))
+
+
 def skew_hermitian(raw: Float[Array, "n n"]) -> Complex[Array, "n n"]:
     """Returns the matrix of `SkewHermitian`."""
     lower, upper = jnp.tril(raw, -1), jnp.triu(raw)
