@@ -38,6 +38,9 @@ class LookedUp(AbstractModel):
     model: AbstractModel
     table: int = eqx.field(static=True)
 
+    def __init__(self, model: AbstractModel, table: int):
+        self.model, self.table = model, table
+
     @property
     def causal(self):
         return self.model.causal
