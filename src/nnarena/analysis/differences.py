@@ -67,11 +67,12 @@ class Difference:
     """The first contender against the second, on the tasks that both have runs of.
 
     These are `tasks` of the `of_tasks` of the store. `overall` are the means over these
-    tasks of the mean scores, `gap` the first less the second, `interval` that of the gap, for all pairs of the store at once: None
-    where some task has a single run of either. `seeds` is the fewest runs of either on
-    a task. `unseen` is how far ends that have not come yet may move the gap towards 0
-    and past it, the least that the interval reaches there; `apart` whether the runs
-    that have come differ by more than they scatter.
+    tasks of the mean scores, `gap` the first less the second, `interval` that of the
+    gap, for all pairs of the store at once: None where some task has a single run of
+    either. `seeds` is the fewest runs of either on a task. `unseen` is how far ends
+    that have not come yet may move the gap towards 0 and past it, the least that the
+    interval reaches there; `apart` whether the runs that have come differ by more than
+    they scatter.
     """
 
     first: str
