@@ -92,6 +92,7 @@ def test_what_is_no_number_is_told_with_its_place(enter):
 
 
 def test_a_file_of_a_penalty_alone_is_checked(tmp_path, monkeypatch):
+    PENALTIES.discover()
     monkeypatch.setattr(PENALTIES, "_entries", dict(PENALTIES._entries))
     file = tmp_path / "sums.py"
     file.write_text(
@@ -99,10 +100,11 @@ def test_a_file_of_a_penalty_alone_is_checked(tmp_path, monkeypatch):
         '@nnarena.PENALTIES.register("sums", family="penalty", source="a talk")\n'
         "class Sums(nnarena.AbstractPenalty):\n"
         '    """The sum of the readout."""\n\n'
-        "    def __call__(self, model: Any, example, *, key):\n"
+        "    def __call__(self, model, example, *, key):\n"
         "        return jnp.sum(jnp.tanh(example.question.xs))\n"
     )
     answer = CliRunner().invoke(app, ["check", str(file), "--json"])
+    assert answer.exit_code == 0, answer.output
     verdicts = {v["law"]: v for v in json.loads(answer.stdout)}
     assert {v["entrant"] for v in verdicts.values()} == {"sums"}
     assert verdicts["documented"]["passed"]
