@@ -132,6 +132,18 @@ FLAWS: dict[str, tuple[str, tuple[str, str], str]] = {
         "line 20: Fader.__call__ returned (16,) in float32 as its output, but "
         "`hidden_size` is 8: expected is shape (8,)",
     ),
+    "whole_output": (
+        CELL,
+        (STEP, "        return h, (h > 0).astype(int)\n"),
+        "line 20: Fader.__call__ returned (8,) in int32 as its output, but "
+        "`hidden_size` is 8: expected is shape (8,) in float32",
+    ),
+    "thawed": (
+        CELL,
+        ("@ self.weight)\n", "@ self.weight.array)\n"),
+        "line 21: Fader.__call__, given an input of shape (8,) and (8,) in float32 as "
+        "its state, raised AttributeError: ",
+    ),
     "growing_state": (
         CELL,
         (STEP, "        return jnp.concatenate([h, h]), h\n"),
@@ -183,6 +195,21 @@ FLAWS: dict[str, tuple[str, tuple[str, str], str]] = {
         ),
         "line 18: Mean.__call__ returned (16, 8) in float32 for 17 steps, but expected "
         "is one output of `hidden_size` numbers for each: shape (17, 8)",
+    ),
+    "whole_layer": (
+        LAYER,
+        ("steps @ self.weight", "steps @ self.weight > 0"),
+        "line 18: Mean.__call__ returned (17, 8) in bool for 17 steps, but expected is "
+        "one output of `hidden_size` numbers for each: shape (17, 8) in float32",
+    ),
+    "whole_answers": (
+        MODEL,
+        (
+            "return answers[-1] if self.once else answers",
+            "return (answers[-1] if self.once else answers).astype(int)",
+        ),
+        "line 23: Whole.__call__ returned (2,) in int32 to 17 steps, but a task that "
+        "answers once expects answers of shape (2,) in float32",
     ),
     "always_all": (
         MODEL,
@@ -245,6 +272,11 @@ TASK_FLAWS: dict[str, tuple[tuple[str, str], str]] = {
         ),
         "line 24: First.splits gave validation rows whose arrays have 3 and 4 rows, "
         "but expected are equally many, and one at least",
+    ),
+    "holes": (
+        ("(self.length, 1))\n", "(self.length, 1)).at[1].set(jnp.nan)\n"),
+        "line 27: First.example gave inputs that are not finite in 64 of 64 examples "
+        "of its validation split, the first at row 0",
     ),
     "lost_file": (
         (SPLITS, "        return open('/no/such/file')\n"),

@@ -6,6 +6,7 @@ are first used.
     nnarena.run(models, tasks, ...)     runs a matrix and returns its leaderboard
     nnarena.leaderboard(results)        the leaderboard of a folder of results
     nnarena.evaluate(results, on=...)   what its trained models answer to other tasks
+    nnarena.restore(results, ...)       one of its trained models
     nnarena.MODELS, TASKS, ...          the registries: TRAINERS, METRICS, PENALTIES
     nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
@@ -64,6 +65,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
     from .nn.unroll import unroll as unroll
     from .suite.evaluate import evaluate as evaluate
+    from .suite.restore import restore as restore
     from .suite.session import leaderboard as leaderboard, run as run
     from .tasks import (
         TASKS as TASKS,
@@ -123,6 +125,7 @@ _NAMES = {
     "nn.parametrization": ["AbstractParametrization"],
     "suite.evaluate": ["evaluate"],
     "nn.unroll": ["unroll"],
+    "suite.restore": ["restore"],
     "suite.session": ["leaderboard", "run"],
     "tasks": ["TASKS", "AbstractForecast", "AbstractTask", "Splits", "SyntheticSplits"],
     "tasks.base": ["shuffled_splits", "with_unit_gaps"],

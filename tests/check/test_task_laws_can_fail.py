@@ -91,6 +91,19 @@ def with_training_on_test(key):
     return Splits(train=fair.test, validation=fair.validation, test=fair.test)
 
 
+def with_twins(count: int):
+    """Returns splits of which so many rows are twice in training, and held out too."""
+
+    def splits(key):
+        keys = jax.random.split(key, 3_000)
+        twins = keys[:count]
+        train = jnp.concatenate([keys[:1_000], twins])
+        held = jnp.concatenate([twins, keys[1_000 : 1_500 - count]])
+        return Splits(train=train, validation=held, test=keys[1_500:])
+
+    return splits
+
+
 def unseeded(key):
     return even_splits(jax.random.key(int(np.random.default_rng().integers(2**30))))
 
@@ -130,6 +143,11 @@ FLAWED_TASKS = {
     "test rows in training": (
         task_with(splits=with_training_on_test),
         {"splits": "no row to be in both test and training, but 2000 are"},
+    ),
+    "a few rows that are alike by chance": (task_with(splits=with_twins(1)), {}),
+    "rows that were copied before they were split": (
+        task_with(splits=with_twins(50)),
+        {"splits": "no row to be in both validation and training, but 50 are"},
     ),
     "other rows every time": (
         task_with(splits=unseeded),

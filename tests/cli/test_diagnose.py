@@ -82,6 +82,17 @@ def test_runs_without_weights_are_left_out_with_a_word(results, tmp_path):
     assert answer.stderr.count("left out elman on") == 3
 
 
+def test_no_table_is_drawn_where_every_run_is_left_out(results, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    shutil.rmtree(copy / "weights")
+    answer = run(app, ["diagnose", str(copy)])
+    assert answer.exit_code == 1
+    assert answer.stdout == ""
+    assert "left out elman on" in answer.stderr
+    assert json.loads(run(app, ["diagnose", str(copy), "--json"]).stdout) == []
+
+
 def test_a_folder_without_runs_is_refused(tmp_path):
     answer = run(app, ["diagnose", str(tmp_path)])
     assert answer.exit_code == 2

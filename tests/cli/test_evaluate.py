@@ -77,6 +77,15 @@ def test_every_contender_is_asked_once(results):
     assert again.stdout == answer.stdout
 
 
+def test_a_word_for_what_was_trained_on_is_not_dropped_in_silence(results):
+    words = ["--on", "memory(fillers=3),memory(fillers=5)", "-m", "elman"]
+    answer = run(app, ["evaluate", str(results), *words])
+    assert answer.exit_code == 0, answer.output
+    said = "not asked memory (fillers=3): 2 runs trained on it; the records have its"
+    assert answer.stderr.count(said) == 1
+    assert "2 evaluations\n" in answer.stderr
+
+
 def test_as_json_a_cell_has_its_doubt(results):
     answer = run(app, ["evaluate", "-r", str(results), *WORDS, "--json"])
     assert answer.exit_code == 0, answer.output

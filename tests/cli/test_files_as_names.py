@@ -15,7 +15,7 @@ from nnarena.cli import app
 from nnarena.models.sequence import Recurrent, SequenceModel
 from nnarena.runs.record import Record, to_json
 from nnarena.runs.store import DirectoryStore
-from nnarena.suite.restore import restore
+from nnarena.suite.restore import restore_record
 
 
 run = CliRunner().invoke
@@ -116,7 +116,7 @@ def test_show_and_bench_take_them_too(folder):
         (["run", "smoke", "-t", "fader.py"], "fader.py registers no task; decorate"),
         (
             ["check", "fader.py:first"],
-            "no model, task, trainer or metric named 'first'; it registers",
+            "no model, task, trainer, metric or penalty named 'first'; it registers",
         ),
         (["check", "fader.py:fader(rate=fast)"], "rate must be a number, not 'fast'"),
         (["show", "absent.py:fader"], "there is no file "),
@@ -184,15 +184,15 @@ def diagnosis(results: Path, *words: str) -> tuple[dict[str, int], str]:
     """Returns the seeds that `arena diagnose` measured by contender, and its words."""
     forget_entrants()
     answer = run(app, ["diagnose", str(results), "--json", *words])
-    assert answer.exit_code == 0, answer.output
     rows = json.loads(answer.stdout)
+    assert answer.exit_code == (0 if rows else 1), answer.output
     return {row["contender"]: row["seeds"] for row in rows}, answer.stderr
 
 
 def test_a_model_is_restored_without_a_word_about_its_file(results):
     forget_entrants()
     (record, _) = records_of(results, "fader")
-    model, task = restore(record, DirectoryStore(results))
+    model, task = restore_record(record, DirectoryStore(results))
     assert isinstance(model, SequenceModel)
     (layer,) = model.layers
     assert isinstance(layer, Recurrent)
@@ -238,14 +238,31 @@ def test_a_file_that_is_gone_is_told_and_may_be_given(moved, folder):
     assert given == ({"elman": 2, "fader": 2}, "")
 
 
-@pytest.mark.parametrize("file", ["first.py", "drawing.py"])
-def test_a_text_that_has_changed_is_told(moved, file):
+def test_a_file_that_is_given_is_not_asked_for_again(moved, folder):
+    """Both are gone from where they were, and one is given."""
+    named(moved)
+    for name in ("fader.py", "first.py"):
+        (moved / name).unlink()
+    measured, said = diagnosis(moved / "out", "--plugin", f"{folder}/fader.py")
+    assert measured == {}
+    assert f"needs {moved}/first.py with the text of" in said
+    assert f"{moved}/fader.py" not in said
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("first.py", "its text has changed"),
+        ("drawing.py", "drawing.py, which it imports, has changed"),
+    ],
+)
+def test_a_text_that_has_changed_is_told(moved, file, changed):
     named(moved)
     (moved / file).write_text((moved / file).read_text() + "# edited\n")
     measured, said = diagnosis(moved / "out")
     assert measured == {}
     assert f"needs {moved}/first.py with the text of digest " in said
-    assert "but its text has changed since (to " in said
+    assert f"but {changed} since (to " in said
     assert "Traceback" not in said
 
 

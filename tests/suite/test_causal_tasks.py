@@ -16,7 +16,7 @@ from nnarena.runs.record import History
 from nnarena.runs.survey import survey
 from nnarena.suite.config import Suite, parse_suite
 from nnarena.suite.plan import assemble, plan_suite
-from nnarena.suite.restore import restore
+from nnarena.suite.restore import restore_record
 from nnarena.suite.session import Session, leaderboard, open_session
 
 
@@ -126,7 +126,7 @@ def test_a_refusal_is_kept_and_shown(ran):
 
 def test_a_made_run_is_restored_causal(ran):
     record = next(r for r in ran.store if r.identity.task.name == "rollout")
-    model, task = restore(record, ran.store)
+    model, task = restore_record(record, ran.store)
     assert model.causal
     assert task.signature.needs_causality
 
@@ -138,7 +138,7 @@ def test_a_run_from_before_the_task_was_causal_is_not_built_again(ran):
     model = record.identity.model.model_copy(update={"settings": settings})
     identity = record.identity.model_copy(update={"model": model})
     with pytest.raises(SKIPS, match=REASON):
-        restore(record.model_copy(update={"identity": identity}), ran.store)
+        restore_record(record.model_copy(update={"identity": identity}), ran.store)
 
 
 def test_a_refusal_is_kept_though_nothing_is_left_to_run(ran):

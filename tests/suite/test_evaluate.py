@@ -25,7 +25,7 @@ from nnarena.suite.evaluate import open_inquiry
 from nnarena.suite.evaluator import Evaluator, ask, unanswered
 from nnarena.suite.executors import InProcess
 from nnarena.suite.plan import assemble
-from nnarena.suite.restore import job_of, restore
+from nnarena.suite.restore import job_of, restore_record
 from nnarena.suite.session import Session, open_session
 from nnarena.tasks import TASKS
 from nnarena.tasks.copy import Copy
@@ -137,7 +137,7 @@ def test_the_answer_is_that_of_the_best_weights_to_the_test_set_of_the_task(fold
     rows = task.splits(provenance.data_folder(), key=key_for("data", "copy")).test
     runs = {record.key: record for record in session.store}
     for one in read_evaluations(session.store):
-        model, _ = restore(runs[one.run], session.store)
+        model, _ = restore_record(runs[one.run], session.store)
         seen = evaluate(model, task, rows, batch=50)
         assert one.loss == pytest.approx(float(seen.mean_loss), rel=1e-5)
         assert one.score == pytest.approx(float(seen.mean_score), rel=1e-6)

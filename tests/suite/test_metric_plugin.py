@@ -16,7 +16,7 @@ from nnarena.runs.record import read_record
 from nnarena.runs.store import open_store
 from nnarena.suite.config import SuiteProblem, parse_suite
 from nnarena.suite.plan import make_jobs
-from nnarena.suite.restore import restore
+from nnarena.suite.restore import restore_record
 from nnarena.suite.session import open_session
 
 
@@ -175,7 +175,7 @@ def test_a_metric_of_a_file_is_run_recorded_compared_and_reported(file, tmp_path
     assert [record.scoring.metric for record in records] == ["largest miss"] * 2
     assert records[0].identity.task.version.startswith("text-")
     assert ", scored by" not in records[0].identity.task.version  # one text of both
-    model, task = restore(records[0], open_store(results))
+    model, task = restore_record(records[0], open_store(results))
     assert task.scoring.metric == "largest miss"
     assert model is not None
     del METRICS._entries["largest miss"]  # whoever reads need not have the file

@@ -21,7 +21,7 @@ from nnarena.suite import runner
 from nnarena.suite.config import Suite, SuiteProblem, load_suite, parse_suite
 from nnarena.suite.entrants import STACKS
 from nnarena.suite.plan import assemble, make_jobs, plan_suite
-from nnarena.suite.restore import restore
+from nnarena.suite.restore import restore_record
 from nnarena.suite.session import leaderboard, open_session
 from nnarena.training.base import arrays_by_path
 
@@ -147,7 +147,7 @@ def test_one_network_has_two_trainers_in_one_suite(ran):
     for place in frozen:
         np.testing.assert_array_equal(*(one[place] for one in weights.values()))
     for name, record in records.items():
-        model, _ = restore(record, ran.store)
+        model, _ = restore_record(record, ran.store)
         restored, start = arrays_by_path(model), arrays_by_path(started(ran, record))
         for place in frozen:  # saved, and as they started
             np.testing.assert_allclose(restored[place], start[place], rtol=1e-6)

@@ -1,5 +1,6 @@
 """A matrix of runs: what is kept, what is repeated, and that nothing else matters."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,17 @@ def test_a_model_that_diverges_is_an_outcome(tiny_suite, tmp_path):
     assert record.result.outcome == "diverged"
     assert record.result.test_score is None
     assert "no longer finite" in (record.result.reason or "")
+
+
+@pytest.mark.parametrize("which", ["train_loss", "validation_loss", "validation_score"])
+def test_a_divergence_names_what_was_not_finite(tiny_suite, tmp_path, which):
+    ledger = Ledger(open_session(tiny_suite, tmp_path).jobs[0], "here")
+    sound = {"train_loss": 0.1, "validation_loss": 0.2, "validation_score": 0.3}
+    ends = {"step": 5.0, "best_step": 0.0, "diverged": 1.0}
+    ledger.last = {**sound, **ends, which: math.nan}
+    found = ledger.result(0.1, 0.2, 3)
+    said = f"the {which.replace('_', ' ')} was no longer finite at step 5"
+    assert (found.outcome, found.reason) == ("diverged", said)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

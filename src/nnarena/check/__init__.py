@@ -13,7 +13,9 @@ from .metric_case import MetricCase
 from .metric_laws import METRIC_LAWS
 from .model_case import ModelCase
 from .model_laws import MODEL_LAWS
-from .run import check_metric, check_model, check_task, check_trainer
+from .penalty_case import PenaltyCase
+from .penalty_laws import PENALTY_LAWS
+from .run import check_metric, check_model, check_penalty, check_task, check_trainer
 from .task_case import TaskCase
 from .task_laws import TASK_LAWS
 from .trainer_case import TrainerCase
@@ -24,6 +26,7 @@ from .watchdog import Watchdog
 __all__ = [
     "METRIC_LAWS",
     "MODEL_LAWS",
+    "PENALTY_LAWS",
     "TASK_LAWS",
     "TRAINER_LAWS",
     "Law",
@@ -31,12 +34,14 @@ __all__ = [
     "MetricCase",
     "ModelCase",
     "NotJudged",
+    "PenaltyCase",
     "TaskCase",
     "TrainerCase",
     "Verdict",
     "Watchdog",
     "check_metric",
     "check_model",
+    "check_penalty",
     "check_task",
     "check_trainer",
     "judge",

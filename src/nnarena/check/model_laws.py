@@ -14,6 +14,7 @@ from ..nn.parametrization import resolve
 from .causality import check_causal
 from .context_law import check_context
 from .documents import require_account
+from .fold_law import check_fold
 from .generation_law import check_generation
 from .laws import Law, NotJudged, require
 from .model_case import (
@@ -279,6 +280,7 @@ MODEL_LAWS = (
         check_generation,
     ),
     Law("step", "One step at a time equals the whole sequence.", _check_step),
+    Law("fold", "Many steps at once equal one after another.", check_fold),
     Law("gradients", "Gradients are finite, and not all zero.", _check_gradients),
     Law("roles", "Declares how what derives weights is trained.", check_roles),
     Law("keys", "The key decides the weights.", _check_keys),

@@ -10,6 +10,8 @@ from .metric_case import MetricCase
 from .metric_laws import METRIC_LAWS
 from .model_case import ModelCase
 from .model_laws import MODEL_LAWS
+from .penalty_case import PenaltyCase
+from .penalty_laws import PENALTY_LAWS
 from .task_case import TaskCase
 from .task_laws import TASK_LAWS
 from .trainer_case import TrainerCase
@@ -76,6 +78,15 @@ def check_metric(name: str, watchdog: Watchdog | None = None) -> Iterator[Verdic
         UnknownName: no metric carries the name.
     """
     return _judged((RUNS, *METRIC_LAWS), MetricCase(name), watchdog)
+
+
+def check_penalty(name: str, watchdog: Watchdog | None = None) -> Iterator[Verdict]:
+    """Returns the verdicts on a penalty, of a small network.
+
+    Raises:
+        UnknownName: no penalty carries the name.
+    """
+    return _judged((RUNS, *PENALTY_LAWS), PenaltyCase(name), watchdog)
 
 
 RUNS = Law(

@@ -17,6 +17,7 @@ from ..tasks import TASKS
 from ..tasks.base import AbstractForecast, AbstractTask, Rows, Splits
 from ..tasks.files import DataFolder
 from ..tasks.inspection import make_sound_task, sound_splits
+from ..training.row_values import require_values
 from .laws import require
 from .quick import quick_jit
 
@@ -87,7 +88,9 @@ class TaskCase:
         entry = self.entry
         # A wrong setting of a task of the package needs no file and line.
         task = make_sound_task(entry, self.settings) if entry.outside else self.task
-        sound_splits(task, self.name, self.data)
+        splits = sound_splits(task, self.name, self.data)
+        if entry.outside:
+            require_values(task, splits)
 
     # What follows is made when a law first asks: what it raises is then a verdict.
 

@@ -148,7 +148,7 @@ def check(
     name: Annotated[
         str,
         typer.Argument(
-            help="A model, task, trainer or metric, NAME(setting=value), or "
+            help="A model, task, trainer, metric or penalty, NAME(setting=value), or "
             "FILE.py[:NAME] for what a file registers."
         ),
     ],

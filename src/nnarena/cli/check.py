@@ -13,6 +13,7 @@ from ..check import (
     Watchdog,
     check_metric,
     check_model,
+    check_penalty,
     check_task,
     check_trainer,
 )
@@ -22,8 +23,13 @@ from ..suite.words import Chosen, find_entrants
 from .console import guarded, news, out, print_json
 
 
-CHECKED = ("models", "tasks", "trainers", "metrics")
-"""The kinds of entrants that have laws."""
+CHECKED = ("models", "tasks", "trainers", "metrics", "penalties")
+"""The kinds of entrants, all of which have laws."""
+
+WITHOUT_SETTINGS = {
+    "metrics": ("metric", check_metric),
+    "penalties": ("penalty", check_penalty),
+}
 
 
 @guarded
@@ -90,9 +96,10 @@ def _verdicts(
             return check_task(name, settings, data=data_folder(), watchdog=watchdog)
         if kind == "trainers":
             return check_trainer(name, settings, watchdog=watchdog)
+        what, check = WITHOUT_SETTINGS[kind]
         if settings:
-            raise SuiteProblem(f"a metric has no settings, but {name} is given some")
-        return check_metric(name, watchdog=watchdog)
+            raise SuiteProblem(f"a {what} has no settings, but {name} is given some")
+        return check(name, watchdog=watchdog)
     except ValueError as error:
         raise SuiteProblem(str(error)) from error
 

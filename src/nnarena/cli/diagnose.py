@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import typer
 from rich.table import Table
 
 from ..analysis.labels import contender_labels, natural_key, task_labels
@@ -14,7 +15,7 @@ from ..diagnostics.gradient_flow import gradient_flow, horizon
 from ..runs.record import Record
 from ..runs.store import AbstractStore, open_store
 from ..suite.plugins import bring
-from ..suite.restore import restore, restore_splits
+from ..suite.restore import restore_record, restore_splits
 from ..tasks.files import DataProblem
 from .console import guarded, news, out, print_json, refuse
 
@@ -29,7 +30,11 @@ that the task rules out today."""
 
 @guarded
 def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> None:
-    """Prints the memory of every contender on every task, the median over seeds."""
+    """Prints the memory of every contender on every task, the median over seeds.
+
+    Raises:
+        typer.Exit: every run was left out.
+    """
     bring(plugins)
     store = open_store(results)
     records = [record for record in store if record.result.outcome == "finished"]
@@ -52,20 +57,22 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
     rows = list(_rows(cells))
     if as_json:
         print_json(rows)
-    else:
+    elif rows:
         _print(rows)
+    if not rows:
+        raise typer.Exit(1)
 
 
 def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:
     """Returns the figures of one run."""
-    model, task = restore(record, store)
+    model, task = restore_record(record, store)
     validation = restore_splits(record).validation
     rows = jax.tree.map(lambda column: column[:ROWS], validation)
     norms = np.asarray(gradient_flow(model, task, rows).norms, np.float64)
     return {
         "length": len(norms),
         "horizon": horizon(norms),
-        "first_to_last": float(norms[0] / norms[-1]) if norms[-1] else None,
+        "first_to_last": float(norms[-1] / norms[0]) if norms[0] else None,
     }
 
 
@@ -104,8 +111,9 @@ def _print(rows: list[dict]) -> None:
         )
     out.print(table)
     out.print(
-        "horizon: steps before the last from which the input still moves the loss by "
-        "1 % of the strongest step; first / last: its gradient at the first step over "
-        "that at the last. Medians over seeds.",
+        "Of one answer: the only one, the last that is judged of those at every step, "
+        "or a generated one as a whole. horizon: how many steps before its own it "
+        "still feels, by 1 % of the strongest step; first / last: the gradient at the "
+        "first step over that at the answer's. Padding is no step. Medians over seeds.",
         markup=False,
     )

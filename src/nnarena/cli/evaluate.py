@@ -1,6 +1,7 @@
 """`arena evaluate`: what trained models answer to the test sets of other tasks."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 import typer
@@ -10,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ..analysis.evaluations import HEADER, Evaluated, fields
+from ..analysis.labels import entrant_labels
 from ..analysis.words import plural
 from ..suite.evaluate import Inquiry, open_inquiry
 from .console import guarded, news, out, print_json, refuse
@@ -37,6 +39,11 @@ def show_evaluations(
         which = f"seed{'s' if len(seeds) > 1 else ''} {listed}"
         text = f"left out {contender}, {which}: {reason}"
         news.print(text, markup=False, soft_wrap=True)
+    for task, runs in _trained_on(inquiry).items():
+        text = (
+            f"not asked {task}: {plural(runs, 'run')} trained on it; the records have"
+        )
+        news.print(f"{text} its scores", markup=False, soft_wrap=True)
     broken = _follow(inquiry)
     found = inquiry.answers()
     if as_json:
@@ -54,6 +61,14 @@ def _left_out(inquiry: Inquiry) -> dict[tuple[str, str], list[int]]:
         label = f"{record.identity.model.name} on {record.identity.task.name}"
         found.setdefault((label, reason), []).append(record.identity.seed)
     return found
+
+
+def _trained_on(inquiry: Inquiry) -> dict[str, int]:
+    """Returns how many runs were trained on what is asked, by the task's label."""
+    asked = [one for one in inquiry.wanted if one.itself]
+    return Counter(
+        entrant_labels([one.record.identity.task, *one.tasks])[0] for one in asked
+    )
 
 
 def _follow(inquiry: Inquiry) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +26,10 @@ UNTRACEABLE = (
     "NonConcreteBooleanIndexError",
 )
 """What JAX raises where numpy or Python asks for the numbers of a traced array."""
+
+
+READS_AS_FROZEN = re.compile(r"has no attribute '?(array|value)\b")
+"""What is raised where an array is taken for a `Frozen` that holds it."""
 
 
 def require_sound(condition: object, owner: Any, method: str | None, told: str) -> None:
@@ -83,16 +88,28 @@ def blaming(owner: Any, method: str, doing: str) -> Iterator[None]:
         if line is None:
             raise
         kind, said = type(error).__name__, (str(error).strip() or "no more said")
-        remedy = (
+        told = said.splitlines()[0]
+        raise EntrantProblem(
+            f"{line}: {owner.__name__}.{method}, {doing}, raised {kind}: {told}"
+            f"{_remedy(kind, told)}"
+        ) from error
+
+
+def _remedy(kind: str, said: str) -> str:
+    """Returns what to do about an error, where its words do not say it."""
+    if kind in UNTRACEABLE:
+        return (
             "; JAX traces it, so that its arrays have no numbers yet: compute with "
             "jax.numpy, and without if, for or int() on what an array holds"
-            if kind in UNTRACEABLE
-            else ""
         )
-        raise EntrantProblem(
-            f"{line}: {owner.__name__}.{method}, {doing}, raised {kind}: "
-            f"{said.splitlines()[0]}{remedy}"
-        ) from error
+    if kind == "AttributeError" and READS_AS_FROZEN.search(said):
+        return (
+            "; within a cell's methods a Frozen weight, or one that derives from "
+            "others, is its array already: leave `.array` or `.value()` out"
+        )
+    if kind == "TypeError" and "Frozen" in said:
+        return "; outside of a cell the array of a Frozen weight is its `.value()`"
+    return ""
 
 
 def _last_line(owner: Any, error: Exception) -> str | None:

@@ -16,11 +16,13 @@ class Frozen(eqx.Module):
 
         self.recurrent = Frozen(jax.random.normal(key, (hidden, hidden)))
 
-    A cell that is scanned finds the plain array in its place, as of a parametrization;
-    anywhere else `value()` is the array. No gradient flows into it, no trainer moves
-    it, no budget of parameters counts it and no decay or penalty by role acts on it.
-    It is saved and restored with the weights. For an array of whole numbers or truth
-    values, such as a wiring or a mask, no `Frozen` is needed: nothing trains those.
+    The methods of a cell or fold find the plain array in its place, as of a
+    parametrization: `state @ self.recurrent`. In a layer, a whole model, a penalty, or
+    outside of a run `model.recurrent.value()` is the array. No gradient flows into it,
+    no trainer moves it, no budget of parameters counts it and no decay or penalty by
+    role acts on it. It is saved and restored with the weights. For an array of whole
+    numbers or truth values, such as a wiring or a mask, no `Frozen` is needed: nothing
+    trains those.
     """
 
     array: Array = eqx.field(converter=jnp.asarray)

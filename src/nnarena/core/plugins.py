@@ -117,6 +117,14 @@ def digest_of(module: str) -> str:
     return _digests[module]
 
 
+def is_here(digest: str) -> bool:
+    """Returns whether a file of this text is imported, from wherever it lies."""
+    return any(
+        own == digest and Path(file_of(module)).is_file()
+        for module, own in _digests.items()
+    )
+
+
 def displaced(module: str) -> str | None:
     """Returns what another file has replaced of what a module registered, if any."""
     return _displaced.get(module)

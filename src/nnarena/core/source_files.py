@@ -63,6 +63,14 @@ def text_digest(file: Path, folder: Path | None = None, only: str | None = None)
     return digest.hexdigest()[:12]
 
 
+def text_digests(file: Path) -> dict[str, str]:
+    """Returns the digests of each of a file's `sources` alone, by their names."""
+    return {
+        name: hashlib.sha256(_text(path).encode()).hexdigest()[:12]
+        for name, path in sources(file).items()
+    }
+
+
 def module_sources(module: str) -> dict[str, Path]:
     """Returns the sources of a module by its name; none if it has no file."""
     file = _file_of(module)

@@ -1,4 +1,4 @@
-r"""How far back a model's answer still feels: the gradient at every step of time.
+r"""How far back ONE answer of a model still feels: the gradient at every step of time.
 
 A gradient that reaches step t through the steps after it is a product of Jacobians,
 
@@ -12,6 +12,15 @@ not bounded:
 
     inputs   |dL/dz_t|, z_t what the first layer reads at step t; for any layer
     states   |dL/ds_t|, s_t what a cell carries into step t; for cells only
+
+Steps are counted back from the one that the answer is given after, T, so that a lag
+is the same distance in every example:
+
+    once         T is the last step that is there; padding is not
+    every step   L is of the last answer that is judged, and T its step
+    generated    L is the mean over all classes said, and T the question's last step
+
+What an answer owes to steps after T, as of layers that look ahead, is left out.
 """
 
 from typing import Any
@@ -20,44 +29,61 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.compiling import filter_jit
-from ..core.types import Scalar
+from ..core.types import Example, Scalar, When
 from ..models.base import AbstractModel, Nudges, Trace
 from ..tasks.base import AbstractTask, Rows
 from ..training.losses import Loss
+from .lookup import looked_up
 
 
 class Flow(eqx.Module):
-    """Gradient norms by step, each the root mean square over examples.
+    """Gradient norms by lag: entry k is of the step k steps before that of the answer.
 
-    Both are in units of loss per unit of what was disturbed: two models compare by
-    the shape of their profiles, not by their heights. `state_norms` covers the states
-    of all layers together and is None where a layer carries no state.
+    Each is the root mean square over the examples that have such a step, in units of
+    loss per unit of what was disturbed: two models compare by the shape of their
+    profiles, not by their heights. `state_norms` covers the states of all layers
+    together and is None where a layer carries no state.
     """
 
-    norms: Float[Array, " time"]
-    state_norms: Float[Array, " time"] | None
+    norms: Float[Array, " lags"]
+    state_norms: Float[Array, " lags"] | None
+
+
+class Felt(eqx.Module):
+    """The norms of one example by lag, and which lags it has."""
+
+    flow: Flow
+    has: Bool[Array, " lags"]
 
 
 def gradient_flow(model: AbstractModel, task: AbstractTask, rows: Rows) -> Flow:
-    """Returns how the loss of each row's example feels every step of its sequence.
+    """Returns how the loss of an answer of each row's example feels the steps before.
 
-    The loss of an example is the mean over its answers that count, as in training.
-    Every row is differentiated by itself, all of them in one compiled program.
+    Every row is differentiated by itself, all of them in one compiled program. There
+    are as many lags as the longest example has; one of which no answer is judged
+    has none. Of a model that reads a context apart from its question, as one without a
+    `trace` of its own does, the steps are the question's.
 
     Raises:
-        ValueError: the model looks its tokens up out of sight (see `Trace`).
+        ValueError: nobody can say what the model's tokens become (see `Trace`), or no
+            answer is judged.
     """
-    return _flow(model, task, jax.tree.map(jnp.asarray, rows))
+    rows = jax.tree.map(jnp.asarray, rows)
+    flow, counts = _flow(_seen(model, task, rows), task, rows)
+    lags = int(np.count_nonzero(counts))
+    if lags == 0:
+        raise ValueError("no answer of these rows is judged: there is none to feel")
+    return jax.tree.map(lambda norms: norms[:lags], flow)
 
 
-def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> int:
-    """Returns how many steps before the last one the answer still feels.
+def horizon(norms: Float[np.ndarray | Array, " lags"], floor: float = 0.01) -> int:
+    """Returns how many steps before its own an answer still feels.
 
-    That is, how far back the earliest norm above `floor` times the largest lies: 0 if
-    only the last step counts (or none does), `time - 1` if the first still does.
+    That is, the largest lag whose norm is above `floor` times the largest norm: 0 if
+    only the answer's own step counts (or none does).
 
     Raises:
         ValueError: a norm is not finite.
@@ -66,35 +92,81 @@ def horizon(norms: Float[np.ndarray | Array, " time"], floor: float = 0.01) -> i
     if not np.isfinite(values).all():
         raise ValueError("a gradient norm is not finite: there is no horizon")
     felt = np.flatnonzero(values > floor * values.max(initial=0.0))
-    return int(len(values) - 1 - felt[0]) if len(felt) else 0
+    return int(felt[-1]) if len(felt) else 0
+
+
+def _seen(model: AbstractModel, task: AbstractTask, rows: Rows) -> AbstractModel:
+    """Returns a model whose trace shows what the first layer reads."""
+    row = jax.tree.map(lambda column: column[0], rows)
+    shown = eqx.filter_eval_shape(lambda: model.trace(*task.example(row).asked))
+    found = model if shown.inputs is not None else looked_up(model, task, rows)
+    if found is None:
+        raise ValueError(
+            f"{type(model).__name__} looks no tokens up in one of its weights: a "
+            "`trace` of its own has to say what they become (docs/plugins.md, "
+            '"A trace")'
+        )
+    return found
 
 
 @filter_jit
-def _flow(model: AbstractModel, task: AbstractTask, rows: PyTree) -> Flow:
-    profiles = jax.vmap(lambda row: _profile(model, task, row))(rows)
-    return jax.tree.map(lambda norms: _length(norms) / len(norms) ** 0.5, profiles)
+def _flow(
+    model: AbstractModel, task: AbstractTask, rows: PyTree
+) -> tuple[Flow, Int[Array, " lags"]]:
+    """Returns the norms over all rows, and how many rows have each lag."""
+    felt = jax.vmap(lambda row: _profile(model, task, row))(rows)
+    counts = jnp.sum(felt.has, axis=0, dtype=int)
+    mean = jnp.sqrt(jnp.maximum(counts, 1).astype(float))
+    return jax.tree.map(lambda norms: _length(norms) / mean, felt.flow), counts
 
 
-def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Flow:
+def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Felt:
     """Returns the norms of one example."""
-    example = task.example(row)
+    example, answers = task.example(row), task.signature.answers
     nudges = _at_rest(jax.eval_shape(model.trace, *example.asked))
-    if nudges.inputs is None:
-        raise ValueError(
-            f"{type(model).__name__} looks up its tokens out of sight: a `trace` of "
-            "its own has to say what they become"
-        )
-
+    assert nudges.inputs is not None, "a model is seen, or refused, before"
+    counts = _one_answer(example, answers)
     of_answers = Loss(task.signature.outputs, task.scoring)
 
     def loss(nudges: Nudges) -> Scalar:
-        answers = model.trace(*example.asked, nudges=nudges).answers
-        counts = example.judged(task.signature.answers)
-        return of_answers.sums(answers, example.targets, counts).value
+        given = model.trace(*example.asked, nudges=nudges).answers
+        sums = of_answers.sums(given, example.targets, counts)
+        return jnp.where(
+            sums.weight > 0, sums.total / jnp.where(sums.weight > 0, sums.weight, 1), 0
+        )
 
     felt = jax.grad(loss)(nudges)
-    states = None if felt.states is None else _norms(felt.states)
-    return Flow(_norms(felt.inputs), states)
+    time = nudges.inputs.shape[0]
+    places = _last(example, answers, counts, time) - jnp.arange(time)
+    has = (places >= 0) & jnp.any(counts)
+
+    def by_lag(norms: Float[Array, " time"]) -> Float[Array, " lags"]:
+        return jnp.where(has, norms[places], 0.0)
+
+    norms = _norms(felt.inputs), None if felt.states is None else _norms(felt.states)
+    return Felt(Flow(*jax.tree.map(by_lag, norms)), has)
+
+
+def _one_answer(
+    example: Example, answers: When
+) -> Bool[Array, ""] | Bool[Array, " answers"]:
+    """Returns which answers the loss is of: of those at every step the last judged."""
+    judged = example.judged(answers)
+    if answers != "every step":
+        return judged
+    steps = jnp.arange(len(judged))
+    return judged & (steps == jnp.max(jnp.where(judged, steps, 0)))
+
+
+def _last(
+    example: Example, answers: When, counts: Bool[Array, "*answers"], time: int
+) -> Int[Array, ""]:
+    """Returns the place of the answer's step among the steps of a trace."""
+    question, context = example.question, example.context
+    last = jnp.argmax(counts) if answers == "every step" else question.last
+    if context is None or time == question.length:
+        return jnp.asarray(last)
+    return jnp.asarray(context.last + 1 + last)
 
 
 def _at_rest(trace: Trace) -> Nudges:

@@ -150,8 +150,8 @@ NO_NUDGES = Nudges()
 class Trace(eqx.Module):
     """What a model did on the way to its answers.
 
-    Its steps are those of the context, where there is one, and of the question.
-    `inputs` is what its first layer reads, None for tokens that a model of its own
+    Its steps are those of the question, after those of a context where both are read as
+    one. `inputs` is what its first layer reads, None for tokens that a model of its own
     looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
     what each step of a cell left behind, None for a layer without a state, and the
     outputs. A model without layers that are known to the arena has none.
@@ -190,8 +190,9 @@ class AbstractModel(eqx.Module):
     ) -> Trace:
         """Returns the answers with what led to them.
 
-        Here of a model of which nothing is known but its inputs. One that embeds
-        tokens, or has states to show, says so by a `trace` of its own.
+        Here of a model of which nothing is known but its inputs. One that has states
+        to show, or reads tokens, says so by a `trace` of its own; the table of tokens
+        can be found without (`nnarena.diagnostics.lookup`).
         """
         if not jnp.issubdtype(sequence.xs.dtype, jnp.inexact):
             return Trace(self(sequence, *context))

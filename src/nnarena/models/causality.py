@@ -12,6 +12,7 @@ takes one class at a time: the loop that feeds them is the arena's.
 from collections.abc import Callable, Iterator, Sequence as Many
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -173,7 +174,7 @@ def moved(model: AbstractModel) -> AbstractModel:
     """Returns the model with noise added to every weight that training may move."""
     rng = np.random.default_rng(0)
 
-    def noisy(leaf: Array, free: bool) -> Array:
+    def noisy(leaf: Any, free: bool) -> Any:
         if not free:
             return leaf
         return leaf + jnp.asarray(MOVED * rng.standard_normal(leaf.shape), leaf.dtype)

@@ -77,18 +77,18 @@ def require_answers(
         answers = eqx.filter_eval_shape(model, *asked)
     wanted = (*signature.answer_axes(length), signature.outputs.size)
     require(
-        isinstance(answers, Shape) and answers.shape == wanted,
+        _is_real(answers, wanted),
         make,
         "__call__",
         f"returned {told(answers)} to {length} steps, but a task that answers "
-        f"{signature.when} expects answers of shape {wanted}",
+        f"{signature.when} expects answers of shape {wanted} in float32",
     )
-    require(
-        jnp.issubdtype(answers.dtype, jnp.floating),
-        make,
-        "__call__",
-        f"returned answers in {answers.dtype}, but expected are real numbers",
-    )
+
+
+def _is_real(found: Any, shape: tuple[int, ...]) -> bool:
+    """Returns whether something traced is an array of real numbers of a shape."""
+    array = isinstance(found, Shape) and found.shape == shape
+    return array and bool(jnp.issubdtype(found.dtype, jnp.floating))
 
 
 def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:
@@ -101,11 +101,11 @@ def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:
         hs = eqx.filter_eval_shape(_answer, layer, question, xs)
     wanted = (xs.shape[0], layer.hidden_size)
     require(
-        isinstance(hs, Shape) and hs.shape == wanted,
+        _is_real(hs, wanted),
         make,
         "__call__",
         f"returned {told(hs)} for {xs.shape[0]} steps, but expected is one output of "
-        f"`hidden_size` numbers for each: shape {wanted}",
+        f"`hidden_size` numbers for each: shape {wanted} in float32",
     )
     return hs
 
@@ -133,11 +133,11 @@ def _require_step(cell: AbstractCell, x: Shape) -> None:
         f"{told(state)}: shapes and types stay from step to step",
     )
     require(
-        isinstance(h, Shape) and h.shape == (cell.hidden_size,),
+        _is_real(h, (cell.hidden_size,)),
         make,
         "__call__",
         f"returned {told(h)} as its output, but `hidden_size` is "
-        f"{cell.hidden_size}: expected is shape ({cell.hidden_size},)",
+        f"{cell.hidden_size}: expected is shape ({cell.hidden_size},) in float32",
     )
 
 

@@ -94,14 +94,23 @@ class Cost(Part):
     state_size: Count | None = None
 
 
+class Text(Part):
+    """A file, by its path in the folder of a plug-in, and the digest of it alone."""
+
+    name: Word
+    digest: Word
+
+
 class Plugin(Part):
     """A file that was imported for a run, and the digest of what it said.
 
-    The digest covers what the file imports from its own folder.
+    The digest covers what the file imports from its own folder. If it imports any,
+    `texts` are these files and itself; records from before they were kept have none.
     """
 
     path: Annotated[str, Field(max_length=4096)]
     digest: Word
+    texts: tuple[Text, ...] = ()
 
 
 class Provenance(Part):

@@ -25,7 +25,7 @@ from ..tasks.files import DataFolder, DataProblem
 from ..training.flops import Work
 from . import provenance
 from .plan import Assembled, Job, assemble
-from .programs import require_answers_of, task_splits
+from .programs import require_answers_of, require_values_of, task_splits
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ class Estimator:
         told = task.model_dump_json()
         if self._kept is None or self._kept[0] != told:
             self._kept = None  # frees the rows of the task before
-            self._kept = told, task_splits(parts, task.name, self.data)
+            splits = task_splits(parts, task.name, self.data)
+            require_values_of(parts, task.name, splits)
+            self._kept = told, splits
         return self._kept[1]
 
 

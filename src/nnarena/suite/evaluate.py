@@ -22,6 +22,7 @@ from ..runs.record import Entrant, Record
 from ..runs.store import AbstractStore, open_store
 from ..tasks import TASKS
 from . import provenance
+from .choosing import is_chosen, tables as tables_of
 from .entrants import task_like
 from .evaluator import Evaluator, ask
 from .events import Event
@@ -34,11 +35,15 @@ from .words import Chosen, chosen, resolve_files, split_words
 
 @dataclass(frozen=True)
 class Wanted:
-    """A finished run, what its names stand for, and the tasks that it is asked."""
+    """A finished run, what its names stand for, and the tasks that it is asked.
+
+    With `itself` its own task is among what `--on` names; its record holds that score.
+    """
 
     record: Record
     parts: Assembled
     tasks: tuple[Entrant, ...]
+    itself: bool = False
 
     @property
     def pairs(self) -> list[tuple[str, Entrant]]:
@@ -112,8 +117,8 @@ def open_inquiry(
         FileNotFoundError, BrokenFile: there is no such plug-in, or it breaks.
     """
     asked, files = resolve_files(split_words(on), "tasks")
-    of_models, more = _tables(models, "models")
-    of_tasks, most = _tables(tasks, "tasks")
+    of_models, more = tables_of(models, "models")
+    of_tasks, most = tables_of(tasks, "tasks")
     _ = bring([*plugins, *files, *more, *most])
     questions = [dict(chosen(word)) for word in asked]
     names = [question.pop("name") for question in questions]
@@ -122,9 +127,7 @@ def open_inquiry(
     records = [
         record
         for record in ended
-        if record.identity.task.name in names
-        and _is_chosen(record.identity.model, of_models, record.identity.width)
-        and _is_chosen(record.identity.task, of_tasks)
+        if record.identity.task.name in names and is_chosen(record, of_models, of_tasks)
     ]
     finished = [record for record in records if record.result.outcome == "finished"]
     there = {record.identity.task.name for record in finished}
@@ -173,23 +176,6 @@ def evaluate(
     return inquiry.answers()
 
 
-def _tables(words: Sequence[str] | None, kind: str) -> tuple[list[Chosen], list[str]]:
-    """Returns the tables of words that choose runs, and the files that they name."""
-    found, files = resolve_files(split_words(words), kind)
-    return [chosen(word) for word in found], files
-
-
-def _is_chosen(
-    entrant: Entrant, tables: Sequence[Chosen], width: int | None = None
-) -> bool:
-    """Whether no table is given, or one has its name and settings that it has too."""
-    known = {**entrant.all_settings, "name": entrant.name, "width": width}
-    return not tables or any(
-        all(name in known and known[name] == value for name, value in table.items())
-        for table in tables
-    )
-
-
 def _restored(
     records: Sequence[Record], questions: Sequence[tuple[str, Chosen]]
 ) -> tuple[list[Wanted], list[tuple[Record, str]]]:
@@ -212,28 +198,28 @@ def _restored(
             left_out += [(record, str(error)) for record in own]
             continue
         tasks = _asked(own[0].identity.task, questions)
-        wanted += [Wanted(record, parts, tasks) for record in own]
+        others = tuple(task for key, task in tasks.items() if key)
+        wanted += [Wanted(record, parts, others, "" in tasks) for record in own]
     return wanted, left_out
 
 
-def _asked(
-    own: Entrant, questions: Sequence[tuple[str, Chosen]]
-) -> tuple[Entrant, ...]:
-    """Returns what runs of a task are asked: not what they were trained on.
+def _asked(own: Entrant, questions: Sequence[tuple[str, Chosen]]) -> dict[str, Entrant]:
+    """Returns what runs of a task are asked, each once; "" is what they trained on.
 
     Raises:
         SuiteProblem: the task has no such setting, or it does not take the value.
     """
-    found = {}
+    found: dict[str, Entrant] = {}
+    itself = evaluation_key("", own)
     for name, changes in questions:
         if name == own.name:
             try:
                 task = task_like(own, changes)
             except ValueError as error:
                 raise SuiteProblem(f"--on {name}: {error}") from error
-            found[evaluation_key("", task)] = task
-    found.pop(evaluation_key("", own), None)
-    return tuple(found.values())
+            key = evaluation_key("", task)
+            found["" if key == itself else key] = task
+    return found
 
 
 def _nothing(

@@ -180,8 +180,10 @@ class Ledger:
     def _why_diverged(self, test_loss: float, test_score: float) -> str | None:
         if not self.last["diverged"]:
             return why_not_finite(test_loss, test_score)
-        which = "train" if not math.isfinite(self.last["train_loss"]) else "validation"
-        return f"the {which} loss was no longer finite at step {int(self.last['step'])}"
+        figures = ("train_loss", "validation_loss", "validation_score")
+        broken = [one for one in figures if not math.isfinite(self.last[one])]
+        which = (broken or ["loss"])[0].replace("_", " ")
+        return f"the {which} was no longer finite at step {int(self.last['step'])}"
 
     def failure(self, reason: str) -> Result:
         """Returns the result of a run that broke."""

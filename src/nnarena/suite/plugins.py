@@ -10,10 +10,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..analysis.words import listed
 from ..core.numbers import printable
-from ..core.plugins import BrokenFile, digest_of, displaced, existing_file, import_file
+from ..core.plugins import (
+    BrokenFile,
+    digest_of,
+    displaced,
+    existing_file,
+    import_file,
+    is_here,
+)
 from ..core.problems import SuiteProblem, UserProblem
-from ..runs.record import Plugin
+from ..core.source_files import text_digests
+from ..runs.record import Plugin, Text
 from . import provenance
 
 
@@ -37,16 +46,25 @@ def bring(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
     for path in paths:
         _note(path)
     return tuple(
-        Plugin(path=str(path), digest=digest_of(module))
+        Plugin(path=str(path), digest=digest_of(module), texts=_texts(path))
         for path, module in zip(paths, modules, strict=True)
     )
+
+
+def _texts(path: Path) -> tuple[Text, ...]:
+    """Returns the digests of a file and what it imports; none if it stands alone."""
+    found = text_digests(path).items()
+    return tuple(Text(name=n, digest=d) for n, d in found) if len(found) > 1 else ()
 
 
 def find_again(plugin: Plugin) -> str | None:
     """Imports what a record remembers; returns what is wrong where that fails.
 
     A file with another text is imported too: its entrants may be of the same versions.
+    One that is imported from elsewhere with the same text is there.
     """
+    if is_here(plugin.digest):
+        return None
     path, shown = Path(plugin.path), printable(plugin.path)
     needs = f"needs {shown} with the text of digest {plugin.digest}"
     give = "give one with that text by --plugin FILE.py"
@@ -62,8 +80,18 @@ def find_again(plugin: Plugin) -> str | None:
     except BrokenFile as broken:
         return f"{needs}, but that file cannot be imported now ({broken}); {give}"
     if digest != plugin.digest:
-        return f"{needs}, but its text has changed since (to {digest}); {give}"
+        return f"{needs}, but {_changed(plugin, path)} since (to {digest}); {give}"
     return None
+
+
+def _changed(plugin: Plugin, path: Path) -> str:
+    """Returns whose text has changed: that of the file, or of what it imports."""
+    now = text_digests(path)
+    others = [text.name for text in plugin.texts if now.get(text.name) != text.digest]
+    if not others or path.name in others:
+        return "its text has changed"
+    has = "have" if len(others) > 1 else "has"
+    return f"{listed(others[:4])}, which it imports, {has} changed"
 
 
 def _note(path: Path) -> None:

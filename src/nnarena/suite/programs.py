@@ -31,6 +31,7 @@ from ..tasks.base import Splits
 from ..tasks.files import DataFolder
 from ..tasks.inspection import example_shapes, examples_of, sound_splits
 from ..training.base import AbstractProgram
+from ..training.row_values import require_values
 from . import provenance
 from .plan import Assembled, Job, assemble
 
@@ -92,6 +93,16 @@ def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
     if TASKS[name].outside:
         return sound_splits(assembled.task, name, data)
     return assembled.task.splits(data, key=key_for("data", name))
+
+
+def require_values_of(assembled: Assembled, name: str, splits: Splits) -> None:
+    """Returns if the rows of a task, if it is somebody's, are numbers to train on.
+
+    Raises:
+        EntrantProblem: they are not; with file and line.
+    """
+    if TASKS[name].outside:
+        require_values(assembled.task, splits)
 
 
 def require_answers_of(assembled: Assembled, splits: Splits) -> None:

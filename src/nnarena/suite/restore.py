@@ -1,18 +1,97 @@
 """From a record back to its model: the weights that were best, ready to be asked."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..analysis.labels import contender_labels, task_labels
+from ..analysis.words import listed
+from ..core.problems import SuiteProblem
 from ..core.registry import UnknownName
 from ..models import AbstractModel
 from ..runs.record import Record
-from ..runs.store import AbstractStore
+from ..runs.store import AbstractStore, open_store
 from ..tasks import AbstractTask, Splits
 from ..training.base import tree_from_paths, weight_shapes, with_weights
 from . import provenance
+from .choosing import is_chosen, tables
 from .plan import Assembled, Job, assemble
-from .plugins import MissingPlugin, find_again
+from .plugins import MissingPlugin, bring, find_again
 from .programs import task_splits
 
 
-def restore(record: Record, store: AbstractStore) -> tuple[AbstractModel, AbstractTask]:
+@dataclass(frozen=True)
+class Restored:
+    """A trained model as its run left it, its task, and the record of the run."""
+
+    model: AbstractModel
+    task: AbstractTask
+    record: Record
+
+    @property
+    def splits(self) -> Splits:
+        """The rows that it was trained, chosen and tested on.
+
+        Raises:
+            DataProblem: a file of real data is missing or wrong.
+        """
+        return restore_splits(self.record)
+
+
+def restore(
+    results: str | Path, model: str, task: str, *, seed: int | None = None
+) -> Restored:
+    """Returns the trained model of the run that words choose in a store of results.
+
+    Words are those of the command line. Settings that they do not name may have any
+    value, and so may the seed, as long as one run alone is meant.
+
+        found = nnarena.restore("results", "gru", "add(length=50)", seed=0)
+        row = jax.tree.map(lambda column: column[0], found.splits.test)
+        found.model(found.task.example(row).question)
+
+    Raises:
+        SuiteProblem: no finished run is meant, or several are.
+        UnknownName, MissingPlugin, ValueError, FileNotFoundError: it is not to be had
+            (`restore_record`).
+    """
+    of_models, files = tables([model], "models")
+    of_tasks, more = tables([task], "tasks")
+    _ = bring([*files, *more])
+    store = open_store(results)
+    done = [record for record in store if record.result.outcome == "finished"]
+    meant = [
+        record
+        for record in done
+        if is_chosen(record, of_models, of_tasks)
+        and seed in (None, record.identity.seed)
+    ]
+    if len(meant) != 1:
+        raise SuiteProblem(_not_one(results, [model, task], seed, meant or done, meant))
+    return Restored(*restore_record(meant[0], store), meant[0])
+
+
+def _not_one(
+    results: str | Path,
+    words: list[str],
+    seed: int | None,
+    runs: list[Record],
+    meant: list[Record],
+) -> str:
+    """Returns which runs there are where words do not choose one of them."""
+    asked = f"{' on '.join(words)}{'' if seed is None else f', seed {seed}'}"
+    labels = zip(contender_labels(runs), task_labels(runs), runs, strict=True)
+    there = listed([f"{m} on {t}, seed {r.identity.seed}" for m, t, r in labels][:6])
+    if not runs:
+        return f"there are no finished runs in {results}; `arena run` makes some"
+    if not meant:
+        return f"no finished run in {results} is {asked}; there are: {there}"
+    which = f"{len(meant)} runs in {results} are {asked}"
+    return f"{which}; name a seed or settings of one: {there}"
+
+
+def restore_record(
+    record: Record, store: AbstractStore
+) -> tuple[AbstractModel, AbstractTask]:
     """Returns the model of a finished run, with its best weights, and its task.
 
     Entrants from plug-ins are found where the record says that they were, unless files
@@ -36,7 +115,7 @@ def restore_splits(record: Record) -> Splits:
     """Returns the rows that the run of a record trained, chose and was tested on.
 
     Raises:
-        UnknownName, MissingPlugin, ValueError: as `restore` does.
+        UnknownName, MissingPlugin, ValueError: as `restore_record` does.
         DataProblem: a file of real data is missing or wrong.
     """
     task = record.identity.task.name
@@ -47,7 +126,7 @@ def reassemble(record: Record) -> Assembled:
     """Returns the objects that a record's names stand for, as they were in its run.
 
     Raises:
-        UnknownName, MissingPlugin, ValueError: as `restore` does.
+        UnknownName, MissingPlugin, ValueError: as `restore_record` does.
     """
     job = job_of(record)
     try:

@@ -35,7 +35,13 @@ from .limits import NO_LIMITS, Limits
 from .plan import Job, assemble, by_program, plan_of, plan_suite
 from .plugins import bring
 from .pool import WorkerPool
-from .programs import peeks, require_answers_of, task_splits, use_compilation_cache
+from .programs import (
+    peeks,
+    require_answers_of,
+    require_values_of,
+    task_splits,
+    use_compilation_cache,
+)
 from .recipes import USUAL
 from .words import chosen, in_words
 
@@ -90,6 +96,7 @@ class Session:
         for jobs in tasks.values():
             first, name = assemble(jobs[0]), jobs[0].identity.task.name
             splits = task_splits(first, name, provenance.data_folder())
+            require_values_of(first, name, splits)
             for job in jobs:
                 assembled = assemble(job)
                 require_answers_of(assembled, splits)

@@ -1,0 +1,42 @@
+"""A fold whose elements do not combine to what they do is another model elsewhere."""
+
+import pytest
+from tests.folds import MinimalGate
+
+from nnarena.check import LawBroken, ModelCase, NotJudged
+from nnarena.check.fold_law import check_fold
+from nnarena.models import MODELS
+
+
+class Backwards(MinimalGate):
+    """Combines in the wrong order."""
+
+    def combine(self, earlier, later):
+        return MinimalGate.combine(self, later, earlier)
+
+
+@pytest.fixture
+def case(monkeypatch):
+    """Enters a fold; it is forgotten after the test."""
+    MODELS.discover()
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+
+    def of(make) -> ModelCase:
+        MODELS.register("entered", family="test", source="tests")(make)
+        return ModelCase("entered")
+
+    return of
+
+
+def test_a_fold_that_combines_in_order_holds(case):
+    check_fold(case(MinimalGate))
+
+
+def test_one_that_does_not_is_told(case):
+    with pytest.raises(LawBroken, match="outputs of the associative form differ by"):
+        check_fold(case(Backwards))
+
+
+def test_what_is_no_fold_is_not_judged():
+    with pytest.raises(NotJudged, match="no AbstractFold"):
+        check_fold(ModelCase("gru"))

@@ -1,0 +1,144 @@
+"""Rows that would end every run as diverged are told of before anything is trained."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import pytest
+
+from nnarena.core.faults import EntrantProblem
+from nnarena.core.scoring import (
+    Scoring,
+    accuracy,
+    auroc,
+    average_precision,
+    macro_f1,
+    mean_squared_error,
+)
+from nnarena.core.types import (
+    Classes,
+    Example,
+    Features,
+    Labels,
+    Outputs,
+    Sequence,
+    Signature,
+    Values,
+)
+from nnarena.tasks import AbstractTask, Splits
+from nnarena.training.row_values import require_values
+
+
+NAN = float("nan")
+
+
+class Given(AbstractTask):
+    """Rows as they are given: an input, an elapsed time and a target."""
+
+    outputs: Outputs
+    metric: Scoring = eqx.field(static=True)
+    rows: Splits
+
+    def __init__(self, outputs: Outputs, metric: Scoring, rows: Splits):
+        self.outputs, self.metric, self.rows = outputs, metric, rows
+
+    @property
+    def signature(self):
+        return Signature(Features(1), self.outputs)
+
+    @property
+    def scoring(self):
+        return self.metric
+
+    def splits(self, data, *, key):
+        return self.rows
+
+    def example(self, row):
+        x, dt, target = row
+        question = Sequence(x.reshape(1, 1), dt.reshape(1))
+        return Example(question, target)
+
+
+def given(outputs: Outputs, scoring: Scoring, **splits: tuple) -> Given:
+    """Returns a task of two sound rows in every split but those that are named."""
+    targets: Any = {
+        Classes: jnp.array([0, 1]),
+        Labels: jnp.array([[True, False], [False, True]]),
+        Values: jnp.array([[0.0], [1.0]]),
+    }[type(outputs)]
+    sound = (jnp.array([0.1, 0.2]), jnp.ones(2), targets)
+    rows = dict.fromkeys(("train", "validation", "test"), sound)
+    changed = {
+        part: tuple(b if b is not None else a for a, b in zip(sound, row, strict=True))
+        for part, row in splits.items()
+    }
+    return Given(outputs, scoring, Splits(**{**rows, **changed}))
+
+
+VALUES = (Values(1), mean_squared_error(chance=1.0, solved=0.1))
+TWO, THREE, PAIR = Classes(2), Classes(3), Labels(2)
+HOLED = jnp.array([0.1, NAN])
+
+FLAWS = {
+    "inputs": (
+        given(*VALUES, train=(HOLED, None, None)),
+        "inputs that are not finite in 1 of 2 examples of its train split, the first "
+        "at row 1",
+    ),
+    "times": (
+        given(*VALUES, test=(None, jnp.array([jnp.inf, 1.0]), None)),
+        "elapsed times that are not finite in 1 of 2 examples of its test split, the "
+        "first at row 0",
+    ),
+    "targets": (
+        given(*VALUES, validation=(None, None, jnp.array([[NAN], [NAN]]))),
+        "targets that are not finite in 2 of 2 examples of its validation split",
+    ),
+    "one class": (
+        given(TWO, auroc(), validation=(None, None, jnp.array([1, 1]))),
+        "a validation split that AUROC cannot score: all of its answers are class 1; "
+        "hold out rows",
+    ),
+    "no positive": (
+        given(TWO, average_precision(chance=0.5), test=(None, None, jnp.array([0, 0]))),
+        "a test split that average precision cannot score: all of its answers are "
+        "class 0",
+    ),
+    "same labels": (
+        given(PAIR, auroc(), test=(None, None, jnp.array([[True, False]] * 2))),
+        "a test split that AUROC cannot score: none of its labels is true of some "
+        "answers and false of others",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_what_no_model_can_help_is_told(name):
+    task, says = FLAWS[name]
+    with pytest.raises(EntrantProblem) as caught:
+        require_values(task, task.rows)
+    assert says in str(caught.value)
+    assert "test_row_values.py, line" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        given(*VALUES),
+        given(TWO, auroc()),
+        given(PAIR, auroc()),
+        given(THREE, auroc()),  # a class is missing everywhere, and others are there
+        given(TWO, macro_f1(chance=0.5), test=(None, None, jnp.array([1, 1]))),
+        given(TWO, accuracy(chance=0.5), test=(None, None, jnp.array([1, 1]))),
+    ],
+)
+def test_rows_that_can_be_scored_pass(task):
+    require_values(task, task.rows)
+
+
+def test_rows_to_be_drawn_are_judged_by_those_held_out():
+    sound, holed = given(*VALUES).rows, (HOLED, jnp.ones(2), jnp.ones((2, 1)))
+    task = given(*VALUES)
+    splits = Splits(train=None, validation=sound.validation, test=holed)
+    with pytest.raises(EntrantProblem, match="in 1 of 2 examples of its test split"):
+        require_values(task, splits)
