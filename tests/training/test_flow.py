@@ -1,12 +1,14 @@
 """What the loss feels of states, and penalties on it: held to dense Jacobians."""
 
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 from tests.training.test_gradient_descent import DATA_KEYS
 
@@ -64,6 +66,13 @@ def model_of(name: str, signature: Signature = SIGNATURE, **settings) -> Sequenc
     return model
 
 
+def cell_of(model: SequenceModel) -> Any:
+    """Its one cell, ready for steps."""
+    place = model.placed_cells[0]
+    assert place is not None
+    return resolve(place.cell)
+
+
 def watched(model: SequenceModel, task: AbstractTask) -> list[Flow]:
     """The flows of a few rows, as training finds them."""
     rows = jax.random.split(jax.random.key(2), ROWS)
@@ -74,26 +83,24 @@ def watched(model: SequenceModel, task: AbstractTask) -> list[Flow]:
         return watched_loss(model, task, rows, nudges, keys=keys)
 
     felt, traces = jax.grad(loss, has_aux=True)(nudges)
-    return jax.vmap(lambda row, *done: flows(model, task.example(row), *done))(
-        rows, traces, felt
-    )
+    return jax.vmap(lambda *done: flows(model, *done))(traces, felt)
 
 
 def jacobian(cell, flow: Flow, row: int, t: int) -> Array:
     """What the state that step t left is of the one that it found: (left, found)."""
     found = jax.tree.map(lambda leaf: leaf[row, t], flow.found)
-    flat, shaped = jax.flatten_util.ravel_pytree(found)
+    flat, shaped = ravel_pytree(found)
 
     def step(flat):
         left, _ = cell(shaped(flat), flow.xs[row, t], flow.dts[row, t])
-        return jax.flatten_util.ravel_pytree(left)[0]
+        return ravel_pytree(left)[0]
 
     return jax.jacobian(step)(flat)
 
 
 def covector(flow: Flow, row: int, t: int) -> Array:
     at = jax.tree.map(lambda leaf: leaf[row, t], flow.covectors)
-    return jax.flatten_util.ravel_pytree(at)[0]
+    return ravel_pytree(at)[0]
 
 
 @pytest.mark.usefixtures("double_precision")
@@ -101,7 +108,7 @@ def covector(flow: Flow, row: int, t: int) -> Array:
 def test_covectors_are_products_of_dense_jacobians(name):
     model = model_of(name)
     (flow,) = watched(model, Words())
-    cell = resolve(model.layers[0].cell)
+    cell = cell_of(model)
     for row in range(ROWS):
         for t in range(TIME - 1, 0, -1):
             expected = covector(flow, row, t) @ jacobian(cell, flow, row, t)
@@ -116,7 +123,7 @@ def test_covectors_are_products_of_dense_jacobians(name):
 def test_both_forms_are_those_of_dense_jacobians(name, signature):
     model = model_of(name, signature)
     seen = watched(model, Words(signature))
-    cell = resolve(model.layers[0].cell)
+    cell = cell_of(model)
     ratios = np.array(
         [
             [
@@ -138,7 +145,7 @@ def test_both_forms_are_those_of_dense_jacobians(name, signature):
 def test_of_a_scaled_rotation_it_is_known(size):
     """At rest tanh is linear: of W = a Q every norm is multiplied by a."""
     model = model_of("elman")
-    rotated = size * model.layers[0].cell.recurrent_weight
+    rotated = size * cell_of(model).recurrent_weight
     model = eqx.tree_at(lambda m: m.layers[0].cell.recurrent_weight, model, rotated)
     model = eqx.tree_at(
         lambda m: (m.embed.weight, m.embed.bias),
@@ -189,7 +196,7 @@ def test_only_the_recurrent_map_moves_and_as_differences_say(penalty):
 def test_the_formula_of_elman_is_its_jacobian():
     model = model_of("elman")
     (flow,) = watched(model, Words())
-    cell = model.layers[0].cell
+    cell = cell_of(model)
     assert isinstance(cell, Elman)
     one = jax.tree.map(lambda leaf: leaf[0], flow)
     at = (one.found, one.xs, one.dts)
@@ -217,6 +224,15 @@ def test_padding_and_the_size_of_the_loss_change_nothing(name):
         np.testing.assert_allclose(told(larger), told(whole), rtol=1e-9)
 
 
+@pytest.mark.usefixtures("double_precision")
+def test_where_the_gradient_is_cut_nothing_flows():
+    model = model_of("elman", truncation=3)
+    (flow,) = watched(model, Words())
+    sizes = jnp.linalg.norm(flow.covectors, axis=-1)
+    last = jnp.arange(TIME) // 3 == (TIME - 1) // 3
+    assert jnp.all((sizes > 0) == last[None])
+
+
 def test_two_layers_have_a_flow_each():
     model = model_of("elman", depth=2)
     assert len(watched(model, Words())) == 2
@@ -226,7 +242,6 @@ def test_two_layers_have_a_flow_each():
     ("name", "settings", "reason"),
     [
         ("transformer", {}, "needs layers that are cells|is no cell"),
-        ("elman", {"truncation": 3}, "is cut by its truncation"),
         ("dnc", {}, "is no part of its state"),
     ],
 )

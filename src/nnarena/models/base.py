@@ -13,13 +13,14 @@ whole model takes `(signature, hidden, *, key)`.
 """
 
 import abc
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Inexact, PyTree
+from jaxtyping import Array, Bool, Float, Inexact, PyTree
 
-from ..core.types import Key, Scalar, Sequence, State
+from ..core.types import Key, Scalar, Sequence, State, Times
 
 
 class AbstractCell(eqx.Module):
@@ -154,13 +155,16 @@ class Trace(eqx.Module):
     one. `inputs` is what its first layer reads, None for tokens that a model of its own
     looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
     what each step of a cell left behind, None for a layer without a state, and the
-    outputs. A model without layers that are known to the arena has none.
+    outputs. A model without layers that are known to the arena has none. `dts` and
+    `present` are those of the steps, where there are layers.
     """
 
     answers: Inexact[Array, " outputs"] | Inexact[Array, "answers outputs"]
     inputs: Float[Array, "time width"] | None = None
     states: tuple[State | None, ...] = ()
     hs: tuple[Float[Array, "time hidden"], ...] = ()
+    dts: Times | None = None
+    present: Bool[Array, " time"] | None = None
 
 
 def nudged(
@@ -168,6 +172,13 @@ def nudged(
 ) -> Float[Array, "time width"]:
     """Returns the sum, or the vectors as they are where nothing is to be added."""
     return vectors if nudge is None else vectors + nudge
+
+
+class Placed(NamedTuple):
+    """A cell of a model, and how many features each of its steps reads."""
+
+    cell: AbstractCell
+    features: int
 
 
 class AbstractModel(eqx.Module):
@@ -178,6 +189,15 @@ class AbstractModel(eqx.Module):
     """
 
     causal: eqx.AbstractVar[bool]
+
+    @property
+    def placed_cells(self) -> tuple[Placed | None, ...]:
+        """The cells of its layers, as in a trace; None for a layer of another kind.
+
+        A model that names some has a `trace` that takes a `key` too, and then does what
+        it does in training, and nudges of states and outputs.
+        """
+        return ()
 
     @abc.abstractmethod
     def __call__(

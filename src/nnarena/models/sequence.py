@@ -20,6 +20,7 @@ from .base import (
     AbstractLayer,
     AbstractModel,
     Nudges,
+    Placed,
     Trace,
     nudged,
 )
@@ -129,6 +130,22 @@ class SequenceModel(AbstractModel):
         steps, places = self.read(sequence, context)
         return self._answers(self.through(steps, key=key)[-1].hs, steps, places)
 
+    @property
+    def placed_cells(self) -> tuple[Placed | None, ...]:
+        if self.signature.generated:
+            return ()
+        if self.embed is None:
+            width = self.signature.inputs.size
+        elif isinstance(self.embed, eqx.nn.Embedding):
+            width = self.embed.embedding_size
+        else:
+            width = int(self.embed.out_features)
+        read = (width, *(layer.hidden_size for layer in self.layers))
+        return tuple(
+            Placed(layer.cell, features) if isinstance(layer, Recurrent) else None
+            for layer, features in zip(self.layers, read, strict=False)
+        )
+
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads of a question."""
         return (
@@ -208,7 +225,8 @@ class SequenceModel(AbstractModel):
 def traced(answers: Array, steps: Sequence, seen: list[Unrolled]) -> Trace:
     """Returns the trace of a frame that read these steps."""
     states = tuple(one.states for one in seen)
-    return Trace(answers, steps.xs, states, tuple(one.hs for one in seen))
+    hs = tuple(one.hs for one in seen)
+    return Trace(answers, steps.xs, states, hs, steps.dts, steps.present)
 
 
 def mean_over(

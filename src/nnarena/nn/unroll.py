@@ -124,10 +124,15 @@ def unroll(
 
 
 def _found(state: State, seen: Seen) -> State:
-    """Returns the state that a step finds: cut from its past, or nudged."""
-    if seen.stops is not None:
-        state = _where(seen.stops, jax.lax.stop_gradient(state), state)
-    return state if seen.nudge is None else eqx.apply_updates(state, seen.nudge)
+    """Returns the state that a step finds: nudged, and cut from its past.
+
+    So a nudge is felt as the state is that it moves, not at all where that is cut off.
+    """
+    if seen.nudge is not None:
+        state = eqx.apply_updates(state, seen.nudge)
+    if seen.stops is None:
+        return state
+    return _where(seen.stops, jax.lax.stop_gradient(state), state)
 
 
 def _where(holds: Bool[Array, ""] | None, state: State, other: State) -> State:

@@ -17,8 +17,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from ..core.types import Example, State, Times
 from ..metrics.base import Mean
-from ..models.base import AbstractCell, AbstractModel, Nudges, Trace
-from ..models.sequence import Recurrent, SequenceModel
+from ..models.base import AbstractCell, AbstractModel, Nudges, Placed, Trace
 from ..nn.parametrization import resolve
 
 
@@ -60,30 +59,17 @@ def why_no_flow(model: AbstractModel) -> str | None:
 
     The model may have shapes in the place of its arrays.
     """
-    if not isinstance(model, SequenceModel):
+    if None in model.placed_cells or not model.placed_cells:
         return "a penalty on the flow of gradients needs layers that are cells"
-    width = width_read(model)
-    for layer in model.layers:
-        if not isinstance(layer, Recurrent):
-            name = type(layer).__name__
-            return f"{name} is no cell, through whose states a gradient flows"
-        name = type(layer.cell).__name__
-        if layer.truncation is not None:
-            return f"the gradient of {name} is cut by its truncation"
-        if output_place(layer.cell, width) is None:
-            return f"the output of {name} is no part of its state"
-        width = layer.hidden_size
+    for cell, features in placed(model):
+        if output_place(cell, features) is None:
+            return f"the output of {type(cell).__name__} is no part of its state"
     return None
 
 
-def width_read(model: SequenceModel) -> int:
-    """Returns how wide the vectors are that the first layer reads."""
-    embed = model.embed
-    if embed is None:
-        return model.signature.inputs.size
-    if isinstance(embed, eqx.nn.Embedding):
-        return embed.embedding_size
-    return int(embed.out_features)
+def placed(model: AbstractModel) -> list[Placed]:
+    """Returns the cells of a model of cells."""
+    return [place for place in model.placed_cells if place is not None]
 
 
 def output_place(cell: AbstractCell, features: int) -> int | None:
@@ -99,7 +85,7 @@ def output_place(cell: AbstractCell, features: int) -> int | None:
     return next((place for place, leaf in enumerate(left) if leaf is h), None)
 
 
-def still(model: SequenceModel, example: Example) -> Nudges:
+def still(model: AbstractModel, example: Example) -> Nudges:
     """Returns nudges of zero: of the states of all layers, and of their outputs."""
     seen = jax.eval_shape(lambda: model.trace(*example.asked))
 
@@ -111,38 +97,32 @@ def still(model: SequenceModel, example: Example) -> Nudges:
     return Nudges(states=states, hs=hs)
 
 
-def flows(
-    model: SequenceModel, example: Example, trace: Trace, felt: Nudges
-) -> list[Flow]:
+def flows(model: AbstractModel, trace: Trace, felt: Nudges) -> list[Flow]:
     """Returns the flow of each layer of a model over one example.
 
     Args:
         model: its layers are cells (`why_no_flow`).
-        example: what it was asked.
         trace: what it did.
         felt: the gradient of the loss with respect to nudges of zero (`still`).
     """
-    steps, _ = model.read(*example.asked)
     assert trace.inputs is not None
+    assert trace.dts is not None
     assert felt.states is not None
     assert felt.hs is not None
-    read = (trace.inputs, *trace.hs)
-    found = []
-    for index, layer in enumerate(model.layers):
-        assert isinstance(layer, Recurrent)
-        start, left = layer.cell.init_state(), trace.states[index]
-        place = output_place(layer.cell, read[index].shape[1])
+    read, seen = (trace.inputs, *trace.hs), []
+    for index, (cell, features) in enumerate(placed(model)):
+        left, place = trace.states[index], output_place(cell, features)
         assert place is not None
         one = Flow(
             xs=read[index],
-            dts=steps.dts,
-            present=steps.present,
-            found=jax.tree.map(_led_by, start, left),
+            dts=trace.dts,
+            present=trace.present,
+            found=jax.tree.map(_led_by, cell.init_state(), left),
             left=left,
             covectors=_covectors(felt.states[index], felt.hs[index], place),
         )
-        found.append(one)
-    return jax.lax.stop_gradient(found)
+        seen.append(one)
+    return jax.lax.stop_gradient(seen)
 
 
 def _led_by(start: Array, left: Array) -> Array:
@@ -161,7 +141,9 @@ def _covectors(found: State, output: Array, place: int) -> State:
         None if leaf is None else jnp.concatenate([leaf[1:], 0 * leaf[:1]])
         for leaf in leaves
     ]
-    later[place] += output
+    own = later[place]
+    assert own is not None
+    later[place] = own + output
     return jax.tree.unflatten(tree, later)
 
 
@@ -191,8 +173,8 @@ def squares(tree: PyTree) -> Float[Array, ""]:
 
 def penalty_of_batch(
     penalties: Many[tuple[AbstractFlowPenalty, float]],
-    model: SequenceModel,
-    seen: list[Flow],
+    model: AbstractModel,
+    seen: Many[Flow],
 ) -> Float[Array, ""]:
     """Returns the penalties at their strengths, summed over layers.
 
@@ -202,10 +184,9 @@ def penalty_of_batch(
         seen: the flow of each layer, with a leading axis of examples.
     """
     total = jnp.zeros(())
-    for layer, flow in zip(model.layers, seen, strict=True):
-        assert isinstance(layer, Recurrent)
-        cell = resolve(layer.cell)
+    for (cell, _), flow in zip(placed(model), seen, strict=True):
+        ready = resolve(cell)
         for penalty, strength in penalties:
-            found = jax.vmap(lambda one, act=penalty, cell=cell: act(cell, one))(flow)
+            found = jax.vmap(lambda one, act=penalty, cell=ready: act(cell, one))(flow)
             total = total + strength * jax.tree.map(jnp.sum, found).value
     return total

@@ -98,9 +98,7 @@ class GradientSteps(AbstractDescent):
         (_, (loss, traces)), (gradients, felt) = jax.value_and_grad(
             self._loss, argnums=(0, 4), has_aux=True
         )(params, constants, rows, keys, nudges)
-        seen = jax.vmap(lambda row, *done: flows(model, example_of(task, row), *done))(
-            rows, traces, felt
-        )
+        seen = jax.vmap(lambda *done: flows(model, *done))(traces, felt)
 
         def penalty(params: PyTree) -> Scalar:
             model = self.model(params, constants)

@@ -183,13 +183,15 @@ def watched_loss(
 ) -> tuple[Float[Array, ""], Trace]:
     """Returns the loss of a batch of rows, and what the model did on each.
 
-    `nudges` and the traces lead with an axis of rows. The model answers as in training.
+    `nudges` and the traces lead with an axis of rows. The model names its cells, and
+    answers as in training.
     """
+    traced: Any = model.trace
     loss = Loss(task.signature.outputs, task.scoring)
 
     def sums(row: Any, nudge: Nudges, key: Key) -> tuple[Mean, Trace]:
         example = example_of(task, row)
-        trace = model.trace(*example.asked, nudges=nudge, key=key)
+        trace = traced(*example.asked, nudges=nudge, key=key)
         judged = example.judged(task.signature.answers)
         return loss.sums(trace.answers, example.targets, judged), trace
 
