@@ -144,7 +144,7 @@ def test_a_name_means_every_entry_of_that_name(tmp_path):
     ("words", "says"),
     [
         (["run", "quikc"], "did you mean quick"),
-        (["run", "--models", "lsmt"], "did you mean lstm"),
+        (["run", "--models", "lsmt"], "did you mean lsm or lstm"),
         (["run", "--tasks", "ad"], "add"),
         (["run", "--tasks", "add(long=3)"], "length"),
         (["run", "--models", "nothere.py"], "nothere.py"),
