@@ -90,6 +90,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractTrainer as AbstractTrainer,
         Check as Check,
     )
+    from .training.flow import AbstractFlowPenalty as AbstractFlowPenalty, Flow as Flow
     from .training.iterative import (
         AbstractIterativeTrainer as AbstractIterativeTrainer,
         Step as Step,
@@ -133,6 +134,7 @@ _NAMES = {
     "training": ["PENALTIES", "TRAINERS"],
     "training.base": ["AbstractProgram", "AbstractTrainer", "Check"],
     "training.iterative": ["AbstractIterativeTrainer", "Step"],
+    "training.flow": ["AbstractFlowPenalty", "Flow"],
     "training.penalties": ["AbstractPenalty"],
 }
 """What each module gives to `import nnarena`."""

@@ -1,13 +1,14 @@
 """A penalty under test: a small network, and a question of every kind."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ..core.faults import (
     EntrantProblem,
@@ -23,12 +24,21 @@ from ..core.types import Classes, Example, Key, Scalar, Sequence, Signature
 from ..models.base import AbstractModel
 from ..models.contender import Contender
 from ..training import PENALTIES
+from ..training.flow import (
+    AbstractFlowPenalty,
+    flow_of,
+    penalty_of_batch,
+    why_no_flow,
+)
+from ..training.losses import Loss
 from ..training.penalties import AbstractPenalty
 from .model_case import SIGNATURES, draw_inputs
 from .quick import quick_jit
 
 
 MODEL, WIDTH, STEPS = "gru", 4, 5
+
+ACCEPTED = (AbstractPenalty, AbstractFlowPenalty)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class PenaltyCase:
             EntrantProblem: it is not; with file and line.
         """
         make: Any = self.entry.make
-        if not (isinstance(make, type) and issubclass(make, AbstractPenalty)):
+        if not (isinstance(make, type) and issubclass(make, ACCEPTED)):
             raise EntrantProblem(
                 f"{place_of(make)}is registered as a penalty, but is no AbstractPenalty"
             )
@@ -66,7 +76,9 @@ class PenaltyCase:
         for signature in SIGNATURES:
             model, example = self.model(signature), example_of(signature)
             with blaming(make, "__call__", self._asked(signature)):
-                found = eqx.filter_eval_shape(self.penalty, model, example, key=_key())
+                found = eqx.filter_eval_shape(
+                    partial(lowered, self.penalty, signature), model, example, _key()
+                )
             require_sound(
                 getattr(found, "shape", None) == ()
                 and jnp.issubdtype(found.dtype, jnp.floating),
@@ -76,7 +88,7 @@ class PenaltyCase:
             )
 
     @cached_property
-    def penalty(self) -> AbstractPenalty:
+    def penalty(self) -> AbstractPenalty | AbstractFlowPenalty:
         return self.entry.make()
 
     def model(self, signature: Signature) -> AbstractModel:
@@ -93,12 +105,13 @@ class PenaltyCase:
         Raises:
             EntrantProblem: it raises something of such a network.
         """
-        penalty: AbstractPenalty = self.entry.make()
+        penalty = self.entry.make()
 
         @quick_jit
         def value_and_slope(model: AbstractModel, example: Example, key: Key):
             def value(free: Any, others: Any) -> Scalar:
-                return penalty(eqx.combine(free, others), example, key=key)
+                model = eqx.combine(free, others)
+                return lowered(penalty, signature, model, example, key)
 
             parts = eqx.partition(model, eqx.is_inexact_array)
             return jax.value_and_grad(value)(*parts)
@@ -121,6 +134,32 @@ def example_of(signature: Signature) -> Example:
     classes = isinstance(outputs, Classes)
     targets = jnp.zeros(axes, int) if classes else jnp.zeros((*axes, outputs.size))
     return Example(Sequence(jnp.asarray(xs), jnp.asarray(dts)), targets)
+
+
+def lowered(
+    penalty: AbstractPenalty | AbstractFlowPenalty,
+    signature: Signature,
+    model: AbstractModel,
+    example: Example,
+    key: Key,
+) -> Any:
+    """Returns what a penalty lowers of one example: one number, if it is sound.
+
+    Raises:
+        EntrantProblem: it is one on the flow of gradients, and nothing flows.
+    """
+    if isinstance(penalty, AbstractPenalty):
+        return penalty(model, example, key=key)
+    reason = why_no_flow(model)
+    if reason is not None:
+        raise EntrantProblem(reason)
+
+    def loss(answers: Array) -> Scalar:
+        judged = example.judged(signature.answers)
+        return Loss(signature.outputs).sums(answers, example.targets, judged).value
+
+    seen = jax.tree.map(lambda part: part[None], flow_of(model, example, loss))
+    return penalty_of_batch([(penalty, 1.0)], model, seen)
 
 
 def _key(key: Key | None = None) -> Key:

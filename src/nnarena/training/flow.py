@@ -7,7 +7,7 @@ about one more product per step, not another pass through time.
 """
 
 import abc
-from collections.abc import Sequence as Many
+from collections.abc import Callable, Sequence as Many
 from typing import Any
 
 import equinox as eqx
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Example, State, Times
+from ..core.types import Example, Scalar, State, Times
 from ..metrics.base import Mean
 from ..models.base import AbstractCell, AbstractModel, Nudges, Placed, Trace
 from ..nn.parametrization import resolve
@@ -95,6 +95,22 @@ def still(model: AbstractModel, example: Example) -> Nudges:
 
     states, hs = jax.tree.map(zeros, (seen.states, seen.hs))
     return Nudges(states=states, hs=hs)
+
+
+def flow_of(
+    model: AbstractModel, example: Example, loss: Callable[[Array], Scalar]
+) -> list[Flow]:
+    """Returns the flow of each layer of a model of cells over one example.
+
+    `loss` is a function of its answers.
+    """
+
+    def value(nudges: Nudges) -> tuple[Scalar, Trace]:
+        trace = model.trace(*example.asked, nudges=nudges)
+        return loss(trace.answers), trace
+
+    felt, trace = jax.grad(value, has_aux=True)(still(model, example))
+    return flows(model, trace, felt)
 
 
 def flows(model: AbstractModel, trace: Trace, felt: Nudges) -> list[Flow]:
