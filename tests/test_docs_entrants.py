@@ -43,7 +43,8 @@ def entrant(tmp_path, monkeypatch):
 
     def import_from(page: str, name: str) -> Contender:
         blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.S)
-        (text,) = (block for block in blocks if f'register("{name}"' in block)
+        entered = re.compile(rf'register\(\s*"{name}"')
+        (text,) = (block for block in blocks if entered.search(block))
         path = tmp_path / f"{name}.py"
         path.write_text(text, encoding="utf-8")
         import_file(path)
