@@ -5,7 +5,7 @@ random numbers that stay on the device, so that nothing but the step is measured
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,16 +73,24 @@ class Noise(AbstractTask):
 class TrainingStep:
     """A compiled training step that may be repeated.
 
-    `compile_seconds` of wall time; `bytes` that the program asks for, where the
-    backend tells; `matmul_flops` in its matrix products, None where not exact.
+    With the penalties that are given, by name. `compile_seconds` of wall time; `bytes`
+    that the program asks for, where the backend tells; `matmul_flops` in its matrix
+    products, None where not exact.
     """
 
-    def __init__(self, contender: Contender, size: Size):
+    def __init__(
+        self,
+        contender: Contender,
+        size: Size,
+        *,
+        penalties: Mapping[str, float] | None = None,
+    ):
         task = Noise(size.length)
         build = partial(_build, contender, task.signature, size.hidden)
-        descent = GradientDescent(batch=size.batch, schedule="constant").descent(
-            build, task
+        trainer = GradientDescent(
+            batch=size.batch, schedule="constant", penalties=penalties
         )
+        descent = trainer.descent(build, task)
         self._keys = jax.random.split(jax.random.key(1), size.batch)
         self._rows = jit(jax.vmap(task.example))(self._keys)
         self._state = jit(descent.start)(jax.random.key(0))
