@@ -14,6 +14,7 @@ from tests.training.test_gradient_descent import DATA_KEYS
 
 from nnarena.core.scoring import accuracy
 from nnarena.core.types import Classes, Example, Features, Sequence, Signature
+from nnarena.models import MODELS
 from nnarena.models.contender import Contender
 from nnarena.models.elman import Elman
 from nnarena.models.sequence import SequenceModel
@@ -29,6 +30,13 @@ from nnarena.training.omega import Omega, OmegaReleased
 
 TIME, UNITS, ROWS = 7, 5, 3
 SIGNATURE = Signature(Features(3), Classes(4))
+WATCHED = set(
+    "cfc clockwork ct_rnn deep_rnn elman esn eunn exp_rnn exp_unitary gru leaky "
+    "linear_dynamical lsm lstm memory_cell ode_lstm reciprocal_gated scaled_cayley "
+    "urnn".split()
+)
+"""Contenders of cells whose output is a part of their state."""
+
 LONGER = Signature(Features(3), Classes(4), "every step", causal=True)
 
 
@@ -253,6 +261,14 @@ def test_what_cannot_be_watched_is_refused_with_its_reason(name, settings, reaso
     assert any(part in told for part in reason.split("|"))
     assert GradientDescent().accepts(model) is None
     assert why_no_flow(model_of("gru")) is None
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in MODELS])
+def test_the_plan_asks_shapes_and_gets_the_answer_of_the_model(name):
+    contender = Contender(name, {}).for_signature(SIGNATURE)
+    shapes = contender.shapes(SIGNATURE, 16)
+    told = GradientDescent(penalties={"omega": 1.0}).accepts(shapes)
+    assert (told is None) == (name in WATCHED), told
 
 
 def test_a_run_lowers_it(tmp_path):

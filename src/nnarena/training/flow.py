@@ -74,7 +74,7 @@ def placed(model: AbstractModel) -> list[Placed]:
 
 def output_place(cell: AbstractCell, features: int) -> int | None:
     """Returns which leaf of the state that a step leaves is its output, if one is."""
-    arrays, rest = eqx.partition(cell, eqx.is_array_like)
+    arrays, rest = eqx.partition(cell, _is_traced)
 
     def step(arrays: Any, x: Array, dt: Array) -> Any:
         ready = resolve(eqx.combine(arrays, rest))
@@ -83,6 +83,10 @@ def output_place(cell: AbstractCell, features: int) -> int | None:
     shapes = jax.ShapeDtypeStruct((features,), float), jax.ShapeDtypeStruct((), float)
     *left, h = jax.make_jaxpr(step)(arrays, *shapes).jaxpr.outvars
     return next((place for place, leaf in enumerate(left) if leaf is h), None)
+
+
+def _is_traced(leaf: Any) -> bool:
+    return eqx.is_array_like(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def still(model: AbstractModel, example: Example) -> Nudges:
