@@ -8,8 +8,8 @@ from .laws import require
 def require_account(entry: Entry) -> None:
     """Returns if an entrant has a docstring and a source.
 
-    A source within the package is a key of `references.bib`. An entrant from outside,
-    known by its digest for a version, may name its source in words.
+    A source within the package is a key of `references.bib`. An entrant from outside
+    may name its source in words.
 
     Raises:
         LawBroken: one of them is missing, or the key is unknown.
@@ -21,8 +21,7 @@ def require_account(entry: Entry) -> None:
     )
     source = entry.source.strip()
     require(source, "expected a source in `register(..., source=...)`, but it is empty")
-    outside = entry.version.startswith("text-")
     require(
-        outside or references.bibtex(source) is not None,
+        entry.outside or references.bibtex(source) is not None,
         f"expected the source to be a key of references.bib, but {source!r} is none",
     )
