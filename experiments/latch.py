@@ -33,8 +33,8 @@ class LatchUnit(nnarena.AbstractCell):
     ):
         if features != 2 or hidden != 2:
             raise ValueError(
-                'latch_unit needs two channels of input, a width of 2 and embed="none", '
-                f"not {features} channels and a width of {hidden}"
+                'latch_unit needs two channels, a width of 2 and embed="none", not '
+                f"{features} channels and a width of {hidden}"
             )
         self.weight = jnp.asarray(start, jnp.float32)
         self.first = jax.random.uniform(key, (2,), minval=-0.1, maxval=0.1)
