@@ -3,8 +3,9 @@
     NNARENA_DATA=data python experiments/controls.py --results controls
 
 `last_step` sees one step and `window` the last eight; each runs under one small budget
-on every task at its default settings and at those of every suite of the package. The
-file says how much of a task's scale needs no memory, and `arena show TASK` prints it.
+on every task at its default settings and at those of every suite of the package and of
+the experiments beside this file. The file says how much of a task's scale needs no
+memory; `arena show TASK` prints it, and leaderboards that lack the controls show it.
 Tasks that the file knows as they are today keep their figures, unless `--tasks` names
 them, as in `--tasks add "add(length=20)"`. Runs that the results folder holds are not
 repeated.
@@ -16,13 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnarena.analysis.controls import FILE, controls_of, measurements
 from nnarena.runs.record import Record
 from nnarena.suite.config import Choice, load_suite, parse_suite, suite_names
 from nnarena.suite.events import ENDS
 from nnarena.suite.session import open_session
 from nnarena.suite.words import chosen
 from nnarena.tasks import TASKS
-from nnarena.tasks.controls import FILE, controls_of, measurements
 
 
 CONTROLS = ("last_step", "window")
@@ -35,15 +36,18 @@ TRAINER = {
 }
 COMMAND = "python experiments/controls.py --results controls"
 
+EXPERIMENTS = Path(__file__).parent
+
 UNOBTAINABLE = ("activity",)
 """Tasks whose published file is not to be had here: only their excerpt is measured."""
 
 
 def wanted() -> list[Choice]:
-    """Returns every task of the package, at its defaults and as its suites have it."""
+    """Returns every task of the package, at its defaults and as all suites have it."""
     own = [entry.name for entry in TASKS if not entry.outside]
     asked = [Choice(name=name) for name in own]
-    asked += [task for suite in suite_names() for task in load_suite(suite).tasks]
+    suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
+    asked += [task for suite in suites for task in load_suite(suite).tasks]
     return distinct(map(obtainable, asked))
 
 

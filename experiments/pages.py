@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnarena.analysis.controls import aside_note
 from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.intervals import Interval
@@ -64,6 +65,10 @@ def claim_table(store: str) -> Iterator[str]:
         parameters = f"{standing.parameters:,}" if standing.parameters else "-"
         head = f"| {standing.contender} | {parameters} | {cost:.3g} | "
         yield head + " | ".join(cells) + " |"
+    for aside in board.controls:
+        scores = [aside.scores.get(card.task) for card in board.tasks]
+        told = ["-" if score is None else f"{score:.3g}" for score in scores]
+        yield f"| {aside.control}, apart | - | - | {' | '.join(told)} |"
     lengths = frame.groupby(["contender", "task"]).size()
     several = f"{lengths.min()}" if lengths.nunique() == 1 else "one or more"
     score = f"Test score, mean over {several} seeds [95 % interval]"
@@ -77,7 +82,8 @@ def claim_table(store: str) -> Iterator[str]:
         yield ""
         names = ", ".join(split)
         yield f"All or none on {names}: k/n [95 % interval of that share], mean."
-    for note in one_level_note(board):
+    tasks = [card.task for card in board.tasks]
+    for note in (*one_level_note(board), *aside_note(board.controls, tasks)):
         yield ""
         yield note
 

@@ -41,7 +41,8 @@ TEXT = (
 )
 SERIES = ("series", "length_name")
 SETUP = (
-    *("task_settings", "trainer", "trainer_version", "trainer_settings"),
+    *("task_version", "task_settings"),
+    *("trainer", "trainer_version", "trainer_settings"),
     *("outcome", "reason", "metric"),
 )
 WHOLE = ("seed", "width", "steps")
@@ -148,6 +149,7 @@ def _identity(record: Record) -> dict[str, object]:
         "added_settings": added_text(identity.model),
         "family": record.family,
         "task_name": identity.task.name,
+        "task_version": identity.task.version,
         "task_settings": traits_text(flatten(identity.task.all_settings)),
         "trainer": identity.trainer.name,
         "trainer_version": identity.trainer.version,

@@ -11,6 +11,7 @@ import pandas as pd
 from .aggregates import iqm_over_tasks, mean_over_tasks
 from .bootstrap import aggregate_interval
 from .budget import budget_of
+from .controls import controls_aside
 from .differences import Difference, Differences, differences
 from .frame import Row
 from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval, within
@@ -60,6 +61,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         lengths=length_curves(frame),
         confidence=CONFIDENCE,
         trained=trained_otherwise(frame),
+        controls=controls_aside(rows),
     )
 
 

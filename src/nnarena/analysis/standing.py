@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .budget import Budget
+from .controls import Aside
 from .differences import Difference
 from .intervals import Interval
 from .length import LengthCurve
@@ -143,7 +144,8 @@ class Leaderboard:
     parameters that were asked for. `lengths` are the curves of tasks that were
     run at several lengths, with the effective length of each contender.
     `refused` are the pairs that cannot be run; `trained` says where contenders were
-    not trained alike.
+    not trained alike. `controls` are those without memory that are no contenders here,
+    as measured apart.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -157,6 +159,7 @@ class Leaderboard:
     confidence: float
     refused: tuple[Refused, ...] = ()
     trained: tuple[str, ...] = ()
+    controls: tuple[Aside, ...] = ()
 
     def refusal(self, contender: str, task: str) -> str | None:
         """Returns why a contender cannot play a task; None where nothing forbids it."""

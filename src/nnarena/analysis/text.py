@@ -1,5 +1,6 @@
 """The leaderboard in words and figures, for a terminal or a prompt."""
 
+from .controls import Aside, aside_note
 from .intervals import Interval, wilson
 from .length import LengthCurve
 from .standing import Cell, Leaderboard, Standing, TaskCard
@@ -23,7 +24,17 @@ def board_fields(board: Leaderboard) -> list[tuple[Lines, ...]]:
     """Returns a header and one row per contender, each field two lines of text."""
     tasks = [(card.task, card.metric) for card in board.tasks]
     header = (("#", ""), ("contender", ""), ("overall", ""), *tasks, ("cost", ""))
-    return [header, *(_row(standing, board) for standing in board.standings)]
+    rows = [_row(standing, board) for standing in board.standings]
+    return [header, *rows, *(_aside(one, board) for one in board.controls)]
+
+
+def _aside(aside: Aside, board: Leaderboard) -> tuple[Lines, ...]:
+    """A control that was measured apart: it has no rank, and no doubt of its own."""
+    overall = "-" if aside.overall is None else f"{aside.overall:.2f}"
+    scores = [aside.scores.get(card.task) for card in board.tasks]
+    cells = [("-" if score is None else figure(score), "") for score in scores]
+    name = (aside.control, "control, measured apart")
+    return ("", ""), name, (overall, ""), *cells, ("-", "")
 
 
 def _row(standing: Standing, board: Leaderboard) -> tuple[Lines, ...]:
@@ -104,6 +115,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         *test_rows_note(board),
         *seen_note(board),
         *effective_lengths(board),
+        *aside_note(board.controls, [card.task for card in board.tasks]),
     ]
 
 

@@ -9,7 +9,7 @@ from .console import out
 
 def controls_json(entry: Entry) -> list[dict[str, Any]]:
     """Returns the measured controls of a task, each with its share of the scale."""
-    from ..tasks.controls import measurements
+    from ..analysis.controls import measurements
 
     return [
         {**one.model_dump(), "share": one.share(_scoring(entry, one.settings))}
@@ -20,7 +20,7 @@ def controls_json(entry: Entry) -> list[dict[str, Any]]:
 
 def show_controls(entry: Entry) -> None:
     """Prints the measured controls of a task, and what they say of it."""
-    from ..tasks.controls import measured_settings, measurements
+    from ..analysis.controls import measured_settings, measurements
 
     settings = measured_settings(entry.name)
     if not settings:
@@ -38,7 +38,7 @@ def show_controls(entry: Entry) -> None:
 
 def _show(entry: Entry, settings: dict[str, Any]) -> None:
     """Prints the controls on a task with some settings."""
-    from ..tasks.controls import controls_of
+    from ..analysis.controls import controls_of
 
     found = controls_of(entry.name, settings)
     when = f"{found[0].date}, commit {(found[0].commit or 'unknown')[:10]}"

@@ -9,6 +9,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis.controls import aside_note
 from ..analysis.text import one_level_note, seen_note, test_rows_note
 from ..runs.evaluations import read_evaluations
 from ..runs.plans import read_refusals
@@ -93,6 +94,7 @@ def _contents(
             *one_level_note(board),
             *test_rows_note(board),
             *seen_note(board),
+            *aside_note(board.controls, [card.task for card in board.tasks]),
         ],
         "tasks": task_table(board),
         "troubles": trouble_table(frame),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..analysis.budget import deviation
+from ..analysis.controls import Aside
 from ..analysis.differences import Difference
 from ..analysis.length import LengthCurve
 from ..analysis.standing import Leaderboard, Standing, TaskCard
@@ -32,6 +33,10 @@ from .words import (
 )
 
 
+APART = "measured apart"
+"""Says of a control that the store has no runs of it."""
+
+
 def overall_table(board: Leaderboard) -> Table:
     """Returns who stands where over all tasks."""
     heads = ("rank", "contender", "family", "overall score", "tasks solved")
@@ -39,7 +44,10 @@ def overall_table(board: Leaderboard) -> Table:
     return Table(
         "Leaderboard: normalized score over all tasks, with its interval",
         headed((*heads, *more), words={"contender", "family"}),
-        tuple(_standing(standing, len(board.tasks)) for standing in board.standings),
+        (
+            *(_standing(standing, len(board.tasks)) for standing in board.standings),
+            *(_aside(aside) for aside in board.controls),
+        ),
     )
 
 
@@ -54,8 +62,15 @@ def task_table(board: Leaderboard) -> Table:
         )
         for standing in board.standings
     )
+    asides = tuple(
+        (
+            Field(aside.control, (APART,)),
+            *(number(aside.scores.get(card.task), score_text) for card in board.tasks),
+        )
+        for aside in board.controls
+    )
     caption = "Test score by task: the mean, or how many runs solved it"
-    return Table(caption, tuple(heads), rows)
+    return Table(caption, tuple(heads), rows + asides)
 
 
 def pair_table(board: Leaderboard) -> Table | None:
@@ -232,6 +247,17 @@ def _standing(standing: Standing, tasks: int) -> tuple[Field, ...]:
         number(standing.parameters, count_text),
         number(standing.run_seconds, seconds_text),
     )
+
+
+def _aside(aside: Aside) -> tuple[Field, ...]:
+    """A control that was measured apart: it has no rank and no runs here."""
+    there = (
+        Field("", order=""),
+        Field(aside.control, (APART,)),
+        Field("control"),
+        number(aside.overall, score_text),
+    )
+    return *there, *(Field(NOTHING, order="") for _ in range(6))
 
 
 def _score(board: Leaderboard, standing: Standing, card: TaskCard) -> Field:
