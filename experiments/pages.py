@@ -1,7 +1,7 @@
 """Writes the tables and figures of the pages in docs from the records in results.
 
-    .venv/bin/python experiments/pages.py            rewrites tables and figures
-    .venv/bin/python experiments/pages.py --check    exits 1 if a page is out of date
+    .venv/bin/python -m experiments.pages            rewrites tables and figures
+    .venv/bin/python -m experiments.pages --check    exits 1 if a page is out of date
 
 A page says what goes where, and of which store, by two comments:
 
@@ -12,6 +12,7 @@ A page says what goes where, and of which store, by two comments:
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
     <!-- told: claims/lengths -->   ...  <!-- end -->  which contenders are told apart
     <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
+    <!-- success: claims/latch -->  ...  <!-- end -->  how often a task is learned
 
 A figure is named as `arena export` names its file; it is drawn into docs/figures.
 Every number is a pure function of records; pages.py never trains.
@@ -32,6 +33,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from experiments.success import NAMES, success_figure, success_table
 
 from nnarena.analysis.controls import aside_note
 from nnarena.analysis.evaluations import evaluated
@@ -56,7 +58,8 @@ from nnarena.runs.store import DirectoryStore
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
 BLOCK = re.compile(
-    r"(<!-- (table|asked|thesis|swap|missing|told|figure): (\S+)(?: (\S+))? -->\n)"
+    r"(<!-- (table|asked|thesis|swap|missing|told|success|figure): (\S+)"
+    r"(?: (\S+))? -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
@@ -345,7 +348,10 @@ def figures_of(store: str) -> dict[str, Figure]:
     kept = DirectoryStore(ROOT / "results" / store)
     records, histories = read_store(kept)
     found = findings_of(records, histories, evaluations=read_evaluations(kept))
-    return all_figures(found, histories)
+    drawn = all_figures(found, histories)
+    if store.removeprefix("claims/") in NAMES:
+        drawn["success"] = success_figure(store)
+    return drawn
 
 
 def figure_lines(store: str, name: str, folder: Path) -> Iterator[str]:
@@ -412,6 +418,7 @@ TABLES = {
     "swap": swap_table,
     "missing": missing_table,
     "told": told_table,
+    "success": success_table,
 }
 
 

@@ -56,8 +56,8 @@ def test_every_claim_that_is_a_suite_has_a_page_with_its_table():
 def test_tables_of_records_are_up_to_date(name: str):
     text = (ROOT / name).read_text(encoding="utf-8")
     folder = (ROOT / name).parent
-    assert pages.renewed(text, folder) == text, "run experiments/pages.py"
-    assert pages.stale_figures(text) == {}, "run experiments/pages.py"
+    assert pages.renewed(text, folder) == text, "run python -m experiments.pages"
+    assert pages.stale_figures(text) == {}, "run python -m experiments.pages"
 
 
 def test_every_drawing_is_on_a_page():
