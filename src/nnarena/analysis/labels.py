@@ -17,17 +17,27 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pydantic import JsonValue
 
-from ..runs.record import Entrant, Record
+from ..runs.record import Entrant, Identity
 
 
 K = TypeVar("K", bound=Hashable)
 
 Traits = Mapping[str, str]
 """What may tell one variant from another: the texts of settings by name."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """What has the identity of a run: a record of it, or a plan."""
+
+    @property
+    def identity(self) -> Identity:
+        """What decides the run."""
+        ...
 
 
 ADDED = ("causal",)
@@ -43,13 +53,19 @@ def as_asked(model: Entrant) -> Entrant:
     return model.model_copy(update={"settings": settings, "defaults": defaults})
 
 
-def model_labels(models: Sequence[Entrant]) -> list[str]:
-    """Returns one label per model, with what planning added to it."""
-    labels = entrant_labels([as_asked(model) for model in models])
+def planned_labels(runs: Sequence[Identified]) -> list[str]:
+    """Returns one label per run: its contender, with what planning added to it."""
+    told = [added_text(run.identity.model) for run in runs]
     return [
-        _appended(label, added_text(model))
-        for label, model in zip(labels, models, strict=True)
+        label if text in label else _appended(label, text)
+        for label, text in zip(contender_labels(runs), told, strict=True)
     ]
+
+
+def run_labels(runs: Sequence[Identified]) -> list[str]:
+    """Returns one label per run: "gru (depth=2) on add, seed 0"."""
+    labels = zip(contender_labels(runs), task_labels(runs), runs, strict=True)
+    return [f"{model} on {task}, seed {r.identity.seed}" for model, task, r in labels]
 
 
 def added_text(model: Entrant) -> str:
@@ -97,26 +113,28 @@ def natural_key(text: str) -> list[tuple[int, float, str]]:
     ]
 
 
-def task_labels(records: Sequence[Record]) -> list[str]:
-    """Returns one label per record: its task, with settings where variants differ."""
-    return entrant_labels([record.identity.task for record in records])
+def task_labels(runs: Sequence[Identified]) -> list[str]:
+    """Returns one label per run: its task, with settings where variants differ."""
+    return entrant_labels([run.identity.task for run in runs])
 
 
-def contender_labels(records: Sequence[Record]) -> list[str]:
-    """Returns one label per record: its model, settings and setup where they differ.
+def contender_labels(runs: Sequence[Identified]) -> list[str]:
+    """Returns one label per run: its model, settings and setup where they differ.
 
-    Every record of one (contender, task) then shares model, width and trainer, and
-    only seeds are pooled.
+    All runs of one (contender, task) then share model, width and trainer, and only
+    seeds are pooled.
     """
-    models = entrant_labels([as_asked(record.identity.model) for record in records])
-    setups = [_setup_traits(record) for record in records]
-    cells = _grouped(list(zip(models, task_labels(records), strict=True)), setups)
+    models = entrant_labels([as_asked(run.identity.model) for run in runs])
+    setups = [_setup_traits(run.identity) for run in runs]
+    cells = _grouped(list(zip(models, task_labels(runs), strict=True)), setups)
     names: dict[str, set[str]] = defaultdict(set)
     for (model, _), variants in cells.items():
         names[model] |= _differing_setups(variants)
     return [
-        _appended(model, traits_text({**_usual_setup(record), **setup}, names[model]))
-        for record, model, setup in zip(records, models, setups, strict=True)
+        _appended(
+            model, traits_text({**_usual_setup(run.identity), **setup}, names[model])
+        )
+        for run, model, setup in zip(runs, models, setups, strict=True)
     ]
 
 
@@ -130,16 +148,16 @@ def _differing_setups(variants: Sequence[Traits]) -> set[str]:
     return names | ({"trainer"} if len(trainers) > 1 else set())
 
 
-def _setup_traits(record: Record) -> Traits:
-    model, trainer = record.identity.model, record.identity.trainer
+def _setup_traits(identity: Identity) -> Traits:
+    model, trainer = identity.model, identity.trainer
     named = {"trainer": trainer.name, "trainer version": trainer.version}
-    named["width"] = str(record.identity.width)
+    named["width"] = str(identity.width)
     return {**flatten(trainer.settings), **_added(model.settings), **named}
 
 
-def _usual_setup(record: Record) -> Traits:
+def _usual_setup(identity: Identity) -> Traits:
     """Returns the defaults of a setup, shown where others differ from them."""
-    model, trainer = record.identity.model, record.identity.trainer
+    model, trainer = identity.model, identity.trainer
     return {**flatten(trainer.defaults), **_added(model.defaults)}
 
 

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from ..analysis.budget import deviation, percent
-from ..analysis.labels import entrant_labels, model_labels
+from ..analysis.labels import entrant_labels, planned_labels, task_labels
 from ..analysis.words import listed
 from ..runs.evaluations import missing_evaluations
 from ..suite import provenance
@@ -70,9 +70,8 @@ def _cells(session: Session) -> list[tuple[dict[str, Any], Estimate]]:
     asked = [(job.key, task) for job in session.jobs for task in job.evaluate]
     missing = Counter(key for key, _ in missing_evaluations(session.store, asked))
     groups = list(by_program(session.jobs))
-    identities = [group[0].identity for group in groups]
-    models = model_labels([identity.model for identity in identities])
-    tasks = entrant_labels([identity.task for identity in identities])
+    first = [group[0] for group in groups]
+    models, tasks = planned_labels(first), task_labels(first)
     costs = _costs(groups, Estimator(records, data))
     found = []
     for group, model, task in zip(groups, models, tasks, strict=True):

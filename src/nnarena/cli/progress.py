@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ..analysis.labels import run_labels
 from ..runs.plans import PlannedRun
 from ..suite.events import Event
 
@@ -36,6 +37,8 @@ class Watch:
 
     def __init__(self, runs: Sequence[PlannedRun]):
         self.runs = {run.key: run for run in runs}
+        names = run_labels(list(self.runs.values()))
+        self.labels = dict(zip(self.runs, names, strict=True))
         self.latest: dict[str, Event] = {}
         self.steps: dict[str, float] = {}
         self.endings: dict[str, Event] = {}
@@ -84,7 +87,7 @@ class Watch:
     def ending(self, event: Event) -> str:
         """Says in a line how a run ended."""
         run = self.runs[event.key]
-        head = f"[{self.ended}/{len(self.runs)}] {run.identity.label}: "
+        head = f"[{self.ended}/{len(self.runs)}] {self.labels[event.key]}: "
         if event.kind == "failed":
             return f"{head}failed: {event.text}"
         if "test_score" not in event.figures:
@@ -132,15 +135,12 @@ def follow(
 
 def _active_table(watch: Watch) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("model", "task", "seed", "step", "train loss", "validation"):
-        table.add_column(name, justify="left" if name in ("model", "task") else "right")
+    for name in ("run", "step", "train loss", "validation"):
+        table.add_column(name, justify="left" if name == "run" else "right")
     for key, event in watch.latest.items():
-        identity = watch.runs[key].identity
         figures = event.figures
         table.add_row(
-            identity.model.name,
-            identity.task.name,
-            str(identity.seed),
+            watch.labels[key],
             f"{watch.steps[key]:.0f}/{watch.runs[key].total_steps:.0f}",
             number(figures.get("train_loss")),
             number(figures.get("validation_score")),

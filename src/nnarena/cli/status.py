@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from ..analysis.labels import run_labels
 from ..analysis.words import listed, plural
 from ..runs.files import name_of
 from ..runs.plans import Refusal
@@ -56,10 +57,12 @@ def _print_plan(one: Survey, store: AbstractStore) -> None:
     if counts["done"] < len(one.runs):
         told.append(_time_left(one))
     out.print(f"{one.plan.name}: {', '.join(told)}", markup=False, soft_wrap=True)
+    names = _names(one)
     if one.of("running") or one.of("interrupted"):
-        out.print(_table(one.of("running") + one.of("interrupted")))
+        out.print(_table(one.of("running") + one.of("interrupted"), names))
     for run in one.of("failed"):
-        out.print(_failure(run, store), style="red", markup=False, soft_wrap=True)
+        text = f"{names[run.run.key]}: {_failure(run, store)}"
+        out.print(text, style="red", markup=False, soft_wrap=True)
     for refusal in one.plan.refusals:
         out.print(refusal.label, markup=False, soft_wrap=True)
     if one.other_versions:
@@ -73,22 +76,25 @@ def _time_left(one: Survey) -> str:
     return f"about {duration(seconds)} with {one.plan.workers} at a time"
 
 
-def _table(runs: list[RunState]) -> Table:
+def _names(one: Survey) -> dict[str, str]:
+    """Returns the labels of the plan's runs by their keys."""
+    runs = [run.run for run in one.runs]
+    return {run.key: name for run, name in zip(runs, run_labels(runs), strict=True)}
+
+
+def _table(runs: list[RunState], names: Mapping[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("model", "task"):
-        table.add_column(name)
-    for name in ("seed", "step", "train loss", "validation", "last sign of life"):
+    table.add_column("run")
+    for name in ("step", "train loss", "validation", "last sign of life"):
         table.add_column(name, justify="right")
     table.add_column("where")
     for run in runs:
-        identity, progress = run.run.identity, run.progress
+        progress = run.progress
         figures = progress.figures if progress else {}
         step = progress.step if progress else 0.0
         where = f"{progress.host}, process {progress.process}" if progress else ""
         table.add_row(
-            identity.model.name,
-            identity.task.name,
-            str(identity.seed),
+            names[run.run.key],
             f"{step:.0f}/{run.run.total_steps:.0f}",
             number(figures.get("train_loss")),
             number(figures.get("validation_score")),
@@ -119,7 +125,7 @@ def _failure(run: RunState, store: AbstractStore) -> str:
     key = run.run.key
     kept = key in store.keys("logs")
     where = f" ({store.place(name_of('logs', key))})" if kept else ""
-    return f"{run.run.identity.label}: {_reason(run)}{where}"
+    return f"{_reason(run)}{where}"
 
 
 def _reason(run: RunState) -> str:
@@ -149,6 +155,7 @@ def _entrants(one: Survey) -> set[tuple[str, str]]:
 
 def _plan_json(one: Survey, store: AbstractStore) -> dict[str, Any]:
     states = ("done", "running", "failed", "interrupted", "left")
+    names = _names(one)
     return {
         "name": one.plan.name,
         "key": one.plan.key,
@@ -160,10 +167,11 @@ def _plan_json(one: Survey, store: AbstractStore) -> dict[str, Any]:
         "evaluated": one.evaluated,
         "seconds_left": one.seconds_left,
         "under_way": [
-            _run_json(run) for run in [*one.of("running"), *one.of("interrupted")]
+            _run_json(run, names[run.run.key])
+            for run in [*one.of("running"), *one.of("interrupted")]
         ],
         "failures": [
-            {"key": run.run.key, "run": run.run.identity.label, "reason": _reason(run)}
+            {"key": run.run.key, "run": names[run.run.key], "reason": _reason(run)}
             for run in one.of("failed")
         ],
         "refusals": [refusal_json(refusal) for refusal in one.plan.refusals],
@@ -177,11 +185,11 @@ def refusal_json(refusal: Refusal) -> dict[str, str]:
     return {"model": model, "task": task, "reason": refusal.reason}
 
 
-def _run_json(run: RunState) -> dict[str, Any]:
+def _run_json(run: RunState, name: str) -> dict[str, Any]:
     progress = run.progress
     told: dict[str, Any] = {
         "key": run.run.key,
-        "run": run.run.identity.label,
+        "run": name,
         "state": run.state,
         "steps": run.run.total_steps,
     }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..analysis.labels import contender_labels, task_labels
+from ..analysis.labels import run_labels
 from ..analysis.words import listed
 from ..core.problems import SuiteProblem
 from ..core.registry import UnknownName
@@ -79,8 +79,7 @@ def _not_one(
 ) -> str:
     """Returns which runs there are where words do not choose one of them."""
     asked = f"{' on '.join(words)}{'' if seed is None else f', seed {seed}'}"
-    labels = zip(contender_labels(runs), task_labels(runs), runs, strict=True)
-    there = listed([f"{m} on {t}, seed {r.identity.seed}" for m, t, r in labels][:6])
+    there = listed(run_labels(runs)[:6])
     if not runs:
         return f"there are no finished runs in {results}; `arena run` makes some"
     if not meant:
