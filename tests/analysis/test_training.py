@@ -6,6 +6,7 @@ from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.text import footnotes
 from nnarena.analysis.training import trained_otherwise
+from nnarena.runs.record import Entrant
 
 
 USUAL = {"steps": 100, "learning_rate": [0.001, 0.003]}
@@ -59,3 +60,33 @@ def test_a_long_list_is_cut():
     (sentence,) = trained_otherwise(frame)
     assert sentence.count("steps=") == 6
     assert "; 3 more. What" in sentence
+
+
+def test_two_trainers_are_told_apart_by_name_and_by_what_both_have():
+    """What one of them alone can be set to is no difference from the other."""
+    made = records()[0], records()[4]
+    guessing = Entrant(
+        name="guessing", version="1", settings={"steps": 50, "spread": 9.0}
+    )
+    descent = Entrant(
+        name="gradient descent", version="1", settings={"steps": 60, "clip": 1.0}
+    )
+    found = [
+        record.model_copy(
+            update={"identity": record.identity.model_copy(update={"trainer": trainer})}
+        )
+        for record, trainer in zip(made, (guessing, descent), strict=True)
+    ]
+    (sentence,) = trained_otherwise(runs_frame(found))
+    assert "(by gradient descent, steps=60)" in sentence
+    assert "(by guessing, steps=50)" in sentence
+
+
+def test_many_tasks_are_not_listed_where_it_is_the_same_on_all():
+    frame = runs_frame(
+        make_record(model, task, trainer_settings={"clip": clip})
+        for model, clip in (("gru", 0.0), ("lstm", 1.0))
+        for task in ("copy", "recall", "add")
+    )
+    (sentence,) = trained_otherwise(frame)
+    assert sentence.startswith("Not all contenders were trained alike on any task: ")

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from .words import listed
+
 
 TRAIT = re.compile(r", (?=[\w.]+=)")
 """Between two settings of a recipe's text; within a list no name follows a comma."""
@@ -24,11 +26,17 @@ def trained_otherwise(frame: pd.DataFrame) -> tuple[str, ...]:
         told = _told({str(c): _recipes(own) for c, own in runs.groupby("contender")})
         if told:
             ways.setdefault(told, []).append(str(task))
+    count = frame["task"].nunique()
     return tuple(
-        f"Not all contenders were trained alike on {', '.join(tasks)}: {told}. What "
-        "sets them apart may be that."
+        f"Not all contenders were trained alike on {_where(tasks, count)}: {told}. "
+        "What sets them apart may be that."
         for told, tasks in ways.items()
     )
+
+
+def _where(tasks: list[str], count: int) -> str:
+    """Returns the tasks of a sentence, of so many of a table."""
+    return "any task" if len(tasks) == count > 2 else listed(tasks)
 
 
 def _recipes(runs: pd.DataFrame) -> frozenset[tuple[str, ...]]:
@@ -48,17 +56,36 @@ def _told(recipes: dict[str, frozenset[tuple[str, ...]]]) -> str:
     """Returns who was trained how, but for what all have alike; "" if all is alike."""
     if len(set(recipes.values())) < 2:
         return ""
-    every = [set(way) for ways in recipes.values() for way in ways]
-    alike = set.intersection(*every)
+    ways = [way for own in recipes.values() for way in own]
     parts = [
-        f"{contender} {' or '.join(_different(ways, alike))}"
-        for contender, ways in recipes.items()
+        f"{contender} {' or '.join(_different(own, ways))}"
+        for contender, own in recipes.items()
     ]
     more = len(parts) - MOST
     return "; ".join([*parts[:MOST], *([f"{more} more"] if more > 0 else [])])
 
 
-def _different(ways: frozenset[tuple[str, ...]], alike: set[str]) -> Iterator[str]:
-    for way in sorted(ways):
-        own = [trait for trait in way if trait not in alike]
-        yield f"({', '.join(own)})" if own else "(the usual)"
+def _different(
+    own: frozenset[tuple[str, ...]], ways: list[tuple[str, ...]]
+) -> Iterator[str]:
+    """Yields the ways of a contender by what sets each apart.
+
+    A setting that not all trainers have is held against those of its own trainer.
+    """
+    everywhere = set.intersection(*({_name(trait) for trait in way} for way in ways))
+    for way in sorted(own):
+        same = [other for other in ways if other[0] == way[0]]
+        shown = [
+            trait
+            for trait in way
+            if any(
+                trait not in other
+                for other in (ways if _name(trait) in everywhere else same)
+            )
+        ]
+        yield f"({', '.join(shown)})" if shown else "(the usual)"
+
+
+def _name(trait: str) -> str:
+    """Returns the name of a setting; that of the trainer is a setting too."""
+    return "by" if trait.startswith("by ") else trait.partition("=")[0]
