@@ -99,20 +99,49 @@ def contradictions(variants: Mapping[str, Any]) -> list[tuple[str, str]]:
     return sorted(pair for pair in said if pair[::-1] in said and pair[0] < pair[1])
 
 
+def places_of(found: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Returns the first and last place of each contender that a variant leaves open."""
+    names, beats = list(found["overall"]), found["beats"]
+    return {
+        name: (
+            1 + sum(worse == name for _, worse in beats),
+            len(names) - sum(better == name for better, _ in beats),
+        )
+        for name in names
+    }
+
+
+def movers(variants: Mapping[str, Any]) -> list[str]:
+    """Returns whose places in some variant lie all before those in another."""
+    found = [places_of(one) for one in variants.values()]
+    return [
+        name
+        for name in found[0]
+        if max(own[name][0] for own in found) > min(own[name][1] for own in found)
+    ]
+
+
 def table(results: Mapping[str, Any]) -> Iterator[str]:
     """Yields a row per variant: the order with overall scores, and what is told."""
     variants = results["variants"]
-    yield "| `quick`, but | order, with the overall score | pairs told apart |"
+    yield "| `quick`, but | order: overall score (places) | pairs told apart |"
     yield "|---|---|---:|"
     for name, found in variants.items():
         ordered = sorted(found["overall"].items(), key=lambda pair: -pair[1])
-        order = ", ".join(f"{contender} {score:.2f}" for contender, score in ordered)
+        places = places_of(found)
+        order = ", ".join(
+            f"{name} {score:.2f} ({places[name][0]} to {places[name][1]})"
+            for name, score in ordered
+        )
         count = len(ordered) * (len(ordered) - 1) // 2
         yield f"| {name} | {order} | {len(found['beats'])} of {count} |"
     opposed = contradictions(variants)
     told = ", ".join(f"{one} and {other}" for one, other in opposed) or "none"
     yield ""
     yield f"Pairs that are told apart in opposite ways by two variants: {told}."
+    yield ""
+    moved = ", ".join(movers(variants)) or "none"
+    yield f"Contenders whose places in two variants have none in common: {moved}."
 
 
 def renewed(text: str, results: Mapping[str, Any]) -> str:

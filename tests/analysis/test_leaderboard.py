@@ -8,6 +8,7 @@ from tests.synthetic import make_record
 from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.standing import Leaderboard
+from nnarena.report.tables import overall_table
 from nnarena.runs.record import History
 
 
@@ -364,3 +365,29 @@ def test_a_board_says_what_it_could_have_told_apart():
     assert board.resolution is not None
     assert "With 2 contenders, 2 tasks and 5 seeds" in board.resolution.sentence
     assert board_of({"gru": {"copy": [1.0] * 5}}).resolution is None
+
+
+def test_places_are_after_all_that_beat_one_and_before_all_that_it_beats():
+    """Two that the runs cannot tell apart share their places, whatever their means."""
+    tasks = ("copy", "recall")
+    scores = {
+        "gru": [0.99, 0.98, 0.99, 0.99, 0.98, 0.99, 0.98, 0.99],
+        "lstm": [0.98, 0.98, 0.99, 0.98, 0.98, 0.99, 0.98, 0.99],
+        "elman": [0.11, 0.1, 0.1, 0.11, 0.1, 0.1, 0.11, 0.1],
+    }
+    board = board_of({name: dict.fromkeys(tasks, own) for name, own in scores.items()})
+    assert [standing.contender for standing in board.standings] == list(scores)
+    assert [board.places(name) for name in scores] == [(1, 2), (1, 2), (3, 3)]
+    texts = [board.place_text(standing) for standing in board.standings]
+    assert texts == ["1 to 2", "1 to 2", ""]
+    told = board.to_dict()["standings"]
+    assert [one["places"] for one in told] == [[1, 2], [1, 2], [3, 3]]
+    overall = overall_table(board)
+    assert [row[0].notes for row in overall.rows[:3]] == [("1 to 2",), ("1 to 2",), ()]
+    assert "1 1 to 2" in str(board)
+
+
+def test_one_alone_has_the_one_place():
+    board = board_of({"gru": {"copy": [0.5]}})
+    assert board.places("gru") == (1, 1)
+    assert board.place_text(board.standings[0]) == ""

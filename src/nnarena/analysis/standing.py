@@ -166,9 +166,31 @@ class Leaderboard:
         reasons = {(one.contender, one.task): one.reason for one in self.refused}
         return reasons.get((contender, task))
 
+    def places(self, contender: str) -> tuple[int, int]:
+        """Returns the first and the last place that a contender may have.
+
+        Below all that beat it and above all that it beats: of those that the runs
+        cannot tell from it nothing is said, whatever the order of their means.
+        """
+        answers = [pair.answer for pair in self.pairs if pair.first == contender]
+        answers += [
+            pair.swapped().answer for pair in self.pairs if pair.second == contender
+        ]
+        last = len(self.standings) - answers.count("beats")
+        return 1 + answers.count("is beaten by"), last
+
+    def place_text(self, standing: Standing) -> str:
+        """Returns the places of a contender, "1 to 4"; "" where its rank says all."""
+        first, last = self.places(standing.contender)
+        return "" if first == last == standing.rank else f"{first} to {last}"
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, fit for JSON: intervals as {"low": …, "high": …}."""
-        return plain(self)
+        standings = [
+            plain(one) | {"places": list(self.places(one.contender))}
+            for one in self.standings
+        ]
+        return plain(self) | {"standings": standings}
 
     def __str__(self) -> str:
         """Returns the table as a prompt shows it."""

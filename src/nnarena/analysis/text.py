@@ -42,7 +42,7 @@ def _row(standing: Standing, board: Leaderboard) -> tuple[Lines, ...]:
     parameters = "-" if standing.parameters is None else f"{standing.parameters:,}"
     seconds = "-" if standing.run_seconds is None else f"{standing.run_seconds:.1f}"
     return (
-        (str(standing.rank), ""),
+        (str(standing.rank), board.place_text(standing)),
         (standing.contender, standing.family),
         _overall(standing),
         *cells,
@@ -107,6 +107,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         *([resolution.sentence] if resolution else []),
         f"Mean over seeds, [{percent} % interval over seeds], k/n runs that solved the "
         f"task. Overall: 0 is a blind answer, 1 a perfect one. Chance: {chances}.",
+        "Below a rank: the places that a contender may have, as far as the runs tell.",
         *(refused.sentence for refused in board.refused),
         *board.trained,
         *([board.budget.sentence] if board.budget else []),

@@ -26,7 +26,7 @@ def trained_otherwise(frame: pd.DataFrame) -> tuple[str, ...]:
         told = _told({str(c): _recipes(own) for c, own in runs.groupby("contender")})
         if told:
             ways.setdefault(told, []).append(str(task))
-    count = frame["task"].nunique()
+    count = len(set(frame["task"]))
     return tuple(
         f"Not all contenders were trained alike on {_where(tasks, count)}: {told}. "
         "What sets them apart may be that."

@@ -45,7 +45,7 @@ def overall_table(board: Leaderboard) -> Table:
         "Leaderboard: normalized score over all tasks, with its interval",
         headed((*heads, *more), words={"contender", "family"}),
         (
-            *(_standing(standing, len(board.tasks)) for standing in board.standings),
+            *(_standing(standing, board) for standing in board.standings),
             *(_aside(aside) for aside in board.controls),
         ),
     )
@@ -233,10 +233,12 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _standing(standing: Standing, tasks: int) -> tuple[Field, ...]:
+def _standing(standing: Standing, board: Leaderboard) -> tuple[Field, ...]:
+    tasks = len(board.tasks)
     judged = tasks - len(standing.missing)
+    places = said(board.place_text(standing))
     return (
-        Field(str(standing.rank)),
+        Field(str(standing.rank), places, order(standing.rank)),
         named(standing.contender),
         Field(standing.family),
         overall_field(standing, tasks),
