@@ -19,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 from ..core.types import Classes, Example, Signature
 from ..models.base import AbstractModel
+from ..models.sequence import SequenceModel
 
 
 NAME = "head"
@@ -102,8 +103,11 @@ def replaced(
 def showing_hidden(model: AbstractModel) -> AbstractModel:
     """Returns the model that answers with what its readout reads.
 
-    The readout becomes the identity, whichever way the model applies it.
+    The readout becomes the identity, whichever way the model applies it; the shared
+    frame can do without one, which spares the product.
     """
+    if isinstance(model, SequenceModel):
+        return eqx.tree_at(lambda frame: frame.head, model, None)
     head = readout(model)
     width = head.weight.shape[1]
     return with_readout(model, replaced(head, jnp.eye(width), jnp.zeros(width)))
@@ -126,8 +130,8 @@ def regressed(
 
 def moments_of(hidden: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> Moments:
     """Returns the sums of one seed; the arrays lead with the same axes of answers."""
-    inputs = hidden[counts].astype(np.float64)
-    inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+    inputs = np.ones((np.count_nonzero(counts), hidden.shape[-1] + 1))
+    inputs[:, :-1] = hidden[counts]
     answers = targets[counts].astype(np.float64)
     return Moments(
         inputs.T @ inputs, inputs.T @ answers, np.asarray(np.sum(answers**2))
