@@ -5,11 +5,11 @@
 
 `ar` of order 10, and `esn` of 100 units and of 300, on rows of `narma`, by `ridge` as
 it is by default; a name that is given has `--width` units. A process for each run,
-which compiles everything anew, of one thread. Prints seconds of the processor and of the clock,
-to compile and in all, and the load of the machine; of several rounds the medians. With
-`--against` the other commit runs in turn, from a temporary folder and with this
-environment's packages. With `--limit` more seconds of the processor than that, here,
-make the exit code 1.
+which compiles everything anew, of one thread. Prints seconds to compile, then those of
+the processor and of the clock in all, and the load of the machine; of several rounds
+the medians. With `--against` the other commit runs in turn, from a temporary folder and
+with this environment's packages. With `--limit` more seconds of the processor than
+that, here, make the exit code 1.
 """
 
 import argparse
