@@ -141,9 +141,10 @@ def curves() -> dict[tuple[str, float], Scores]:
     found: dict[tuple[str, float], dict[float, list[float]]] = {}
     for record in DirectoryStore(STORE):
         of, sign = record.identity, 1 if record.scoring.higher_is_better else -1
-        given = of.model.settings
+        given: dict[str, Any] = of.model.all_settings
         curve = found.setdefault((of.task.name, given["leak"]), {})
-        score = sign * float(record.result.test_score)
+        assert record.result.test_score is not None, "no run of the suite diverged"
+        score = sign * record.result.test_score
         curve.setdefault(given["radius"], []).append(score)
     for row in json.loads(CAPACITIES.read_text(encoding="utf-8"))["capacities"]:
         curve = found.setdefault(("capacity", row["leak"]), {})
@@ -205,7 +206,7 @@ def _verdict_rows(chances: Mapping[str, float]) -> Iterator[str]:
     for (name, leak), curve in curves().items():
         found, last = verdict(curve), max(curve)
         others = ", ".join(f"{r:g}" for r in found.level if r != found.top) or "none"
-        said = "as good as the top" if last in found.level else "worse than the top"
+        said = "not told apart" if last in found.level else "worse"
         if name in chances:
             able = works(curve[last], chances[name], curves=3 * len(chances))
             said += ", works" if able else ", does not work"

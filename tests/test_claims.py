@@ -46,7 +46,7 @@ def test_every_claim_that_is_a_suite_has_a_page_with_its_table():
     for store in (ROOT / "results" / "claims").iterdir():
         if store.is_dir():
             assert (ROOT / "experiments" / f"{store.name}.toml").exists()
-            assert f"<!-- table: claims/{store.name} -->" in claims
+            assert re.search(f"<!-- (table|grid): claims/{store.name} -->", claims)
 
 
 @pytest.mark.parametrize("name", WITH_TABLES)
