@@ -38,7 +38,14 @@ from nnarena.training.base import (
     with_weights,
 )
 from nnarena.training.objective import evaluate
-from nnarena.training.readout import moments_of, solutions
+from nnarena.training.readout import (
+    moments_of,
+    readout,
+    replaced,
+    showing_hidden,
+    solutions,
+    with_readout,
+)
 from nnarena.training.reads import Reads
 from nnarena.training.ridge import Ridge
 
@@ -454,3 +461,15 @@ def test_a_run_goes_by_its_own_weights_after_another():
     _, after = program.advance(other, DATA_KEYS[0])
     assert_same_bits(alone, after)
     assert float(alone.validation_loss) != float(between.validation_loss)
+
+
+@pytest.mark.parametrize("answers", [ONCE, EVERY])
+def test_a_frame_without_its_head_shows_what_an_identity_in_its_place_does(answers):
+    signature = Signature(Features(2), Values(3), answers, causal=False)
+    model = Contender("esn").build(signature, 6, key=KEYS[0])
+    width = readout(model).weight.shape[1]
+    identity = replaced(readout(model), jnp.eye(width), jnp.zeros(width))
+    sequence = Sequence(jax.random.normal(KEYS[1], (5, 2)))
+    shown = showing_hidden(model)(sequence)
+    assert shown.shape[-1] == 6
+    np.testing.assert_array_equal(shown, with_readout(model, identity)(sequence))

@@ -19,7 +19,6 @@ from threadpoolctl import ThreadpoolController
 
 from ..core.types import Classes, Example, Signature
 from ..models.base import AbstractModel
-from ..models.sequence import SequenceModel
 
 
 NAME = "head"
@@ -103,11 +102,11 @@ def replaced(
 def showing_hidden(model: AbstractModel) -> AbstractModel:
     """Returns the model that answers with what its readout reads.
 
-    The readout becomes the identity, whichever way the model applies it; the shared
-    frame can do without one, which spares the product.
+    The readout becomes the identity, whichever way the model applies it, unless the
+    model can do without one, which spares the product.
     """
-    if isinstance(model, SequenceModel):
-        return eqx.tree_at(lambda frame: frame.head, model, None)
+    if (bare := model.headless) is not None:
+        return bare
     head = readout(model)
     width = head.weight.shape[1]
     return with_readout(model, replaced(head, jnp.eye(width), jnp.zeros(width)))
