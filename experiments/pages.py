@@ -6,6 +6,7 @@
 A page says what goes where, and of which store, by two comments:
 
     <!-- table: claims/unitary -->  ...  <!-- end -->
+    <!-- grid: claims/esn -->       ...  <!-- end -->  one contender by two settings
     <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
@@ -57,10 +58,13 @@ from nnarena.runs.store import DirectoryStore
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
+KINDS = (
+    *("table", "grid", "asked", "thesis", "swap", "missing", "told", "success"),
+    "figure",
+)
+"""What a block of a page may show."""
 BLOCK = re.compile(
-    r"(<!-- (table|asked|thesis|swap|missing|told|success|figure): (\S+)"
-    r"(?: (\S+))? -->\n)"
-    r".*?(<!-- end -->)",
+    rf"(<!-- ({'|'.join(KINDS)}): (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)",
     re.DOTALL,
 )
 DIGITS = 6
@@ -122,6 +126,39 @@ def _cell(cell: Any, card: TaskCard) -> str:
         share = f"{cell.solved}/{cell.judged} [{low:.0f}, {high:.0f}] %"
         return f"{share}, mean {cell.mean:.3g}{diverged}"
     return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{diverged}"
+
+
+def grid_table(store: str) -> Iterator[str]:
+    """Yields the means of one contender with their intervals, by two of its settings.
+
+    Of each task the first setting makes columns and the second rows.
+    """
+    board = leaderboard(rows_of(store))
+    found = {_pair_of(standing.contender): standing for standing in board.standings}
+    (column, row), *_ = ([name for name, _ in pair] for pair in found)
+    values = [sorted({pair[at][1] for pair in found}, key=float) for at in (0, 1)]
+    heads = [f"{card.task}, {column} {c}" for card in board.tasks for c in values[0]]
+    yield f"| {row} | {' | '.join(heads)} |"
+    yield "|---:|" + "---:|" * len(heads)
+    for own in values[1]:
+        cells = [
+            _cell(found[(column, other), (row, own)].cell(card.task), card)
+            for card in board.tasks
+            for other in values[0]
+        ]
+        yield f"| {own} | {' | '.join(cells)} |"
+    yield ""
+    metrics = ", ".join(f"{card.task}: {card.metric}" for card in board.tasks)
+    yield f"Mean test score over seeds [95 % interval], k/n that solved it. {metrics}."
+    for note in one_level_note(board):
+        yield ""
+        yield note
+
+
+def _pair_of(label: str) -> tuple[tuple[str, str], ...]:
+    """Returns the settings that a label names: "esn (leak=1.0, radius=2.0)"."""
+    pairs = (part.partition("=") for part in _form(label).split(", "))
+    return tuple((name, value) for name, _, value in pairs)
 
 
 def asked_table(store: str) -> Iterator[str]:
@@ -413,6 +450,7 @@ def stale_figures(page: str) -> dict[Path, str]:
 
 TABLES = {
     "table": claim_table,
+    "grid": grid_table,
     "asked": asked_table,
     "thesis": thesis_table,
     "swap": swap_table,

@@ -29,6 +29,7 @@ from nnarena.models import AbstractModel
 from nnarena.models.contender import Contender
 from nnarena.tasks import AbstractTask, Splits, SyntheticSplits
 from nnarena.tasks.files import DataFolder
+from nnarena.training import reads
 from nnarena.training.base import (
     arrays_by_path,
     fit,
@@ -37,7 +38,15 @@ from nnarena.training.base import (
     with_weights,
 )
 from nnarena.training.objective import evaluate
-from nnarena.training.readout import moments_of, solutions
+from nnarena.training.readout import (
+    moments_of,
+    readout,
+    replaced,
+    showing_hidden,
+    solutions,
+    with_readout,
+)
+from nnarena.training.reads import Reads
 from nnarena.training.ridge import Ridge
 
 
@@ -403,9 +412,64 @@ def test_impossible_settings_are_refused(settings, words):
         Ridge(**settings)
 
 
-def test_the_work_is_that_of_reading_twice():
+def test_the_work_is_that_of_reading_once():
     task = TASKS["values once"]
     found = RECIPE.work(build_for(task), task, split(task))
     # sums to features, and the identity in the head's place, of 4 examples of 4 steps
     once = 2 * 4 * TIME * HIDDEN * (2 + HIDDEN)
-    assert found.matmul_flops == 2 * 6 * once
+    assert found.matmul_flops == 6 * once
+
+
+@pytest.mark.parametrize("name", ["classes once", "recorded rows"])
+def test_what_is_not_kept_is_read_again_to_the_same_bits(name, monkeypatch):
+    """Where nothing can be kept, every pass reads every batch."""
+    program = program_of(name)
+    states, checks = run(program, KEYS[0], DATA_KEYS[0])
+    monkeypatch.setattr(reads, "ROOM", 0)
+    program.start(KEYS[1])  # another run's rows take the place of what is kept
+    again, looked = run(program, KEYS[0], DATA_KEYS[0])
+    assert_same_bits(states, again)
+    assert_same_bits(checks, looked)
+
+
+@pytest.mark.parametrize(("room", "read"), [(3, 3), (2, 4), (0, 6)])
+def test_as_much_is_kept_as_there_is_room_for(room, read, monkeypatch):
+    """Two passes over three batches, each of as many bytes as a unit of room."""
+    asked: list[int] = []
+
+    def one(arrays, rows, index, left):
+        asked.append(int(left))
+        return arrays + rows[index]
+
+    monkeypatch.setattr(reads, "ROOM", 32 * room)
+    batches = Reads(
+        one, np.zeros(8, np.float32), np.arange(3, dtype=np.float32), count=11, batch=4
+    )
+    first, second = list(batches), list(batches)
+    np.testing.assert_array_equal(first, second)
+    assert asked[:3] == [11, 7, 3]
+    assert len(asked) == read
+
+
+def test_a_run_goes_by_its_own_weights_after_another():
+    """Held-out rows are kept by the weights that read them."""
+    name = "classes at every step"
+    program = program_of(name)
+    first, other = program.start(KEYS[0]), program.start(KEYS[1])
+    _, alone = program.advance(other, DATA_KEYS[0])
+    _, between = program.advance(first, DATA_KEYS[0])
+    _, after = program.advance(other, DATA_KEYS[0])
+    assert_same_bits(alone, after)
+    assert float(alone.validation_loss) != float(between.validation_loss)
+
+
+@pytest.mark.parametrize("answers", [ONCE, EVERY])
+def test_a_frame_without_its_head_shows_what_an_identity_in_its_place_does(answers):
+    signature = Signature(Features(2), Values(3), answers, causal=False)
+    model = Contender("esn").build(signature, 6, key=KEYS[0])
+    width = readout(model).weight.shape[1]
+    identity = replaced(readout(model), jnp.eye(width), jnp.zeros(width))
+    sequence = Sequence(jax.random.normal(KEYS[1], (5, 2)))
+    shown = showing_hidden(model)(sequence)
+    assert shown.shape[-1] == 6
+    np.testing.assert_array_equal(shown, with_readout(model, identity)(sequence))

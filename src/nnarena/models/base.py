@@ -199,6 +199,14 @@ class AbstractModel(eqx.Module):
         """
         return ()
 
+    @property
+    def headless(self) -> "AbstractModel | None":
+        """The model that answers with what its head reads; None if it has no such form.
+
+        Who asks can put an identity in the head's place instead, at a product's cost.
+        """
+        return None
+
     @abc.abstractmethod
     def __call__(
         self, sequence: Sequence, *, key: Key | None = None

@@ -146,6 +146,12 @@ class SequenceModel(AbstractModel):
             for layer, features in zip(self.layers, read, strict=False)
         )
 
+    @property
+    def headless(self):
+        return eqx.tree_at(
+            lambda frame: frame.head, self, None, is_leaf=lambda part: part is None
+        )
+
     def embedded(self, xs: Inputs) -> Float[Array, "time width"]:
         """Returns what the first layer reads of a question."""
         return (

@@ -14,16 +14,20 @@ from ..nn.linear import affine
 from ..tasks.base import AbstractTask, Rows
 from .base import Build, with_weights
 from .batches import Order
-from .objective import Tally, evaluate, example_of, row_loss
+from .objective import Judged, Tally, evaluate, example_of, objective_of
 from .readout import readout, regressed, replaced, showing_hidden, with_readout
 
 
 class Read(eqx.Module):
-    """What a batch gives: what the readout reads, what it ought to say, what counts."""
+    """What a batch gives: what the readout reads, what it ought to say, what counts.
+
+    `truth` are the same targets as the task has them.
+    """
 
     hidden: Float[Array, "*batch answers inputs"]
     targets: Float[Array, "*batch answers outputs"]
     counts: Bool[Array, "*batch answers"]
+    truth: Array
 
 
 @dataclass(frozen=True)
@@ -56,36 +60,42 @@ class Reading:
             example = example_of(self.task, row)
             targets, counts = regressed(example, self.task.signature)
             hidden = jnp.atleast_2d(model(*example.asked))
-            return Read(hidden, targets, counts & counted)
+            return Read(hidden, targets, counts & counted, example.targets)
 
         batch = jax.tree.map(lambda leaf: leaf[index], rows)
         return jax.vmap(one)(batch, jnp.arange(self.batch) < left)
 
-    def departure(self, arrays: PyTree, rows: PyTree) -> Float[Array, ""]:
+    def departure(self, arrays: PyTree, rows: PyTree, read: Read) -> Float[Array, ""]:
         """Returns how far a batch's answers are from the readout of what it reads.
 
         As a share of the answers. It is large where something follows the readout.
         """
         model = with_weights(self.build, arrays)
-        bare, head = showing_hidden(model), readout(model)
 
-        def one(row: Any) -> tuple[Array, Array]:
-            example = example_of(self.task, row)
-            said, read = (jnp.atleast_2d(way(*example.asked)) for way in (model, bare))
-            return jnp.abs(said - affine(head, read)), jnp.abs(said)
+        def one(row: Any, hidden: Array) -> tuple[Array, Array]:
+            said = jnp.atleast_2d(model(*example_of(self.task, row).asked))
+            return jnp.abs(said - affine(readout(arrays), hidden)), jnp.abs(said)
 
-        gaps, sizes = jax.vmap(one)(rows)
+        gaps, sizes = jax.vmap(one)(rows, read.hidden)
         return jnp.max(gaps) / (1.0 + jnp.max(sizes))
 
-    def loss(
-        self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
-    ) -> Mean:
-        """Returns the task's own loss of the same answers, in sums."""
-        model = with_weights(self.build, arrays)
-        batch = jax.tree.map(lambda leaf: leaf[index], rows)
-        losses = jax.vmap(lambda row: row_loss(model, self.task, row))(batch)
-        counted = jnp.arange(self.batch) < left
-        return jax.tree.map(lambda leaf: jnp.sum(leaf, where=counted), losses)
+    def judged(self, head: eqx.nn.Linear, read: Read) -> Judged:
+        """Returns what is kept of a readout's answers to each row of a batch."""
+        objective = objective_of(self.task)
+
+        def one(read: Read) -> Judged:
+            answers, counts = affine(head, read.hidden), read.counts
+            if self.task.signature.answers == "once":
+                answers, counts = answers[0], counts[0]
+            truth = read.truth, counts
+            loss = objective.loss.sums(answers, *truth)
+            return Judged(loss, objective.metric.statistics(answers, *truth))
+
+        return jax.vmap(one)(read)
+
+    def loss(self, head: eqx.nn.Linear, read: Read) -> Mean:
+        """Returns the task's own loss of a readout's answers to a batch, in sums."""
+        return jax.tree.map(jnp.sum, self.judged(head, read).loss)
 
     def evaluate(self, arrays: PyTree, rows: Rows) -> Tally:
         """Returns the tally of weights on a split."""

@@ -102,8 +102,11 @@ def replaced(
 def showing_hidden(model: AbstractModel) -> AbstractModel:
     """Returns the model that answers with what its readout reads.
 
-    The readout becomes the identity, whichever way the model applies it.
+    The readout becomes the identity, whichever way the model applies it, unless the
+    model can do without one, which spares the product.
     """
+    if (bare := model.headless) is not None:
+        return bare
     head = readout(model)
     width = head.weight.shape[1]
     return with_readout(model, replaced(head, jnp.eye(width), jnp.zeros(width)))
@@ -126,8 +129,8 @@ def regressed(
 
 def moments_of(hidden: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> Moments:
     """Returns the sums of one seed; the arrays lead with the same axes of answers."""
-    inputs = hidden[counts].astype(np.float64)
-    inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+    inputs = np.ones((np.count_nonzero(counts), hidden.shape[-1] + 1))
+    inputs[:, :-1] = hidden[counts]
     answers = targets[counts].astype(np.float64)
     return Moments(
         inputs.T @ inputs, inputs.T @ answers, np.asarray(np.sum(answers**2))

@@ -2,6 +2,8 @@
 
 device   read a batch ─ read a batch ─ ...      look at train and validation
 host          └ sums ───────┴ sums ─ ... ─ solve for each strength ┘
+
+The look takes what was read (`reads.py`): only the readout is another one since.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +22,18 @@ from ..core.types import Key, Keys
 from ..tasks.base import Rows, Splits
 from .base import AbstractProgram, Check, program_bytes
 from .held_out import drawn
+from .objective import Tally, objective_of
 from .reading import Reading
-from .readout import Moments, Solution, moments_of, readout, single_thread, solutions
+from .readout import (
+    Moments,
+    Solution,
+    moments_of,
+    readout,
+    replaced,
+    single_thread,
+    solutions,
+)
+from .reads import Reads
 from .states import choose
 
 
@@ -78,15 +90,16 @@ class RidgeProgram(AbstractProgram):
         own, shared = (0, 0, None, None), (0, None, None, None)
         read = batched(reading.read, own).lower(arrays, rows, zero, zero).compile()
         self._read, self.bytes = read, program_bytes(read)
-        self._loss = (
-            batched(reading.loss, own).lower(arrays, rows, zero, zero).compile()
-        )
         self._held = self._cut(self.splits.validation)
         self._read_held = batched(reading.read, shared)
-        self._departure = batched(reading.departure, (0, None))
+        self._departure = batched(reading.departure, (0, None, 0))
+        self._loss, self._judged = (
+            batched(of_answers, (0, 0)) for of_answers in (reading.loss, reading.judged)
+        )
+        self._tally = batched(objective_of(reading.task).tally, (0,))
         evaluated = batched(reading.evaluate, (0, None))
-        self._look = evaluated.lower(arrays, self.splits.validation).compile()
         self._test = evaluated.lower(arrays, self.splits.test).compile()
+        self._held_read: Reads | None = None
 
     def _cut(self, rows: Rows) -> PyTree:
         """Returns a split in batches; the last is filled up with first rows."""
@@ -96,17 +109,16 @@ class RidgeProgram(AbstractProgram):
 
     def start(self, init_key):
         arrays = self._start(init_key)
+        reads = self._held_reads(arrays)
         first = jax.tree.map(lambda column: column[0], self._held)
         # An overflow has no distance: it ends as diverged, at the first check.
-        if np.any(np.asarray(self._departure(arrays, first)) > SAME):
+        if np.any(np.asarray(self._departure(arrays, first, next(iter(reads)))) > SAME):
             raise ValueError(
                 "ridge cannot train it: its answers are not those of its readout, "
                 "something follows it"
             )
         with single_thread():
-            held = self._sums(
-                self._read_held, arrays, self._held, _length(self.splits.validation)
-            )
+            held = self._sums(reads)
         head = readout(arrays)
         blank = np.zeros(() if self.seeds is None else self.seeds)
         none = np.zeros(blank.shape, np.int32)
@@ -124,12 +136,19 @@ class RidgeProgram(AbstractProgram):
             diverged=none.astype(bool),
         )
 
-    def _sums(self, read: Any, arrays: PyTree, rows: PyTree, count: int) -> Moments:
-        """Returns the sums over the first `count` rows of batches of them."""
-        batch = self.reading.batch
+    def _held_reads(self, arrays: PyTree) -> Reads:
+        """Returns what the validation split gives: of a run, the same at every look."""
+        kept = self._held_read
+        if kept is None or not kept.are_of(arrays):
+            count, batch = _length(self.splits.validation), self.reading.batch
+            kept = Reads(self._read_held, arrays, self._held, count, batch)
+            self._held_read = kept
+        return kept
+
+    def _sums(self, reads: Reads) -> Moments:
+        """Returns the sums over all rows that were read."""
         total: Moments | None = None
-        for index in range(-(-count // batch)):
-            given = read(arrays, rows, np.int32(index), np.int32(count - index * batch))
+        for given in reads:
             parts = [
                 moments_of(one.hidden, one.targets, one.counts)
                 for one in self._seeds_of(jax.tree.map(np.asarray, given))
@@ -144,14 +163,14 @@ class RidgeProgram(AbstractProgram):
         last = min(first + self.reading.steps_per_check, self.reading.steps)
         rows = self._rows(np.int32(first), self.splits.train, data_key)
         count = self._rows_between(first, last)
+        reads = Reads(self._read, state.arrays, rows, count, self.reading.batch)
         with single_thread():
-            seen = state.seen.plus(self._sums(self._read, state.arrays, rows, count))
+            seen = state.seen.plus(self._sums(reads))
             pairs = zip(self._seeds_of(seen), self._seeds_of(state), strict=True)
             found = [self._solve(moments, one) for moments, one in pairs]
         solved = self._stacked([solution for solution, _ in found])
         error = self._stacked([error for _, error in found])
-        arrays = self._answering(state.arrays, solved.weight, solved.bias)
-        check = self._check(arrays, rows, count, np.full_like(state.step, last))
+        check = self._check(state.arrays, solved, reads, np.full_like(state.step, last))
         losses = check.train_loss + check.validation_loss + check.validation_score
         finite = np.asarray(np.isfinite(losses + error))
         return self._judge(state, seen, solved, error, finite, check)
@@ -178,16 +197,13 @@ class RidgeProgram(AbstractProgram):
         return tried[best], np.asarray(errors[best])
 
     def _check(
-        self, arrays: PyTree, rows: PyTree, count: int, step: np.ndarray
+        self, arrays: PyTree, solved: Solution, reads: Reads, step: np.ndarray
     ) -> Check:
         """Returns the task's figures of a readout, on the check's rows and held-out."""
-        batch = self.reading.batch
-        tallies = [
-            self._loss(arrays, rows, np.int32(i), np.int32(count - i * batch))
-            for i in range(-(-count // batch))
-        ]
+        head = replaced(readout(arrays), solved.weight, solved.bias)
+        tallies = [self._loss(head, read) for read in reads]
         trained = jax.tree.map(lambda *leaves: sum(leaves), *tallies)
-        looked = self._look(arrays, self.splits.validation)
+        looked = self._look(head, self._held_reads(arrays))
         blank = np.zeros_like(step)
         return jax.tree.map(
             np.asarray,
@@ -201,6 +217,17 @@ class RidgeProgram(AbstractProgram):
                 diverged=blank.astype(bool),
             ),
         )
+
+    def _look(self, head: eqx.nn.Linear, reads: Reads) -> Tally:
+        """Returns the tally of a readout on the validation split."""
+        axis, count = 0 if self.seeds is None else 1, _length(self.splits.validation)
+        parts = jax.device_get([self._judged(head, read) for read in reads])
+
+        def whole(*leaves: np.ndarray) -> np.ndarray:
+            joined = np.concatenate(leaves, axis)
+            return np.split(joined, [count], axis)[0]  # the last batch is filled up
+
+        return self._tally(jax.tree.map(whole, *parts))
 
     def _judge(
         self,
@@ -232,6 +259,7 @@ class RidgeProgram(AbstractProgram):
         )
         # Beside other seeds a stopped one goes on being computed, but nothing changes.
         after = choose(state.stopped, state, following)
+        after = replace(after, arrays=state.arrays, held=state.held)
         return after, replace(
             check,
             step=after.step,
