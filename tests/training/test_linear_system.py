@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +17,7 @@ from nnarena.models.linear_dynamical import LinearDynamical
 from nnarena.training.em_program import by_length, in_units, started
 from nnarena.training.linear_system import (
     NOISE,
+    Start,
     System,
     filtered,
     improved,
@@ -86,7 +88,7 @@ def start_of(features: int, hidden: int, seed: int = 0) -> System:
     return started(np.asarray(cell.transition), np.asarray(cell.observation))
 
 
-def em(system: System, xs: np.ndarray, iterations: int, start="free"):
+def em(system: System, xs: np.ndarray, iterations: int, start: Start = "free"):
     """Returns the system after iterations; the losses before each, and at the end."""
     losses = []
     for _ in range(iterations):
@@ -131,7 +133,7 @@ def test_filter_and_smoother_are_those_of_statsmodels():
         )
         reference.initialize_known(PAIR.mean, PAIR.spread)
         reference.bind(np.ascontiguousarray(xs[:, row]))
-        found = reference.smooth()
+        found: Any = reference.smooth()
         losses -= found.llf
         for ours, theirs in (
             (seen.foreseen[:, row], found.predicted_state.T[:-1]),

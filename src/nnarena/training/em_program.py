@@ -232,7 +232,7 @@ def with_filter(
 ) -> PyTree:
     """Returns the arrays of a model with the filter of a system."""
 
-    def weights(model: AbstractModel) -> tuple[Array, ...]:
+    def weights(model: AbstractModel) -> Any:
         cell = filter_of(model)
         return cell.transition, cell.observation, cell.gain
 
