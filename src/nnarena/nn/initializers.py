@@ -79,7 +79,7 @@ def walk_gain(size: int, through: Through) -> float:
     1 / size. The log of the norm of what comes back through it walks at random then
     (Sussillo & Abbott 2014): "linear" and "relu" are their formulas, exact to
     1 / (6 size^2) and a fit for 20 units or more. Of "tanh" they give none: here it is
-    1 + sqrt(3 / (4 size)) + 16 / size^1.5 for 20 units or more, where 1/(2 size) of
+    1 + sqrt(3 / (4 size)) + 14 / size^1.5 for 20 units or more, where 1/(2 size) of
     drift is made up for by activations that saturate a little. The first term is the
     leading one of mean-field theory and the second fits gains found by search,
     `experiments/random_walk.py`.
@@ -90,7 +90,7 @@ def walk_gain(size: int, through: Through) -> float:
     if through == "relu":
         return math.sqrt(2.0) * math.exp(1.2 / (max(size, 6) - 2.4))
     units = max(size, 20)
-    return 1.0 + math.sqrt(0.75 / units) + 16.0 / units**1.5
+    return 1.0 + math.sqrt(0.75 / units) + 14.0 / units**1.5
 
 
 def random_walk(size: int, *, through: Through, key: Key) -> Matrix:
