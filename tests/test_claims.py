@@ -4,11 +4,12 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import memory_cell, pages, quick_order
+from experiments import memory_cell, pages, quick_order, random_walk
 
 from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.intervals import Interval
@@ -255,3 +256,46 @@ def test_the_page_of_quick_holds_its_table_and_no_contradiction():
     text = quick_order.PAGE.read_text(encoding="utf-8")
     assert quick_order.renewed(text, results) == text
     assert quick_order.contradictions(results["variants"]) == []
+
+
+@pytest.fixture(scope="module")
+def walked() -> dict[str, Any]:
+    """What the random walks of gradients came to."""
+    return json.loads(random_walk.FILE.read_text(encoding="utf-8"))
+
+
+def test_the_page_of_random_walks_holds_its_tables_and_its_figure(walked):
+    text = random_walk.PAGE.read_text(encoding="utf-8")
+    assert random_walk.renewed(text, walked) == text, "run experiments/random_walk.py"
+    assert f"](../figures/{random_walk.FIGURE.name})" in text
+    assert "<svg" in random_walk.FIGURE.read_text(encoding="utf-8")
+
+
+def test_walks_are_as_their_page_says(walked):
+    """Level at the right gain, down at the usual one, and wider in narrow stacks."""
+    root, spread = math.sqrt(walked["walks"]), {}
+    for row in walked["stacks"]:
+        mean, deviation = row["mean"][-1], row["deviation"][-1]
+        spread[row["through"], row["units"], row["start"]] = deviation
+        if row["through"] == "linear":
+            assert abs(mean - random_walk.foreseen(row)) < 4 * deviation / root
+        if row["start"] == "random walk":
+            assert abs(mean) < 4 * deviation / root
+        else:
+            assert mean < -8 * deviation / root
+    for through in ("linear", "relu"):
+        few, many = (spread[through, units, "random walk"] for units in (20, 100))
+        assert few / many == pytest.approx(math.sqrt(5.0), rel=0.15)
+
+
+@pytest.mark.parametrize("through", ["linear", "relu"])
+def test_the_first_walks_come_out_again(walked, through):
+    """Those of tanh are chaotic: 250 layers make much of a last bit."""
+    (row,) = (
+        row
+        for row in walked["stacks"]
+        if (row["through"], row["units"], row["start"]) == (through, 20, "random walk")
+    )
+    gain = random_walk.walk_gain(20, through)
+    again = random_walk.walks(through, 20, [gain], count=10)[:: walked["every"], :, 0]
+    np.testing.assert_allclose(row["walks"][:10], again.T, atol=2e-3)

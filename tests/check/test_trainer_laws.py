@@ -150,7 +150,15 @@ def test_a_flaw_breaks_its_law(enter, flaw):
         assert said in broken[law]
 
 
+UNJUDGED = {
+    "em": {
+        "frozen": "it accepts no model here that has weights that nothing trains",
+    }
+}
+"""What cannot be judged: no linear filter has such weights."""
+
+
 @pytest.mark.parametrize("name", [entry.name for entry in TRAINERS])
 def test_every_trainer_of_the_package_holds(name):
     broken = {v.law: v.detail for v in check_trainer(name) if v.passed is not True}
-    assert broken == {}
+    assert broken == UNJUDGED.get(name, {})

@@ -1,10 +1,16 @@
 """Starting values against their definitions."""
 
+import math
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 from nnarena.models import MODELS
+from nnarena.models.deep_rnn import DeepRNN
 from nnarena.models.gru import GRU
 from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
@@ -56,3 +62,68 @@ def test_all_gates_that_keep_a_state_start_alike(name: str):
     assert np.all(gates[1] == initializers.FORGET_BIAS)
     assert np.all(gates[[0, *range(2, len(gates))]] == 0)
     assert MODELS[name].defaults["forget_bias"] == initializers.FORGET_BIAS
+
+
+UNITS, LAYERS, SETTLING, WALKS = 20, 40, 30, 400
+THROUGH = {"linear": lambda a: a, "relu": jax.nn.relu, "tanh": jnp.tanh}
+
+
+def stack(through, h, weights):
+    """Returns what a random walk's layers make of an input."""
+    return jax.lax.scan(lambda h, w: (THROUGH[through](h @ w), None), h, weights)[0]
+
+
+@partial(jax.jit, static_argnames="through")
+@partial(jax.vmap, in_axes=(None, 0))
+def walk(through, key):
+    """Returns ln |d_0| / |d_L| of a gradient, once the activations have settled."""
+    *keys, first, last = jax.random.split(key, SETTLING + LAYERS + 2)
+    draw = partial(initializers.random_walk, UNITS, through=through)
+    weights = jax.vmap(lambda key: draw(key=key))(jnp.stack(keys))
+    h = stack(through, jax.random.normal(first, (UNITS,)), weights[:SETTLING])
+    _, back = jax.vjp(partial(stack, through, weights=weights[SETTLING:]), h)
+    d = jax.random.normal(last, (UNITS,))
+    return jnp.log(jnp.linalg.norm(back(d)[0]) / jnp.linalg.norm(d))
+
+
+@pytest.mark.parametrize("through", THROUGH)
+def test_the_norm_of_a_gradient_walks_at_random(through):
+    """Level within 4 standard errors; a gain of 1 walks down as a closed form says."""
+    ends = np.asarray(walk(through, jax.random.split(KEY, WALKS)), np.float64)
+    error = ends.std(ddof=1) / math.sqrt(WALKS)
+    assert abs(ends.mean()) < 4.0 * error
+    gain = initializers.walk_gain(UNITS, through)
+    assert LAYERS * math.log(gain) > 8.0 * error  # without it, it would be seen
+    if through == "linear":
+        half = UNITS / 2.0
+        drift = 0.5 * LAYERS * (digamma(half) - math.log(half))
+        down = ends.mean() - LAYERS * math.log(gain)
+        assert abs(down - drift) < 4.0 * error
+
+
+@pytest.mark.parametrize("size", [6, 20, 100])
+def test_the_gain_of_a_linear_stack_is_that_of_chi_squared(size):
+    """To second order: exp(-E ln sqrt(chi^2_N / N)) = exp(1/2N + 1/6N^2 + ...)."""
+    exact = -0.5 * (digamma(size / 2.0) - math.log(size / 2.0))
+    missed = exact - math.log(initializers.walk_gain(size, "linear"))
+    assert missed == pytest.approx(1.0 / (6.0 * size**2), rel=0.1)
+
+
+def test_gains_are_those_of_the_paper():
+    for size, gain in ((6, 1.97), (20, 1.514), (100, 1.432)):
+        assert initializers.walk_gain(size, "relu") == pytest.approx(gain, abs=6e-3)
+    few, many = (initializers.walk_gain(size, "relu") for size in (2, 6))
+    assert few == many
+
+
+def test_layers_of_a_deep_network_start_as_asked_and_nothing_else():
+    make = partial(DeepRNN, 3, 64, deep="transition", layers=4, key=KEY)
+    usual, named, other = make(), make(start="glorot"), make(start="random_walk")
+    for a, b in zip(usual.layer_weights, named.layer_weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name in ("input_weight", "recurrent_weights", "biases"):
+        for a, b in zip(getattr(usual, name), getattr(other, name), strict=True):
+            np.testing.assert_array_equal(a, b)
+    drawn = np.stack(other.layer_weights)
+    gain = initializers.walk_gain(64, "tanh")
+    assert drawn.std() * 8.0 == pytest.approx(gain, rel=4.0 / math.sqrt(2 * drawn.size))

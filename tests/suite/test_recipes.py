@@ -96,6 +96,7 @@ def test_a_model_may_be_made_for_a_trainer(monkeypatch):
         ({"name": "rigde"}, UnknownName, "no trainer named 'rigde'.*ridge"),
         ({"name": "ridge", "learning_rate": 1}, SuiteProblem, "no setting 'learning"),
         ({"name": "ridge", "strengths": [0.0]}, SuiteProblem, "strengths must be"),
+        ({"name": "em", "start": "random"}, SuiteProblem, "'random' is none of zero"),
         ({"optimizer": "adamm"}, SuiteProblem, "'adamm' is none of adamw, adam, sgd"),
         ({"clip_by": "size"}, SuiteProblem, "'size' is none of global_norm"),
         ({"momentum": 1.0}, SuiteProblem, "momentum must be a number of at least 0"),

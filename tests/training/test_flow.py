@@ -30,11 +30,11 @@ from nnarena.training.omega import Omega, OmegaReleased
 
 TIME, UNITS, ROWS = 7, 5, 3
 SIGNATURE = Signature(Features(3), Classes(4))
-WATCHED = set(
-    "cfc clockwork ct_rnn deep_rnn elman esn eunn exp_rnn exp_unitary gru leaky "
-    "linear_dynamical lsm lstm memory_cell ode_lstm reciprocal_gated scaled_cayley "
-    "urnn".split()
-)
+WATCHED = {
+    *("cfc", "clockwork", "ct_rnn", "deep_rnn", "elman", "esn", "eunn", "exp_rnn"),
+    *("exp_unitary", "gru", "leaky", "linear_dynamical", "lsm", "lstm"),
+    *("memory_cell", "ode_lstm", "reciprocal_gated", "scaled_cayley", "urnn"),
+}
 """Contenders of cells whose output is a part of their state."""
 
 LONGER = Signature(Features(3), Classes(4), "every step", causal=True)

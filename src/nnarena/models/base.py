@@ -113,6 +113,18 @@ class AbstractFold(AbstractCell):
         return left, self.read(left, x)
 
 
+class AbstractLinearFilter(AbstractCell):
+    """A Kalman filter that has settled: h = m' = m A + (x - m C) K, from m = 0.
+
+    `transition` is A, `observation` C and `gain` K, so that a trainer which knows the
+    system behind the inputs can say what they are, without a gradient.
+    """
+
+    transition: eqx.AbstractVar[Float[Array, "hidden hidden"]]
+    observation: eqx.AbstractVar[Float[Array, "hidden features"]]
+    gain: eqx.AbstractVar[Float[Array, "features hidden"]]
+
+
 class AbstractLayer(eqx.Module):
     """A contender that reads one whole sequence and returns one of equal length.
 

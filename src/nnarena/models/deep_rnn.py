@@ -18,6 +18,10 @@ Deep = Literal["stacked", "transition", "shortcut"]
 """Where the further layers stand: on top, within the step, or with a way around."""
 
 
+LayerStart = Literal["glorot", "random_walk"]
+"""How the matrices between layers start."""
+
+
 @MODELS.register("deep_rnn", family="recurrent", source="pascanu2014construct")
 class DeepRNN(AbstractCell):
     r"""A tanh network whose depth lies above a step, within it, or beside a shortcut.
@@ -40,7 +44,9 @@ class DeepRNN(AbstractCell):
 
     These are the sRNN, DT-RNN and DT(S)-RNN of the paper; a deep output (DOT) is not
     built, since the head is the same for all contenders. $W$, $V$ and $W_S$ start
-    Glorot-uniform, $U$ and $S$ orthogonal, $b$ zero.
+    Glorot-uniform, $U$ and $S$ orthogonal, $b$ zero. With the `start` "random_walk" $V$
+    is normal instead, at the gain at which the norm of a gradient on its way back
+    through many layers of tanh drifts neither up nor down (Sussillo & Abbott 2014).
     """
 
     input_weight: Float[Array, "features hidden"]
@@ -60,6 +66,7 @@ class DeepRNN(AbstractCell):
         *,
         deep: Deep = "stacked",
         layers: AtLeastOne = 2,
+        start: LayerStart = "glorot",
         key: Key,
     ):
         input_key, recurrent_key, layer_key, short_key = jax.random.split(key, 4)
@@ -70,7 +77,7 @@ class DeepRNN(AbstractCell):
             for i in range(layers if stacked else 1)
         )
         self.layer_weights = tuple(
-            initializers.glorot(hidden, hidden, key=jax.random.fold_in(layer_key, i))
+            layer_weight(hidden, start, key=jax.random.fold_in(layer_key, i))
             for i in range(layers - 1)
         )
         self.biases = tuple(jnp.zeros(hidden) for _ in range(layers))
@@ -116,3 +123,12 @@ class DeepRNN(AbstractCell):
             assert self.shortcut_input_weight is not None
             z = z + h @ self.shortcut_weight + x @ self.shortcut_input_weight
         return (jnp.tanh(z),)
+
+
+def layer_weight(
+    hidden: int, start: LayerStart, *, key: Key
+) -> Float[Array, "hidden hidden"]:
+    """Returns a matrix from one layer to the next."""
+    if start == "random_walk":
+        return initializers.random_walk(hidden, through="tanh", key=key)
+    return initializers.glorot(hidden, hidden, key=key)

@@ -10,7 +10,7 @@ from ..core.roles import role
 from ..core.types import Key
 from ..nn import initializers
 from . import MODELS
-from .base import AbstractCell
+from .base import AbstractLinearFilter
 
 
 @MODELS.register(
@@ -19,7 +19,7 @@ from .base import AbstractCell
     source="kalman1960new",
     frame={"embed": "none"},
 )
-class LinearDynamical(AbstractCell):
+class LinearDynamical(AbstractLinearFilter):
     r"""A linear state that is corrected by what it did not foresee.
 
     $$\begin{aligned}
@@ -29,11 +29,13 @@ class LinearDynamical(AbstractCell):
 
     The innovations form of $x_t = m_t C + u_t$, $m_{t+1} = m_t A + w_t$ with normal
     $u$ and $w$: $m_t$ is what the steps before $t$ say of the state, $e_t$ what was not
-    foreseen, and $K$ the gain at which the Kalman filter settles. Here $A$, $C$ and $K$
-    are free and trained by gradient, and the head reads $m_{t+1}$: where the next step
-    is asked for, by the squared errors of the forecast, which is maximum likelihood
-    with the covariance of $e$ left free. Nothing is identified but the answers to
-    impulses, $K A^k C$: for any $T$ the state $m T$ does as well.
+    foreseen, and $K$ the gain at which the Kalman filter settles. The head reads
+    $m_{t+1}$. There are two ways to train it. By `gradient_descent` $A$, $C$ and $K$
+    are free: where the next step is asked for, by the squared errors of the forecast,
+    which is maximum likelihood with the covariance of $e$ left free. By the trainer
+    `em` the system behind the inputs is fitted, without a look at the answers, $K$
+    follows from it, and the head is a regression. Nothing is identified but the
+    answers to impulses, $K A^k C$: for any $T$ the state $m T$ does as well.
 
     $A$ starts orthogonal, the rows of $C^T$ orthonormal as far as they are fewer than
     units, and $K = \kappa C^T A$ with the `gain` $\kappa$: the filter of states that

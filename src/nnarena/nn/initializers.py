@@ -21,6 +21,10 @@ Start = Literal["gates", "matrix"]
 """Matrices of several gates start each gate by itself, or as one wide matrix."""
 
 
+Through = Literal["linear", "relu", "tanh"]
+"""What each layer of a deep stack goes through."""
+
+
 FORGET_BIAS = 1.0
 """Where the bias of every gate that keeps a state starts (Jozefowicz et al. 2015).
 
@@ -66,3 +70,33 @@ def orthogonal(
     q, r = jnp.linalg.qr(jax.random.normal(key, tall))
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None, :]
     return q[0].T if start == "matrix" else jnp.concatenate(q, axis=1)
+
+
+def walk_gain(size: int, through: Through) -> float:
+    """Returns the gain at which a gradient's norm drifts neither up nor down.
+
+    Of a deep stack of layers `through(g h @ W)` of equal `size`, W with variance
+    1 / size. The log of the norm of what comes back through it walks at random then
+    (Sussillo & Abbott 2014): "linear" and "relu" are their formulas, exact to
+    1 / (6 size^2) and a fit for 20 units or more. Of "tanh" they give none: here it is
+    1 + sqrt(3 / (4 size)) + 14 / size^1.5 for 20 units or more, where 1/(2 size) of
+    drift is made up for by activations that saturate a little. The first term is the
+    leading one of mean-field theory and the second fits gains found by search,
+    `experiments/random_walk.py`.
+    """
+    require(Through, through=through)
+    if through == "linear":
+        return math.exp(1.0 / (2.0 * size))
+    if through == "relu":
+        return math.sqrt(2.0) * math.exp(1.2 / (max(size, 6) - 2.4))
+    units = max(size, 20)
+    return 1.0 + math.sqrt(0.75 / units) + 14.0 / units**1.5
+
+
+def random_walk(size: int, *, through: Through, key: Key) -> Matrix:
+    """Normal with the variance gain^2 / size: a layer of a deep stack of such.
+
+    With the `walk_gain` of what the layers go `through`.
+    """
+    scale = walk_gain(size, through) / math.sqrt(size)
+    return scale * jax.random.normal(key, (size, size))

@@ -50,6 +50,28 @@ class Reading:
         order = Order(train, first=first, span=span, batch=self.batch, key=data_key)
         return jax.vmap(order.at)(first + jnp.arange(span))
 
+    def count(self, first: int, last: int, train: Rows | None) -> int:
+        """Returns how many rows these steps have; recorded ones come once at most."""
+        end = last * self.batch
+        if train is not None:
+            end = min(end, jax.tree.leaves(train)[0].shape[0])
+        return end - first * self.batch
+
+    def inputs(
+        self, arrays: PyTree, rows: PyTree
+    ) -> tuple[Float[Array, "rows time width"], Int[Array, " rows"]]:
+        """Returns what the first layer reads of steps of rows, and how long each is."""
+        model = with_weights(self.build, arrays)
+
+        def one(row: Any) -> tuple[Array, Array]:
+            seen = model.trace(*example_of(self.task, row).asked)
+            assert seen.inputs is not None, "its first layer reads numbers"
+            there = seen.inputs.shape[0] if seen.present is None else seen.present.sum()
+            return seen.inputs, jnp.asarray(there)
+
+        xs, lengths = jax.vmap(jax.vmap(one))(rows)
+        return xs.reshape(-1, *xs.shape[2:]), lengths.reshape(-1)
+
     def read(
         self, arrays: PyTree, rows: PyTree, index: Int[Array, ""], left: Int[Array, ""]
     ) -> Read:

@@ -6,7 +6,7 @@ host          └ sums ───────┴ sums ─ ... ─ solve for each 
 The look takes what was read (`reads.py`): only the readout is another one since.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from .readout import (
     solutions,
 )
 from .reads import Reads
-from .states import choose
+from .states import beside, choose, of_seeds
 
 
 SAME = 0.01
@@ -117,8 +117,12 @@ class RidgeProgram(AbstractProgram):
                 "ridge cannot train it: its answers are not those of its readout, "
                 "something follows it"
             )
+        return self.begin(arrays)
+
+    def begin(self, arrays: PyTree) -> Regression:
+        """Returns the state of a regression that has seen nothing, of these arrays."""
         with single_thread():
-            held = self._sums(reads)
+            held = self._sums(self._held_reads(arrays))
         head = readout(arrays)
         blank = np.zeros(() if self.seeds is None else self.seeds)
         none = np.zeros(blank.shape, np.int32)
@@ -151,9 +155,9 @@ class RidgeProgram(AbstractProgram):
         for given in reads:
             parts = [
                 moments_of(one.hidden, one.targets, one.counts)
-                for one in self._seeds_of(jax.tree.map(np.asarray, given))
+                for one in of_seeds(jax.tree.map(np.asarray, given), self.seeds)
             ]
-            sums = self._stacked(parts)
+            sums = beside(parts, self.seeds)
             total = sums if total is None else total.plus(sums)
         assert total is not None, "there are no rows"
         return total
@@ -162,24 +166,18 @@ class RidgeProgram(AbstractProgram):
         first = int(np.max(state.step))
         last = min(first + self.reading.steps_per_check, self.reading.steps)
         rows = self._rows(np.int32(first), self.splits.train, data_key)
-        count = self._rows_between(first, last)
+        count = self.reading.count(first, last, self.splits.train)
         reads = Reads(self._read, state.arrays, rows, count, self.reading.batch)
         with single_thread():
             seen = state.seen.plus(self._sums(reads))
-            pairs = zip(self._seeds_of(seen), self._seeds_of(state), strict=True)
+            pairs = of_seeds((seen, state), self.seeds)
             found = [self._solve(moments, one) for moments, one in pairs]
-        solved = self._stacked([solution for solution, _ in found])
-        error = self._stacked([error for _, error in found])
+        solved = beside([solution for solution, _ in found], self.seeds)
+        error = beside([error for _, error in found], self.seeds)
         check = self._check(state.arrays, solved, reads, np.full_like(state.step, last))
         losses = check.train_loss + check.validation_loss + check.validation_score
         finite = np.asarray(np.isfinite(losses + error))
         return self._judge(state, seen, solved, error, finite, check)
-
-    def _rows_between(self, first: int, last: int) -> int:
-        """Returns how many rows these steps have; recorded ones come once at most."""
-        batch, train = self.reading.batch, self.splits.train
-        end = last * batch if train is None else min(last * batch, _length(train))
-        return end - first * batch
 
     def _solve(
         self, moments: Moments, state: Regression
@@ -271,25 +269,14 @@ class RidgeProgram(AbstractProgram):
         )
 
     def test(self, state):
-        return self._test(self.best(state), self.splits.test)
+        return self.tested(self.best(state))
+
+    def tested(self, arrays: PyTree) -> Tally:
+        """Returns the tally of a model's arrays on the test split."""
+        return self._test(arrays, self.splits.test)
 
     def best(self, state):
         return self._answering(state.arrays, state.weight, state.bias)
-
-    def _seeds_of(self, tree: Any) -> list[Any]:
-        """Returns the part of each seed."""
-        if self.seeds is None:
-            return [tree]
-        return [
-            jax.tree.map(lambda leaf, place=place: leaf[place], tree)
-            for place in range(self.seeds)
-        ]
-
-    def _stacked(self, parts: Sequence[Any]) -> Any:
-        """Returns the parts of all seeds with their axis."""
-        if self.seeds is None:
-            return parts[0]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
 
 
 def _spread(key: Key, seeds: int | None) -> Key | Keys:

@@ -1,5 +1,6 @@
 """What is asked of states of runs, whether of one seed or of several."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -22,6 +23,23 @@ def choose(
         return where(condition.reshape(condition.shape + (1,) * extra), a, b)
 
     return jax.tree.map(of, yes, no)
+
+
+def of_seeds(tree: Any, seeds: int | None) -> list[Any]:
+    """Returns the part of each seed; all of it where there is no axis of seeds."""
+    if seeds is None:
+        return [tree]
+    return [
+        jax.tree.map(lambda leaf, place=place: leaf[place], tree)
+        for place in range(seeds)
+    ]
+
+
+def beside(parts: Sequence[Any], seeds: int | None) -> Any:
+    """Returns the parts of all seeds with their axis: what `of_seeds` takes apart."""
+    if seeds is None:
+        return parts[0]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
 
 
 def count_of(steps: Int[Array, "..."]) -> int:
