@@ -108,7 +108,11 @@ def claim_table(store: str) -> Iterator[str]:
         names = ", ".join(split)
         yield f"All or none on {names}: k/n [95 % interval of that share], mean."
     tasks = [card.task for card in board.tasks]
-    for note in (*one_level_note(board), *aside_note(board.controls, tasks)):
+    for note in (
+        *one_level_note(board),
+        *board.trained,
+        *aside_note(board.controls, tasks),
+    ):
         yield ""
         yield note
 
@@ -120,6 +124,8 @@ def _cell(cell: Any, card: TaskCard) -> str:
     around = "" if interval is None else f" [{interval.low:.3g}, {interval.high:.3g}]"
     if interval is not None and cell.one_level:
         around += ONE_LEVEL
+    if cell.ends is not None:
+        around += f" (runs {cell.ends.low:.3g} to {cell.ends.high:.3g})"
     diverged = f", {cell.diverged} diverged" if cell.diverged else ""
     if card.all_or_none:
         low, high = (100 * end for end in cell.solved_interval)

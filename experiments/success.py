@@ -73,6 +73,8 @@ def counts_of(frame: pd.DataFrame) -> dict[str, Counts]:
 
 def within_lengths(first: Counts, second: Counts) -> float:
     """Returns p of the exact test of two contenders' successes within lengths."""
+    if first.keys() != second.keys():
+        raise ValueError("the two were not run at the same lengths")
     chances, least, came = np.ones(1), 0, 0
     for length, (hits, runs) in first.items():
         others, more = second[length]
@@ -138,30 +140,39 @@ def _updates(own: pd.DataFrame) -> str:
 
 
 def _verdict(first: str, second: str, a: Counts, b: Counts, chance: float) -> str:
-    one, other = (sum(hits for hits, _ in counts.values()) for counts in (a, b))
-    runs = sum(n for _, n in a.values())
-    if one < other:
-        first, second, one, other = second, first, other, one
+    if share(a, list(a)) < share(b, list(b)):
+        first, second, a, b = second, first, b, a
+    one, other = (
+        "{} of {}".format(*np.sum(list(counts.values()), axis=0)) for counts in (a, b)
+    )
     told = f"{first} succeeds more often than {second}"
     if chance >= LEVEL:
         told = f"{first} and {second} are not told apart"
-    return f"{told}: {one} and {other} of {runs} runs, p = {chance:.2g}."
+    return f"{told}: {one} runs and {other}, p = {chance:.2g}."
 
 
 def _falling(name: str, counts: Mapping[str, Counts]) -> Iterator[str]:
     if name not in FALLS:
         return
     short, long = FALLS[name]
-    chances = holm([falls(counts[one], short, long) for one in NAMES[name]])
+    own = [counts[one] for one in NAMES[name]]
+    chances = holm([falls(one, short, long) for one in own])
     yield ""
     yield (
         f"Successes at {short[0]} to {short[-1]} against those at {long[0]} to "
         f"{long[-1]}, by Fisher's exact test with Holm's correction:"
     )
     yield ""
-    for told, chance in zip(NAMES[name].values(), chances, strict=True):
-        word = "falls" if chance < LEVEL else "is not seen to fall"
+    for told, one, chance in zip(NAMES[name].values(), own, chances, strict=True):
+        down = share(one, short) > share(one, long)
+        word = "falls" if chance < LEVEL and down else "is not seen to fall"
         yield f"- {told}: {word}, p = {chance:.2g}."
+
+
+def share(counts: Counts, lengths: Sequence[float]) -> float:
+    """Returns the share of runs that succeed at some lengths."""
+    hits, runs = np.sum([counts[length] for length in lengths], axis=0)
+    return float(hits / runs)
 
 
 def falls(counts: Counts, short: Sequence[float], long: Sequence[float]) -> float:

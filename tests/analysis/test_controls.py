@@ -128,13 +128,18 @@ def test_no_card_says_that_more_steps_suffice_for_less(task):
     assert all(float(alone) <= float(enough) for alone, enough in found)
 
 
+ADD = TASKS["add"].settings({"length": 20})
+
+
 def ran(model: str, length: int, score: float) -> Record:
     """A run on `add` as it is today."""
     settings = TASKS["add"].settings({"length": length})
+    own = {one.control: one.control_settings for one in FILE.measured}
     return make_record(
         model,
         "add",
         score=score,
+        settings=own.get(model),
         task_settings=settings,
     )
 
@@ -160,7 +165,8 @@ def test_a_store_without_controls_shows_them_as_they_were_measured():
         assert one.overall == one.shares["add"] == pytest.approx(share)
     text = str(board)
     assert "last_step control, measured apart" in text
-    assert "Without memory: last_step and window, measured apart (5,000" in text
+    assert "Measured apart (5,000 parameters, 3 seeds" in text
+    assert "What last_step reaches needs no memory, and what window" in text
     [overall, tasks] = [table(board) for table in (overall_table, task_table)]
     assert [row[1].text for row in overall.rows[2:]] == ["last_step", "window"]
     assert {len(row) for row in overall.rows} == {len(overall.heads)}
@@ -173,6 +179,19 @@ def test_a_control_of_the_store_is_not_shown_twice():
         ran("last_step", 20, 0.2),
     )
     assert [one.control for one in board.controls] == ["window"]
+
+
+def test_a_control_of_another_size_or_on_one_of_two_tasks_leaves_the_rest():
+    other = make_record("window", "add", settings={"size": 20}, task_settings=ADD)
+    half = board_of(
+        ran("gru", 20, 0.01),
+        ran("gru", 40, 0.01),
+        ran("last_step", 20, 0.2),
+        other,
+    )
+    shown = {one.control: set(one.scores) for one in half.controls}
+    both = {"add (length=20)", "add (length=40)"}
+    assert shown == {"last_step": {"add (length=40)"}, "window": both}
 
 
 def test_a_task_that_was_not_measured_so_has_none():

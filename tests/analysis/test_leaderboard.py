@@ -391,3 +391,23 @@ def test_one_alone_has_the_one_place():
     board = board_of({"gru": {"copy": [0.5]}})
     assert board.places("gru") == (1, 1)
     assert board.place_text(board.standings[0]) == ""
+
+
+def test_of_lengths_of_one_task_no_interval_is_given_for_other_tasks():
+    def board(name):
+        return leaderboard(
+            runs_frame(
+                make_record(
+                    "gru",
+                    "copy",
+                    seed,
+                    score=0.5 + 0.01 * seed + place / 50,
+                    task_settings={name: place + 10},
+                )
+                for place in range(6)
+                for seed in range(3)
+            )
+        )
+
+    assert board("length").standings[0].task_interval is None
+    assert board("chunk").standings[0].task_interval is not None

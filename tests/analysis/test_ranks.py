@@ -195,3 +195,22 @@ def test_who_lacks_a_task_is_left_out_and_named():
     assert found.friedman is None
     assert table(many()[:1]) is None
     assert table(many()[:, :1]) is None
+
+
+def test_lengths_of_one_task_count_as_one():
+    """Ranks ask what would come of other tasks, not of the same at other lengths."""
+    rng = np.random.default_rng(3)
+    values = rng.uniform(size=(3, 4, 6))
+    tasks = ("a20", "a40", "a80", "b", "c", "d")
+    series = dict.fromkeys(tasks[:3], "a")
+    found = rank_table(Scores(("x", "y", "z"), tasks, values, series=series))
+    assert found is not None
+    assert found.tasks == ("a", "b", "c", "d")
+    means = values.mean(axis=1)
+    merged = np.column_stack([means[:, :3].mean(axis=1), means[:, 3:]])
+    alone = rank_table(Scores(("x", "y", "z"), found.tasks, merged[:, None, :]))
+    assert alone is not None
+    assert found.average_ranks == alone.average_ranks
+    assert found.p_values == alone.p_values
+    one = Scores(("x", "y", "z"), tasks[:3], values[..., :3], series=series)
+    assert rank_table(one) is None

@@ -90,3 +90,13 @@ def test_many_tasks_are_not_listed_where_it_is_the_same_on_all():
     )
     (sentence,) = trained_otherwise(frame)
     assert sentence.startswith("Not all contenders were trained alike on any task: ")
+
+
+def test_the_odd_one_is_named_first_whatever_its_place_in_the_list():
+    frame = runs_frame(
+        make_record(f"m{place}", trainer_settings={"steps": 100 if place < 7 else 9})
+        for place in range(8)
+    )
+    (sentence,) = trained_otherwise(frame)
+    assert "alike on copy: m7 (steps=9); m0, m1" in sentence
+    assert sentence.count("(steps=100)") == 1

@@ -110,13 +110,23 @@ def controls_aside(rows: Sequence[Row]) -> tuple[Aside, ...]:
         rows: the runs, as in `runs_frame`.
     """
     tasks = {row["task"]: row for row in rows}
-    models = {row["model"] for row in rows}
-    names = dict.fromkeys(one.control for one in measurements().measured)
-    found = (_aside(name, tasks) for name in names if name not in models)
+    ran = {
+        (row["model"], row["model_settings"], row["task"])
+        for row in rows
+        if row["outcome"] != "failed"
+    }
+    found = []
+    for control, settings in _controls().items():
+        lacking = {
+            label: row
+            for label, row in tasks.items()
+            if (control, settings, label) not in ran
+        }
+        found.append(_aside(control, lacking, whole=len(lacking) == len(tasks)))
     return tuple(aside for aside in found if aside.scores)
 
 
-def _aside(control: str, tasks: Mapping[str, Row]) -> Aside:
+def _aside(control: str, tasks: Mapping[str, Row], *, whole: bool) -> Aside:
     scores, shares = {}, {}
     for label, row in tasks.items():
         score = _measured().get((control, *(row[name] for name in _TASK)))
@@ -124,12 +134,21 @@ def _aside(control: str, tasks: Mapping[str, Row]) -> Aside:
             blind, best = row["chance"], row["best"]
             scores[label] = score
             shares[label] = max((score - blind) / (best - blind), FLOOR)
-    whole = scores.keys() == tasks.keys()
+    whole = whole and scores.keys() == tasks.keys()
     overall = sum(shares.values()) / len(shares) if whole else None
     return Aside(control, scores, shares, overall)
 
 
 _TASK = ("task_name", "task_version", "task_settings")
+
+
+@cache
+def _controls() -> Mapping[str, str]:
+    """The settings of each control, as a table of runs has them."""
+    return {
+        one.control: traits_text(flatten(one.control_settings))
+        for one in measurements().measured
+    }
 
 
 @cache
@@ -143,21 +162,26 @@ def _measured() -> Mapping[tuple[str, ...], float]:
     }
 
 
-def aside_note(asides: Iterable[Aside], tasks: Sequence[str]) -> list[str]:
+def aside_note(asides: Iterable[Aside], cards: Iterable[str]) -> list[str]:
     """Returns what controls that were measured apart are: a sentence, or none.
 
     Args:
         asides: what `controls_aside` returned.
-        tasks: the labels of all tasks.
+        cards: the labels of all tasks.
     """
-    asides = list(asides)
+    asides, tasks = list(asides), list(cards)
     if not asides:
         return []
     budget, names = measurements().budget, listed([one.control for one in asides])
     lacking = [task for task in tasks if all(task not in a.scores for a in asides)]
     on = f"; not on {listed(lacking)}" if lacking else ""
     return [
-        f"Without memory: {names}, measured apart ({budget.parameters:,} parameters, "
-        f"{budget.seeds} seeds, {budget.steps:,} steps of {budget.batch}){on}. What "
-        "they reach needs no memory."
+        f"Measured apart ({budget.parameters:,} parameters, {budget.seeds} seeds, "
+        f"{budget.steps:,} steps of {budget.batch}){on}: {names}. {_REACH}"
     ]
+
+
+_REACH = (
+    "What last_step reaches needs no memory, and what window reaches no more than the "
+    "last 8 steps; larger controls, or a longer training, may reach more."
+)

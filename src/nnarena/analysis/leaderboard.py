@@ -152,10 +152,31 @@ def _overall(
     return {
         "overall": overall,
         "interval": within(ends, overall, float(least.mean()), 1.0),
-        "task_interval": task_interval(matrix, least),
+        "task_interval": task_interval(*_by_kind(matrix, least, scores, tasks)),
         "iqm": float(iqm_over_tasks(matrix)),
         "iqm_interval": None if split.any() else aggregate_interval(matrix, rng),
     }
+
+
+def _by_kind(
+    matrix: np.ndarray, least: np.ndarray, scores: Scores, tasks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean scores, and the least, of tasks that differ in more than length.
+
+    Args:
+        matrix: scores `(runs, tasks)` of one contender, on the tasks that it has.
+        least: the least that each can count `(tasks,)`.
+        scores: those of all.
+        tasks: which of their tasks the contender has.
+    """
+    places = np.cumsum(tasks) - 1
+    kinds = [[places[i] for i in own if tasks[i]] for own in scores.kinds.values()]
+    kinds = [own for own in kinds if own]
+    means = np.nanmean(matrix, axis=0)
+    return (
+        np.array([[means[own].mean() for own in kinds]]),
+        np.array([least[own].mean() for own in kinds]),
+    )
 
 
 def task_interval(matrix: np.ndarray, least: np.ndarray) -> Interval | None:

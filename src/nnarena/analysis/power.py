@@ -170,7 +170,8 @@ def _sentence(
     start = (
         f"{design}the smallest difference this design could detect (four times in "
         f"five, at level {LEVEL} over all pairs, where runs scatter as these do on "
-        f"average) is {overall:.2g} in the overall score"
+        f"average) is {overall:.2g} in the overall score around the middle of the "
+        "scale, and more near its ends"
     )
     if tasks == 1:
         return f"{start}, of 1 from blind to perfect."

@@ -129,12 +129,16 @@ def cliques(different: np.ndarray) -> list[tuple[int, ...]]:
 def rank_table(scores: Scores, *, level: float = LEVEL) -> RankTable | None:
     """Returns the ranking of the contenders that have a run on every task.
 
+    Tasks that differ in their length alone count as one, by the mean of their scores.
     None where there are fewer than two such contenders or fewer than two tasks.
     """
     full = scores.complete()
-    if len(full.contenders) < 2 or len(full.tasks) < 2:
+    kinds = full.kinds
+    if len(full.contenders) < 2 or len(kinds) < 2:
         return None
-    means = full.means
+    means = np.stack(
+        [full.means[:, places].mean(axis=1) for places in kinds.values()], axis=1
+    )
     average = task_ranks(means).mean(axis=1)
     order = np.argsort(average, kind="stable")
     names = tuple(full.contenders[place] for place in order)
@@ -145,16 +149,19 @@ def rank_table(scores: Scores, *, level: float = LEVEL) -> RankTable | None:
         different = np.zeros_like(different)
     return RankTable(
         contenders=names,
-        tasks=full.tasks,
+        tasks=tuple(
+            full.tasks[places[0]] if len(places) == 1 else name
+            for name, places in kinds.items()
+        ),
         average_ranks=tuple(average[order].tolist()),
         friedman=alike,
         p_values=tuple(tuple(row) for row in p.tolist()),
         cliques=tuple(
             tuple(names[place] for place in group) for group in cliques(different)
         ),
-        critical_difference=nemenyi_difference(len(names), len(full.tasks), level),
+        critical_difference=nemenyi_difference(len(names), len(kinds), level),
         left_out=tuple(c for c in scores.contenders if c not in names),
-        note=_note(names, len(full.tasks), level),
+        note=_note(names, len(kinds), level),
     )
 
 
@@ -166,7 +173,7 @@ def _note(names: Sequence[str], tasks: int, level: float) -> str | None:
         f"Ranks over {tasks} tasks cannot tell any two of {len(names)} contenders "
         "apart, however they come out: they keep who is ahead on a task, not by how "
         f"much nor how surely, and so few orders come about by chance. That takes "
-        f"{needed} tasks."
+        f"{needed} tasks, of which several lengths of one are one."
     )
 
 

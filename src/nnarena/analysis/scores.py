@@ -25,7 +25,9 @@ class Scores:
     0 is a blind answer and 1 a perfect one (`counted` of `runs_frame`). Runs stand in
     the order of their seeds, from the top. `all_or_none` are the tasks that runs solve
     or not, with nothing in between (`all_or_none_tasks`). `floors` is the least that a
-    run of a task can count (`floor_of`), `FLOOR` of those that it lacks.
+    run of a task can count (`floor_of`), `FLOOR` of those that it lacks. `series` is
+    what a task shares with those that differ from it in their length alone; itself for
+    those that it lacks.
     """
 
     contenders: tuple[str, ...]
@@ -33,6 +35,19 @@ class Scores:
     values: np.ndarray
     all_or_none: frozenset[str] = frozenset()
     floors: Mapping[str, float] = field(default_factory=dict)
+    series: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> dict[str, list[int]]:
+        """The places of tasks that differ in their length alone, by their series.
+
+        Several lengths of one task are no several tasks, where it is asked what would
+        come of others.
+        """
+        found: dict[str, list[int]] = {}
+        for place, task in enumerate(self.tasks):
+            found.setdefault(self.series.get(task, task), []).append(place)
+        return found
 
     @property
     def split(self) -> np.ndarray:
@@ -112,7 +127,14 @@ def scores_of(frame: pd.DataFrame) -> Scores:
         place = contenders.index(contender), tasks.index(task)
         values[place[0], : len(sample), place[1]] = sample
     floors = {row["task"]: floor_of(row) for row in rows}
-    return Scores(contenders, tasks, values, all_or_none_tasks(rows), floors)
+    series = {row["task"]: _series(row) for row in rows}
+    split = all_or_none_tasks(rows)
+    return Scores(contenders, tasks, values, split, floors, series)
+
+
+def _series(row: Mapping[Any, Any]) -> str:
+    """A task without a length is a series of its own."""
+    return str(row["series"] if row["length_name"] else row["task"])
 
 
 def all_or_none_tasks(rows: Iterable[Mapping[Any, Any]]) -> frozenset[str]:

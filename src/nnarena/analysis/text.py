@@ -133,8 +133,14 @@ def _all_or_none(board: Leaderboard) -> list[str]:
 
 def one_level_note(board: Leaderboard) -> list[str]:
     """Returns what the mark of an interval means: a sentence, or none."""
-    cells = [cell for s in board.standings for cell in s.cells if cell.one_level]
-    runs = [cell.judged for cell in cells if cell.interval is not None]
+    runs = [
+        cell.judged
+        for standing in board.standings
+        for cell in standing.cells
+        if cell.one_level
+        and cell.judged
+        and (cell.interval is not None or standing.interval is not None)
+    ]
     if not runs:
         return []
     most = 100 * wilson(0, min(runs)).high

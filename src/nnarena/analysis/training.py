@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from .words import listed
+from .words import listed, some
 
 
 TRAIT = re.compile(r", (?=[\w.]+=)")
@@ -53,14 +53,18 @@ def _recipes(runs: pd.DataFrame) -> frozenset[tuple[str, ...]]:
 
 
 def _told(recipes: dict[str, frozenset[tuple[str, ...]]]) -> str:
-    """Returns who was trained how, but for what all have alike; "" if all is alike."""
+    """Returns who was trained how, but for what all have alike; "" if all is alike.
+
+    Those that few share come first: what most have is the least news.
+    """
     if len(set(recipes.values())) < 2:
         return ""
     ways = [way for own in recipes.values() for way in own]
-    parts = [
-        f"{contender} {' or '.join(_different(own, ways))}"
-        for contender, own in recipes.items()
-    ]
+    groups: dict[str, list[str]] = {}
+    for contender, own in recipes.items():
+        groups.setdefault(" or ".join(_different(own, ways)), []).append(contender)
+    rare = sorted(groups.items(), key=lambda group: len(group[1]))
+    parts = [f"{some(names)} {told}" for told, names in rare]
     more = len(parts) - MOST
     return "; ".join([*parts[:MOST], *([f"{more} more"] if more > 0 else [])])
 

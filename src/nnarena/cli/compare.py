@@ -20,6 +20,7 @@ from ..analysis.published import (
 )
 from ..analysis.scores import scores_of
 from ..analysis.text import figure
+from ..analysis.training import trained_otherwise
 from ..analysis.versus import Versus, versus
 from ..analysis.words import plural
 from ..core.registry import UnknownName
@@ -59,7 +60,8 @@ def show_comparison(
 
 def show_versus(results: str, first: str, second: str, *, as_json: bool) -> None:
     """Prints whether one contender beats another."""
-    scores = scores_of(runs_frame(read_records(results)))
+    frame = runs_frame(read_records(results))
+    scores = scores_of(frame)
     for name in (first, second):
         if name not in scores.contenders:
             raise UnknownName("contender", name, list(scores.contenders))
@@ -71,6 +73,9 @@ def show_versus(results: str, first: str, second: str, *, as_json: bool) -> None
         print_json(plain(found))
     else:
         _print_versus(found)
+        names = [first, second]  # noqa: F841  the query reads it
+        for note in trained_otherwise(frame.query("contender in @names")):
+            out.print(note, markup=False)
 
 
 def _print_versus(found: Versus) -> None:

@@ -21,7 +21,7 @@ from ..core.numbers import Count, Finite, Seconds, Sentence, Word
 from ..core.problems import first_problem
 from ..core.scoring import Scoring
 from .identity import Entrant, Identity, Part, entrant_of
-from .older import upgraded_record
+from .older import upgraded_record, with_seen
 
 
 __all__ = [
@@ -208,6 +208,7 @@ def record_of(content: Any) -> Record:
     if version == 1:
         content = upgraded_record(content)
     try:
+        content = with_seen(content)
         record = Record.model_validate(content)
     except ValidationError as error:
         place, what = first_problem(error)
