@@ -1,24 +1,32 @@
-"""Writes the tables of the pages in docs from the records in results.
+"""Writes the tables and figures of the pages in docs from the records in results.
 
-    .venv/bin/python experiments/pages.py            rewrites the tables
+    .venv/bin/python experiments/pages.py            rewrites tables and figures
     .venv/bin/python experiments/pages.py --check    exits 1 if a page is out of date
 
-A page says where a table goes, and of which store, by two comments:
+A page says what goes where, and of which store, by two comments:
 
     <!-- table: claims/unitary -->  ...  <!-- end -->
     <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
+    <!-- told: claims/lengths -->   ...  <!-- end -->  which contenders are told apart
+    <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
 
-Every figure of a table is a pure function of records; pages.py never trains.
+A figure is named as `arena export` names its file; it is drawn into docs/figures.
+Every number is a pure function of records; pages.py never trains.
 """
 
 import argparse
+import functools
+import hashlib
+import json
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +38,29 @@ from nnarena.analysis.frame import runs_frame
 from nnarena.analysis.intervals import Interval
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.length import LengthPoint
+from nnarena.analysis.pairs import Pair, all_pairs
 from nnarena.analysis.published import Comparison, against_published
+from nnarena.analysis.scores import scores_of
 from nnarena.analysis.standing import TaskCard
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
 from nnarena.analysis.text import ONE_LEVEL, one_level_note
+from nnarena.report.export import drawing
+from nnarena.report.figures import Figure, all_figures
+from nnarena.report.findings import findings_of, read_store
 from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
 
 
 ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "docs" / "figures"
 BLOCK = re.compile(
-    r"(<!-- (table|asked|thesis|swap|missing): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (table|asked|thesis|swap|missing|told|figure): (\S+)(?: (\S+))? -->\n)"
+    r".*?(<!-- end -->)",
+    re.DOTALL,
 )
+DIGITS = 6
+"""Significant digits of a drawn number: fewer than platforms agree on."""
 
 
 def rows_of(store: str) -> pd.DataFrame:
@@ -278,38 +296,148 @@ def missing_table(store: str) -> Iterator[str]:
     yield f"{count} runs of {len(rows)} cells are missing: {hours:.1f} core-hours."
 
 
+def told_table(store: str) -> Iterator[str]:
+    """Yields whom each contender beats over all tasks, and is better than on each.
+
+    Both are the verdicts of `arena compare A B`: the first of the intervals of all
+    pairs of the store at once, the second of the tests of all pairs on all tasks.
+    """
+    frame = rows_of(store)
+    board, scores = leaderboard(frame), scores_of(frame)
+    names = [standing.contender for standing in board.standings]
+    over_all = [*board.pairs, *(pair.swapped() for pair in board.pairs)]
+    tests = all_pairs(scores)
+    by_task = [*tests, *(test.swapped() for test in tests)]
+    heads = [f"better on {task}" for task in scores.tasks]
+    yield f"| contender | beats | {' | '.join(heads)} |"
+    yield "|---|---|" + "---|" * len(scores.tasks)
+    for name in names:
+        beaten = {p.second for p in over_all if p.first == name and p.answer == "beats"}
+        better = [
+            {t.second for t in by_task if (t.first, t.task) == (name, task) and _up(t)}
+            for task in scores.tasks
+        ]
+        told = [
+            ", ".join(sorted(group, key=names.index)) for group in (beaten, *better)
+        ]
+        yield f"| {name} | {' | '.join(words or '-' for words in told)} |"
+    yield ""
+    yield (
+        f"Beats: over all tasks, by intervals of {board.family}. Better on a task: by "
+        f"tests at level 0.05 for all {len(tests)} at once. Where a contender is not "
+        "named, the runs cannot tell."
+    )
+
+
+def _up(test: Pair) -> bool:
+    return test.settled and test.superiority > 0.5
+
+
+@functools.cache
+def figures_of(store: str) -> dict[str, Figure]:
+    """Returns the figures of a report on a store, by name."""
+    kept = DirectoryStore(ROOT / "results" / store)
+    records, histories = read_store(kept)
+    found = findings_of(records, histories, evaluations=read_evaluations(kept))
+    return all_figures(found, histories)
+
+
+def figure_lines(store: str, name: str, folder: Path) -> Iterator[str]:
+    """Yields the image of a figure, for a page in a folder."""
+    figure, path = figures_of(store)[name], figure_path(store, name)
+    place = Path(os.path.relpath(path, folder)).as_posix()
+    yield f"![{figure.title}. {figure.caption}]({place})"
+
+
+def figure_path(store: str, name: str) -> Path:
+    """Returns where a figure of a store is drawn."""
+    return FIGURES / f"{store.replace('/', '-')}-{name}.svg"
+
+
+def figure_svg(store: str, name: str) -> str:
+    """Returns the drawing of a figure, which ends with a digest of what it shows."""
+    figure = figures_of(store)[name]
+    figure = replace(figure, rows=[_rounded(row) for row in figure.rows])
+    shown = json.dumps([figure.title, figure.caption, figure.rows], sort_keys=True)
+    digest = hashlib.sha256(shown.encode()).hexdigest()
+    return f"{drawing(figure, 'svg').decode()}\n<!-- rows: {digest} -->\n"
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }
+
+
+def figure_content(svg: str) -> list[str]:
+    """Returns what a drawing says: its words, labels of marks and digest of rows.
+
+    Two drawings of the same rows agree in it; places of letters depend on the fonts of
+    a machine.
+    """
+    return re.findall(r'aria-label="[^"]*"|>[^<>\s][^<>]*<|<!-- rows: \w+ -->', svg)
+
+
+def drawn_on(page: str) -> dict[Path, str]:
+    """Returns the drawings of a page, by their files."""
+    asked = [found.groups() for found in BLOCK.finditer(page)]
+    return {
+        figure_path(store, name): figure_svg(store, name)
+        for _, kind, store, name, _ in asked
+        if kind == "figure"
+    }
+
+
+def stale_figures(page: str) -> dict[Path, str]:
+    """Returns the drawings of a page whose files are missing or say something else."""
+    return {
+        path: svg
+        for path, svg in drawn_on(page).items()
+        if not path.exists()
+        or figure_content(path.read_text(encoding="utf-8")) != figure_content(svg)
+    }
+
+
 TABLES = {
     "table": claim_table,
     "asked": asked_table,
     "thesis": thesis_table,
     "swap": swap_table,
     "missing": missing_table,
+    "told": told_table,
 }
 
 
-def renewed(page: str) -> str:
-    """Returns the page with its tables written afresh."""
+def renewed(page: str, folder: Path = ROOT / "docs" / "claims") -> str:
+    """Returns a page of a folder with its tables and images written afresh."""
 
     def write(found: re.Match[str]) -> str:
-        begin, kind, store, end = found.groups()
-        return begin + "\n".join(TABLES[kind](store)) + "\n" + end
+        begin, kind, store, name, end = found.groups()
+        if kind == "figure":
+            lines = figure_lines(store, name, folder)
+        else:
+            lines = TABLES[kind](store)
+        return begin + "\n".join(lines) + "\n" + end
 
     return BLOCK.sub(write, page)
 
 
 def main() -> int:
-    """Rewrites or checks every page that has a table."""
+    """Rewrites or checks every page that has a table or a figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     stale = []
     for path in sorted((ROOT / "docs").rglob("*.md")):
         text = path.read_text(encoding="utf-8")
-        new = renewed(text)
-        if new != text:
-            stale.append(str(path.relative_to(ROOT)))
+        new = renewed(text, path.parent)
+        changed = stale_figures(text) | ({path: new} if new != text else {})
+        for file, content in changed.items():
+            stale.append(str(file.relative_to(ROOT)))
             if not check:
-                path.write_text(new, encoding="utf-8")
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(content, encoding="utf-8")
     print("\n".join(stale) or "every page is up to date")
     return 1 if check and stale else 0
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from experiments import memory_cell, pages, quick_order
 
@@ -13,6 +14,8 @@ from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.intervals import Interval
 from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.published import against_published, gap_to, published_figures
+from nnarena.analysis.scores import scores_of
+from nnarena.analysis.versus import versus
 from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
@@ -52,7 +55,61 @@ def test_every_claim_that_is_a_suite_has_a_page_with_its_table():
 @pytest.mark.parametrize("name", WITH_TABLES)
 def test_tables_of_records_are_up_to_date(name: str):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert pages.renewed(text) == text, "run experiments/pages.py"
+    folder = (ROOT / name).parent
+    assert pages.renewed(text, folder) == text, "run experiments/pages.py"
+    assert pages.stale_figures(text) == {}, "run experiments/pages.py"
+
+
+def test_every_drawing_is_on_a_page():
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in WITH_TABLES]
+    drawn = {path for text in texts for path in pages.drawn_on(text)}
+    assert set(pages.FIGURES.glob("*.svg")) <= drawn
+
+
+ASKED = "<!-- figure: claims/lengths seeds-memory-fillers-160 -->\n<!-- end -->"
+
+
+def test_a_figure_is_drawn_from_its_records_alike_each_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(pages, "FIGURES", tmp_path / "docs" / "figures")
+    ((path, svg),) = pages.stale_figures(ASKED).items()
+    path.parent.mkdir(parents=True)
+    path.write_text(svg, encoding="utf-8")
+    assert pages.drawn_on(ASKED) == {path: svg}
+    assert pages.stale_figures(ASKED) == {}
+    (image,) = re.findall(r"!\[.+\]\((.+)\)", pages.renewed(ASKED, tmp_path / "docs"))
+    assert (tmp_path / "docs" / image).samefile(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("score: 0.4", "score: 0.5"), ("rows: ", "rows: 0")]
+)
+def test_a_drawing_that_says_something_else_is_stale(monkeypatch, tmp_path, old, new):
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    ((path, svg),) = pages.drawn_on(ASKED).items()
+    assert old in svg
+    path.write_text(svg.replace(old, new, 1), encoding="utf-8")
+    assert list(pages.stale_figures(ASKED)) == [path]
+
+
+def test_who_is_told_apart_says_what_compare_says(monkeypatch):
+    """Twice the runs tell apart on a task what five of each cannot."""
+    frame = pages.rows_of("claims/lengths")
+    _, _, *few = pages.told_table("claims/lengths")
+    twice = pd.concat([frame, frame.assign(seed=frame.seed + 5)], ignore_index=True)
+    monkeypatch.setattr(pages, "rows_of", lambda store: twice)
+    _, _, *many = pages.told_table("claims/lengths")
+    assert few[:2] == [
+        "| transformer | gru | - | - | - | - | - |",
+        "| gru | - | - | - | - | - | - |",
+    ]
+    assert many[:2] == [
+        "| transformer | gru | - | - | - | gru | gru |",
+        "| gru | - | - | - | - | - | - |",
+    ]
+    found = versus(scores_of(twice), "transformer", "gru")
+    assert found.answer == "beats"
+    settled = [pair.task for pair in found.tasks if pair.settled]
+    assert settled == ["memory (fillers=160)", "memory (fillers=320)"]
 
 
 def test_a_changed_figure_is_noticed():

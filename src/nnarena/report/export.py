@@ -128,6 +128,11 @@ def _drawings(
     figures: Collection[Figure], formats: Collection[str]
 ) -> Iterator[tuple[str, bytes]]:
     for figure in figures:
-        spec = figure.spec(width=max(WIDTH, figure.least_width)) | {"config": LOOK}
         for ending in formats:
-            yield f"figures/{figure.name}.{ending}", DRAWN[ending](spec)
+            yield f"figures/{figure.name}.{ending}", drawing(figure, ending)
+
+
+def drawing(figure: Figure, ending: str) -> bytes:
+    """Returns a figure in a format of `DRAWN`, as it looks on paper."""
+    spec = figure.spec(width=max(WIDTH, figure.least_width)) | {"config": LOOK}
+    return DRAWN[ending](spec)
