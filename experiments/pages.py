@@ -326,9 +326,9 @@ def told_table(store: str) -> Iterator[str]:
         yield from rows
         yield ""
     yield (
-        f"{'Of all others' if rows else 'Of all pairs'} the runs cannot tell: who beats "
-        f"whom over all tasks, by intervals of {board.family}; who is better on one, by "
-        f"tests at level 0.05 for all {len(tests)} at once."
+        f"Over all tasks by intervals of {board.family}, on one by tests at level 0.05 "
+        f"for all {len(tests)} at once, the runs tell no {'others' if rows else 'two'} "
+        "apart."
     )
 
 
