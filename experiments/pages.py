@@ -360,24 +360,27 @@ def told_table(store: str) -> Iterator[str]:
     over_all = [*board.pairs, *(pair.swapped() for pair in board.pairs)]
     tests = all_pairs(scores)
     by_task = [*tests, *(test.swapped() for test in tests)]
-    heads = [f"better on {task}" for task in scores.tasks]
-    yield f"| contender | beats | {' | '.join(heads)} |"
-    yield "|---|---|" + "---|" * len(scores.tasks)
+    rows = []
     for name in names:
         beaten = {p.second for p in over_all if p.first == name and p.answer == "beats"}
         better = [
             {t.second for t in by_task if (t.first, t.task) == (name, task) and _up(t)}
             for task in scores.tasks
         ]
-        told = [
-            ", ".join(sorted(group, key=names.index)) for group in (beaten, *better)
-        ]
-        yield f"| {name} | {' | '.join(words or '-' for words in told)} |"
-    yield ""
+        if any((beaten, *better)):
+            groups = [sorted(group, key=names.index) for group in (beaten, *better)]
+            told = [", ".join(group) or "-" for group in groups]
+            rows.append(f"| {name} | {' | '.join(told)} |")
+    if rows:
+        heads = [f"better on {task}" for task in scores.tasks]
+        yield f"| contender | beats | {' | '.join(heads)} |"
+        yield "|---|---|" + "---|" * len(scores.tasks)
+        yield from rows
+        yield ""
     yield (
-        f"Beats: over all tasks, by intervals of {board.family}. Better on a task: by "
-        f"tests at level 0.05 for all {len(tests)} at once. Where a contender is not "
-        "named, the runs cannot tell."
+        f"Over all tasks by intervals of {board.family}, on one by tests at level 0.05 "
+        f"for all {len(tests)} at once, the runs tell no {'others' if rows else 'two'} "
+        "apart."
     )
 
 

@@ -29,9 +29,11 @@ class Ridge(AbstractTrainer):
     $$\min_{W, b} \frac{1}{n} \sum_i |W h_i + b - y_i|^2 + \lambda |W|^2$$
 
     over all answers that count, of examples that are answered once or at every step. A
-    class is a target of 1 among zeros. $\lambda$ is the one of `strengths` with the
-    lowest squared error on the validation split, and that error chooses among the
-    checks too. Solved in float64 on the host.
+    class is a target of 1 among zeros, a label one of 1 or 0. Such answers are near
+    shares, and tasks read logits: their order stands, but a share of 0 is read as an
+    even chance, so that a likelihood of labels is hardly above that of guessing.
+    $\lambda$ is the one of `strengths` with the lowest squared error on the validation
+    split, and that error chooses among the checks too. Solved in float64 on the host.
 
     The examples are those that `gradient_descent` would see with the same `steps`,
     `batch` and `checks`, in the same order: each batch once, and each row of recorded
