@@ -42,13 +42,13 @@ STORE = ROOT / "results/claims/esn"
 CAPACITIES = ROOT / "results/claims/esn_capacity.json"
 MEASURE = {
     "units": 100,
-    "seeds": 5,
+    "seeds": [5, 6, 7, 8, 9],
     "amplitude": 0.8,
     "delays": 200,
     "washout": 500,
     "fitted": 10_000,
     "judged": 5_000,
-    "strength": 1e-9,
+    "strength": 1e-12,
 }
 EXPECTED = (0.8, 1.2)
 """The radii between which the top of a task of memory is expected."""
@@ -96,7 +96,7 @@ def states(radius: float, leak: float) -> tuple[np.ndarray, np.ndarray]:
         return inputs[:, 0], model.hidden(Sequence(inputs))
 
     keys = (
-        jnp.stack([key_for(part, seed, "capacity") for seed in range(MEASURE["seeds"])])
+        jnp.stack([key_for(part, seed, "capacity") for seed in MEASURE["seeds"]])
         for part in ("init", "data")
     )
     inputs, hidden = jax.vmap(one)(*keys)

@@ -22,7 +22,13 @@ def as_strengths(given: Trials) -> tuple[float, ...]:
     return tuple(sorted(float(strength) for strength in several))
 
 
-@TRAINERS.register("ridge", family="closed form", source="hoerl1970ridge", version=2)
+@TRAINERS.register(
+    "ridge",
+    family="closed form",
+    source="hoerl1970ridge",
+    version=2,
+    former={"strengths": (1e-8, 1e-6, 1e-4, 1e-2, 1.0)},
+)
 class Ridge(AbstractTrainer):
     r"""The readout in closed form, all other weights as they start.
 
@@ -33,7 +39,8 @@ class Ridge(AbstractTrainer):
     shares, and tasks read logits: their order stands, but a share of 0 is read as an
     even chance, so that a likelihood of labels is hardly above that of guessing.
     $\lambda$ is the one of `strengths` with the lowest squared error on the validation
-    split, and that error chooses among the checks too. Solved in float64 on the host.
+    split, and that error chooses among the checks too. Solved in float64 on the host;
+    the states are float32, so that a strength below 1e-12 would fit their rounding.
 
     The examples are those that `gradient_descent` would see with the same `steps`,
     `batch` and `checks`, in the same order: each batch once, and each row of recorded
@@ -45,7 +52,9 @@ class Ridge(AbstractTrainer):
     batch: AtLeastOne = eqx.field(static=True, default=32)
     checks: AtLeastOne = eqx.field(static=True, default=20)
     strengths: tuple[float, ...] = eqx.field(
-        static=True, default=(1e-8, 1e-6, 1e-4, 1e-2, 1.0), converter=as_strengths
+        static=True,
+        default=(1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0),
+        converter=as_strengths,
     )
 
     def accepts(self, model):
