@@ -102,7 +102,7 @@ def test_what_was_measured_is_what_the_script_measures():
     assert results["measure"] == esn.MEASURE
     rows = results["capacities"]
     assert [(row["radius"], row["leak"]) for row in rows] == esn.settings()
-    assert all(len(row["capacity"]) == esn.MEASURE["seeds"] for row in rows)
+    assert all(len(row["capacity"]) == len(esn.MEASURE["seeds"]) for row in rows)
     most = max(max(row["capacity"]) for row in rows)
     assert most < esn.MEASURE["units"]
 

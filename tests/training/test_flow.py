@@ -250,7 +250,8 @@ def test_two_layers_have_a_flow_each():
     ("name", "settings", "reason"),
     [
         ("transformer", {}, "needs layers that are cells|is no cell"),
-        ("dnc", {}, "is no part of its state"),
+        ("dnc", {}, "is no array of its own in its state"),
+        ("skip_rnn", {}, "is no array of its own in its state"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_with_its_reason(name, settings, reason):

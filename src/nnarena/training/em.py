@@ -39,7 +39,9 @@ class EM(AbstractTrainer):
     as the identity, in units of the root mean square of the inputs. With `start`
     "zero" the first state has the mean 0, from which the model's filter starts; "free"
     fits it too, though the filter knows nothing of it. A variance of $R$ is never
-    less than a millionth.
+    less than a millionth. Where a system is without noise the gain of the settled
+    filter goes to 0 with $Q$, and the model, which starts from 0, then follows worse
+    than Kalman's filter, whose gain is large at first: the validation error sees that.
 
     The examples are the first that `gradient_descent` would see with the same `steps`
     and `batch`, `rows` at most, in whole batches; each iteration reads them all, and

@@ -63,7 +63,8 @@ def why_no_flow(model: AbstractModel) -> str | None:
         return "a penalty on the flow of gradients needs layers that are cells"
     for cell, features in placed(model):
         if output_place(cell, features) is None:
-            return f"the output of {type(cell).__name__} is no part of its state"
+            name = type(cell).__name__
+            return f"the output of {name} is no array of its own in its state"
     return None
 
 
