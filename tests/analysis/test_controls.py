@@ -2,6 +2,7 @@
 
 import math
 import re
+import tomllib
 from pathlib import Path
 from statistics import mean
 
@@ -34,8 +35,25 @@ NOT_TO_BE_HAD = {"activity": {"excerpt": True}}
 def asked() -> list[Choice]:
     """Returns every task of the package, at its defaults and as each suite has it."""
     own = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
-    suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
-    return own + [task for name in suites for task in load_suite(name).tasks]
+    suites = [task for name in suite_names() for task in load_suite(name).tasks]
+    experiments = sorted(EXPERIMENTS.glob("*.toml"))
+    return [*own, *suites, *(task for path in experiments for task in posed(path))]
+
+
+def posed(path: Path) -> list[Choice]:
+    """Returns the tasks of a suite's file; its contenders may be files of their own.
+
+    To load the suite would register those, for all tests of the process.
+    """
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    tasks = ({"name": t} if isinstance(t, str) else t for t in content["tasks"])
+    return [
+        Choice(
+            name=one["name"],
+            settings={k: v for k, v in one.items() if k not in ("name", "evaluate")},
+        )
+        for one in tasks
+    ]
 
 
 def names(one: Control) -> str:
