@@ -351,7 +351,6 @@ def test_a_control_must_give_back_the_last_step(enter):
         (None, "elman1990finding", "expected a docstring of Constant, but it has none"),
         ("It answers.", "elman1990finding", "but it has none"),
         ("It answers $$0$$.", " ", "but it is empty"),
-        ("It answers $$0$$.", "elman2090", "but 'elman2090' is none"),
     ],
 )
 def test_a_model_without_an_account(enter, monkeypatch, docstring, source, sentence):

@@ -24,6 +24,7 @@ from nnarena.suite.plan import assemble, make_jobs, plan_suite
 from nnarena.suite.restore import restore_record
 from nnarena.suite.session import leaderboard, open_session
 from nnarena.training.base import arrays_by_path
+from nnarena.training.ridge import Ridge
 
 
 RESERVOIR = Path(__file__).parent.parent / "reservoir.py"
@@ -54,11 +55,15 @@ def recipes(suite: Suite) -> list:
     return [job.identity.trainer for job in make_jobs(suite)]
 
 
+WEAKER = {"strengths": list(Ridge().strengths)}
+"""Ridge's default is not what it was at first, so that a key names it."""
+
+
 def test_a_suite_names_no_trainer_one_or_one_per_contender():
     models = ["elman", {"name": "elman", "trainer": "ridge"}]
     usual, ridge = recipes(suite_of(*models))
     assert (usual.name, usual.settings) == ("gradient_descent", SMALL)
-    assert (ridge.name, ridge.settings) == ("ridge", SMALL)
+    assert (ridge.name, ridge.settings) == ("ridge", {**SMALL, **WEAKER})
     suite = suite_of(*models, name="ridge", strengths=[0.1])
     (both,) = recipes(suite)  # the same run twice is one
     assert both.settings == {**SMALL, "strengths": [0.1]}
@@ -75,7 +80,7 @@ def test_what_a_contender_says_of_its_trainer_goes_before_the_suite():
     )
     assert first.settings["learning_rate"] == 0.2
     assert other.settings == {**first.settings, "learning_rate": 0.1}
-    assert given.settings == {**SMALL, "steps": 5}
+    assert given.settings == {**SMALL, "steps": 5, **WEAKER}
 
 
 def test_a_model_may_be_made_for_a_trainer(monkeypatch):
