@@ -12,7 +12,7 @@ from nnarena.analysis.frame import runs_frame
 from nnarena.cli import app
 from nnarena.models import MODELS
 from nnarena.models.contender import Contender
-from nnarena.runs.older import _baselines, older_key
+from nnarena.runs.older import HEAD, _baselines, older_key
 from nnarena.runs.plans import read_plans
 from nnarena.runs.record import History, read_record, to_json
 from nnarena.runs.store import DirectoryStore
@@ -24,7 +24,12 @@ from nnarena.training import TRAINERS
 
 
 ROOT = Path(__file__).parents[2]
-STORES = sorted(path.parent for path in (ROOT / "results").rglob("records"))
+STORES = sorted(
+    path.parent
+    for path in (ROOT / "results").rglob("records")
+    if any(HEAD.match(file.read_bytes()[:64]) for file in path.iterdir())
+)
+"""The committed stores of schema 1: an upgrade leaves others as they are."""
 
 
 def older_record(weight_decay: float = 0.0, **changes) -> dict:
