@@ -1,22 +1,29 @@
 """The tests of the pages on how often a task is learned, and their figure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from experiments.success import falls, holm, within_lengths
+from experiments.success import Counts, falls, holm, within_lengths
 from scipy.stats import fisher_exact
+
+
+def fisher(table: list[list[int]]) -> float:
+    found: Any = fisher_exact(table)
+    return float(found.pvalue)
 
 
 def test_at_one_length_it_is_fishers_exact_test():
     for hits, runs, others, more in [(5, 5, 0, 5), (3, 5, 1, 5), (7, 20, 15, 20)]:
         found = within_lengths({10: (hits, runs)}, {10: (others, more)})
         table = [[hits, runs - hits], [others, more - others]]
-        assert found == pytest.approx(float(fisher_exact(table).pvalue), rel=1e-9)
+        assert found == pytest.approx(fisher(table), rel=1e-9)
 
 
 def test_over_lengths_it_is_the_share_of_shuffles_within_them():
     """The null: who of a length's runs succeeds has nothing to do with the method."""
-    first = {10: (5, 5), 20: (4, 5), 50: (2, 5)}
-    second = {10: (5, 5), 20: (1, 5), 50: (0, 5)}
+    first: Counts = {10: (5, 5), 20: (4, 5), 50: (2, 5)}
+    second: Counts = {10: (5, 5), 20: (1, 5), 50: (0, 5)}
     rng = np.random.default_rng(0)
     sums = np.zeros(200_000, dtype=int)
     for length, (hits, runs) in first.items():
@@ -35,7 +42,7 @@ def test_equal_methods_are_told_apart_no_more_often_than_the_level():
     rng = np.random.default_rng(1)
     chances = {10: 0.9, 20: 0.5, 50: 0.1}
 
-    def drawn():
+    def drawn() -> Counts:
         return {length: (int(rng.binomial(5, p)), 5) for length, p in chances.items()}
 
     found = [within_lengths(drawn(), drawn()) < 0.05 for _ in range(2_000)]
@@ -48,6 +55,6 @@ def test_holm_by_hand():
 
 
 def test_a_fall_is_fishers_test_of_short_against_long():
-    counts = {5: (5, 5), 10: (4, 5), 30: (1, 5), 50: (0, 5)}
-    expected = float(fisher_exact([[9, 1], [1, 9]]).pvalue)
+    counts: Counts = {5: (5, 5), 10: (4, 5), 30: (1, 5), 50: (0, 5)}
+    expected = fisher([[9, 1], [1, 9]])
     assert falls(counts, (5, 10), (30, 50)) == pytest.approx(expected)

@@ -201,8 +201,8 @@ def test_lengths_of_one_task_count_as_one():
     """Ranks ask what would come of other tasks, not of the same at other lengths."""
     rng = np.random.default_rng(3)
     values = rng.uniform(size=(3, 4, 6))
-    tasks = ("a20", "a40", "a80", "b", "c", "d")
-    series = dict.fromkeys(tasks[:3], "a")
+    tasks: tuple[str, ...] = ("a20", "a40", "a80", "b", "c", "d")
+    series: dict[str, str] = dict.fromkeys(tasks[:3], "a")
     found = rank_table(Scores(("x", "y", "z"), tasks, values, series=series))
     assert found is not None
     assert found.tasks == ("a", "b", "c", "d")

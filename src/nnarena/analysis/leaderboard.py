@@ -141,7 +141,7 @@ def _overall(
     """The figures of one contender over the tasks that it has runs of."""
     matrix = scores.of(contender)
     there = ~np.isnan(matrix)
-    tasks = there.any(axis=0)
+    tasks = np.asarray(there.any(axis=0))
     matrix = matrix[there.any(axis=1)][:, tasks]
     if not matrix.size:
         names = ("overall", "interval", "task_interval", "iqm", "iqm_interval")
