@@ -58,6 +58,15 @@ def test_every_claim_that_is_a_suite_has_a_page_with_its_table():
             assert any(block in claims for block in blocks)
 
 
+def test_no_record_names_a_folder_of_the_machine_that_made_it():
+    """A file of one's own stands under the place that it has in this repository."""
+    for path in (ROOT / "results").rglob("records/*.json"):
+        provenance = json.loads(path.read_text(encoding="utf-8"))["provenance"]
+        for plugin in provenance.get("plugins", ()):
+            assert (ROOT / plugin["path"]).is_file()
+            assert not Path(plugin["path"]).is_absolute()
+
+
 @pytest.mark.parametrize("name", WITH_TABLES)
 def test_tables_of_records_are_up_to_date(name: str):
     text = (ROOT / name).read_text(encoding="utf-8")
