@@ -5,7 +5,7 @@ the suites of the package and of the experiments have it. It holds scores, not s
 a scale, so that a task whose landmarks change keeps what was measured.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -162,14 +162,13 @@ def _measured() -> Mapping[tuple[str, ...], float]:
     }
 
 
-def aside_note(asides: Iterable[Aside], cards: Iterable[str]) -> list[str]:
+def aside_note(asides: Sequence[Aside], tasks: Sequence[str]) -> list[str]:
     """Returns what controls that were measured apart are: a sentence, or none.
 
     Args:
         asides: what `controls_aside` returned.
-        cards: the labels of all tasks.
+        tasks: the labels of all tasks.
     """
-    asides, tasks = list(asides), list(cards)
     if not asides:
         return []
     budget, names = measurements().budget, listed([one.control for one in asides])

@@ -73,8 +73,8 @@ def show_versus(results: str, first: str, second: str, *, as_json: bool) -> None
         print_json(plain(found))
     else:
         _print_versus(found)
-        names = [first, second]  # noqa: F841  the query reads it
-        for note in trained_otherwise(frame.query("contender in @names")):
+        of_both = frame["contender"].isin([first, second])
+        for note in trained_otherwise(frame.loc[of_both]):
             out.print(note, markup=False)
 
 
