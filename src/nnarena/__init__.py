@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
     )
     from .models import (
         MODELS as MODELS,
+        AbstractCalibrated as AbstractCalibrated,
         AbstractCell as AbstractCell,
         AbstractFold as AbstractFold,
         AbstractLayer as AbstractLayer,
@@ -119,7 +120,8 @@ _NAMES = {
     ],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [
-        *("MODELS", "AbstractCell", "AbstractFold", "AbstractLayer", "AbstractModel"),
+        *("MODELS", "AbstractCalibrated", "AbstractCell", "AbstractFold"),
+        *("AbstractLayer", "AbstractModel"),
     ],
     "models.base": ["Nudges", "Trace"],
     "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],

@@ -11,10 +11,12 @@ import pytest
 from tests.compiled import unroll
 from tests.models.test_oracles import Oracle
 
+import nnarena
 from nnarena.core.frozen import Frozen
 from nnarena.core.types import Sequence
 from nnarena.models.lsm import LSM, REFRACTORY, THRESHOLD, Liquid, firing_share
 from nnarena.nn.spiking import inhibitory_among, places_of, synapses
+from nnarena.runs.store import open_store
 
 
 KEY = jax.random.key(0)
@@ -95,21 +97,69 @@ def test_a_trace_counts_spikes_and_forgets_them():
     assert found.spikes.sum() > 40
 
 
-@pytest.mark.parametrize(("features", "neurons"), [(1, 135), (5, 135), (3, 400)])
-def test_a_twentieth_to_a_third_of_the_neurons_fire_per_window(features, neurons):
-    shares = []
-    for seed in range(3):
-        xs = np.random.default_rng(seed).standard_normal((240, features))
-        cell = LSM(features, neurons, key=jax.random.key(seed))
-        spikes = run(cell, xs.astype(np.float32)).spikes
-        shares.append(np.asarray(firing_share(jnp.asarray(spikes), int(TAU))).mean())
-    assert 0.05 < np.mean(shares) < 0.30
+def asked(kind: str, examples: int = 16, features: int = 3) -> Sequence:
+    """Returns inputs of some kind, with their axis of examples."""
+    drawn = np.random.default_rng(0).standard_normal((examples, 90, features))
+    xs, dts = drawn.astype(np.float32), np.ones((examples, 90), np.float32)
+    if kind == "large with a mean":
+        xs = 40.0 + 10.0 * xs
+    if kind == "tiny":
+        xs = 1e-4 * xs
+    if kind == "tokens":
+        xs = np.eye(60, dtype=np.float32)[
+            np.random.default_rng(1).integers(60, size=dts.shape)
+        ]
+    if kind == "irregular":
+        dts = np.random.default_rng(2).uniform(0.2, 4.0, dts.shape).astype(np.float32)
+    present = np.arange(90) < 45 if kind == "padded" else np.ones(90, bool)
+    return jax.vmap(Sequence)(
+        *map(jnp.asarray, (xs, dts, np.broadcast_to(present, dts.shape)))
+    )
 
 
-def test_the_share_that_fires_is_counted_in_whole_windows():
-    spikes = jnp.zeros((7, 4)).at[0, 0].set(1.0).at[2, 0].set(1.0)
-    spikes = spikes.at[4, 1].set(1.0).at[5, 2].set(1.0).at[6].set(1.0)
-    np.testing.assert_allclose(firing_share(spikes, 3), [0.25, 0.5])
+@pytest.mark.parametrize(
+    "kind", ["normal", "large with a mean", "tiny", "tokens", "irregular", "padded"]
+)
+def test_the_gain_is_set_so_that_the_asked_share_of_neurons_fires(kind):
+    inputs = asked(kind)
+    cell = LSM(inputs.xs.shape[-1], 60, rate=0.2, key=KEY)
+    tuned = eqx.filter_jit(lambda cell, inputs: cell.calibrated(inputs))(cell, inputs)
+    told = eqx.filter_jit(lambda cell, inputs: cell.figures(inputs))(tuned, inputs)
+    assert float(told["firing_share"]) == pytest.approx(0.2, abs=0.02)
+    before, after = (np.asarray(c.input_weight.array) for c in (cell, tuned))
+    np.testing.assert_allclose(after / before, (after / before)[0, 0], rtol=1e-5)
+
+
+def test_a_given_gain_stays_and_a_rate_beside_it_is_refused():
+    given = LSM(3, 20, gain=2.0, key=KEY)
+    assert given.calibrated(asked("normal")) is given
+    with pytest.raises(ValueError, match="give rate or gain"):
+        LSM(3, 20, gain=2.0, rate=0.1, key=KEY)
+
+
+def test_without_any_input_the_search_ends_and_says_that_nobody_fires():
+    silent = jax.tree.map(jnp.zeros_like, asked("normal"))
+    silent = eqx.tree_at(lambda s: s.dts, silent, jnp.ones_like(silent.dts))
+    silent = eqx.tree_at(lambda s: s.present, silent, jnp.ones_like(silent.present))
+    tuned = LSM(3, 20, key=KEY).calibrated(silent)
+    assert float(tuned.figures(silent)["firing_share"]) == 0.0
+    assert np.isfinite(np.asarray(tuned.input_weight.array)).all()
+
+
+def test_the_share_that_fires_counts_windows_of_elapsed_time():
+    """Two neurons, a window of 3: one spikes at 0, the other from 5 to 6."""
+    spikes = jnp.zeros((7, 2)).at[0, 0].set(1.0).at[5:, 1].set(1.0)
+    # Windows end at 2, 3, 4, 5 and 6 and hold 1, 0, 0, 1 and 1 of the two.
+    regular = Sequence(jnp.zeros((7, 1)))
+    assert float(firing_share(spikes, regular, 3.0)) == pytest.approx(3 / 10)
+    # Padded after 4: windows at 2 and 3, of which the first holds one.
+    padded = Sequence(jnp.zeros((7, 1)), None, jnp.arange(7) < 4)
+    assert float(firing_share(spikes, padded, 3.0)) == pytest.approx(1 / 4)
+    # Shorter than the window: the whole of it.
+    assert float(firing_share(spikes[:2], Sequence(jnp.zeros((2, 1))), 3.0)) == 0.5
+    # Steps 3 apart: each fills a window of its own.
+    slow = Sequence(jnp.zeros((7, 1)), jnp.full(7, 3.0))
+    assert float(firing_share(spikes, slow, 3.0)) == pytest.approx(3 / 14)
 
 
 def test_a_fifth_inhibits_neighbors_are_joined_and_nobody_to_itself():
@@ -129,3 +179,20 @@ def test_a_fifth_inhibits_neighbors_are_joined_and_nobody_to_itself():
         spread = math.sqrt(expected * (1.0 - expected) / count)
         assert abs(np.mean(jumps[pairs] != 0.0) - expected) < 4.0 * spread
     assert np.mean(jumps[excitatory & (jumps > 0.0)]) == pytest.approx(3.0, rel=0.25)
+
+
+@pytest.mark.parametrize("trainer", ["ridge", "gradient_descent"])
+def test_a_run_tunes_it_by_every_trainer_and_records_what_fires(trainer, tmp_path):
+    liquid = {"name": "lsm", "trainer": trainer, "rate": 0.25, "width": 40}
+    settings = {"steps": 4, "batch": 8, "checks": 2}
+    nnarena.run(
+        ["gru", liquid], ["add(length=40)"], seeds=2, results=tmp_path, **settings
+    )
+    told = {
+        (r.identity.model.name, r.identity.seed): r.result.figures
+        for r in open_store(tmp_path)
+    }
+    assert told["gru", 0] == told["gru", 1] == {}
+    shares = [told["lsm", seed]["firing_share"] for seed in (0, 1)]
+    assert shares == pytest.approx([0.25, 0.25], abs=0.03)
+    assert shares[0] != shares[1]

@@ -1,5 +1,6 @@
 """Records as a table: one row per run."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -37,7 +38,7 @@ Row = dict[str, Any]
 
 TEXT = (
     *("key", "contender", "task", "model", "model_settings", "added_settings"),
-    *("family", "task_name"),
+    *("family", "task_name", "figures"),
 )
 SERIES = ("series", "length_name")
 SETUP = (
@@ -81,6 +82,7 @@ def runs_frame(
         worst             the score below which no answer can fall; NaN if unknown
         bar, solved       the score that solves the task, and whether it was reached
         share             whether the score is a share of right answers
+        figures           what contenders say of themselves, by name, as JSON
         seen              whether all test examples are examples of training
         solve_step        the step of the first check whose validation score reaches
                           the bar; inf where none does or the run diverged, NaN where
@@ -169,6 +171,7 @@ def _scores(record: Record) -> dict[str, object]:
     return {
         **result.model_dump(exclude={"test_score", "reason"}),
         "reason": result.reason or "",
+        "figures": json.dumps(result.figures, sort_keys=True),
         "test_score": score,
         "normalized": normalized,
         "counted": 0.0 if diverged else float(np.maximum(normalized, FLOOR)),

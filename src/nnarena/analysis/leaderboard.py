@@ -18,6 +18,7 @@ from .intervals import CONFIDENCE, Interval, cell_interval, mean_interval, withi
 from .labels import natural_key
 from .length import length_curves
 from .power import resolution
+from .reported import reported
 from .scores import Scores, all_or_none_tasks, scores_of
 from .standing import Cell, Leaderboard, Standing, TaskCard
 from .summary import largest, mean_of, summarize
@@ -61,6 +62,7 @@ def leaderboard(frame: pd.DataFrame, *, seed: int = 0) -> Leaderboard:
         lengths=length_curves(frame),
         confidence=CONFIDENCE,
         trained=trained_otherwise(frame),
+        reported=reported(frame),
         controls=controls_aside(rows),
     )
 

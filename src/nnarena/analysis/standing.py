@@ -144,8 +144,8 @@ class Leaderboard:
     parameters that were asked for. `lengths` are the curves of tasks that were
     run at several lengths, with the effective length of each contender.
     `refused` are the pairs that cannot be run; `trained` says where contenders were
-    not trained alike. `controls` are those without memory that are no contenders here,
-    as measured apart.
+    not trained alike, `reported` what some say of themselves. `controls` are those
+    without memory that are no contenders here, as measured apart.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -159,6 +159,7 @@ class Leaderboard:
     confidence: float
     refused: tuple[Refused, ...] = ()
     trained: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     controls: tuple[Aside, ...] = ()
 
     def refusal(self, contender: str, task: str) -> str | None:

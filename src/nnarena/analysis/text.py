@@ -110,6 +110,7 @@ def footnotes(board: Leaderboard) -> list[str]:
         "Below a rank: the places that a contender may have, as far as the runs tell.",
         *(refused.sentence for refused in board.refused),
         *board.trained,
+        *board.reported,
         *([board.budget.sentence] if board.budget else []),
         *_all_or_none(board),
         *one_level_note(board),

@@ -5,11 +5,18 @@ from ..core.registry import Registry
 
 MODELS = Registry("model", package="nnarena.models")
 
-from .base import AbstractCell, AbstractFold, AbstractLayer, AbstractModel  # noqa: E402
+from .base import (  # noqa: E402
+    AbstractCalibrated,
+    AbstractCell,
+    AbstractFold,
+    AbstractLayer,
+    AbstractModel,
+)
 
 
 __all__ = [
     "MODELS",
+    "AbstractCalibrated",
     "AbstractCell",
     "AbstractFold",
     "AbstractLayer",

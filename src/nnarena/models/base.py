@@ -13,7 +13,7 @@ whole model takes `(signature, hidden, *, key)`.
 """
 
 import abc
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -123,6 +123,23 @@ class AbstractLinearFilter(AbstractCell):
     transition: eqx.AbstractVar[Float[Array, "hidden hidden"]]
     observation: eqx.AbstractVar[Float[Array, "hidden features"]]
     gain: eqx.AbstractVar[Float[Array, "features hidden"]]
+
+
+class AbstractCalibrated(AbstractCell):
+    """A cell that is scaled to the inputs of its task before it is trained.
+
+    For what no gradient reaches: the gain of neurons that fire or are silent. A run
+    calibrates its model on questions of the validation split
+    (`nnarena.models.calibration`); a model that is built alone is not calibrated.
+    """
+
+    @abc.abstractmethod
+    def calibrated(self, inputs: Sequence) -> Self:
+        """Returns the cell, scaled to inputs that lead with an axis of examples."""
+
+    @abc.abstractmethod
+    def figures(self, inputs: Sequence) -> dict[str, Scalar]:
+        """Returns what a record says of the cell on such inputs, by name."""
 
 
 class AbstractLayer(eqx.Module):

@@ -124,6 +124,7 @@ def _limits(findings: Findings) -> list[str]:
         _unseen(sum(p.apart and p.seeds >= FEW_SEEDS for p in untold)),
         power.sentence if power else "",
         *board.trained,
+        *board.reported,
         (findings.ranks and findings.ranks.note),
     ]
     missed = "That no difference was found does not mean that there is none."

@@ -56,8 +56,9 @@ class Result(Part):
     validation loss and are read once; a run that diverged or failed has none.
     `learning_rate` is the (highest) rate that those weights were trained at, of those
     that the trainer tried, `chosen` the other settings that it chose on validation, as
-    the strength of a regularization. `test_rows` is how many examples the test split
-    has; older records lack it.
+    the strength of a regularization. `figures` are what the contender says of itself
+    on questions of the validation split, as the share of its neurons that fire.
+    `test_rows` is how many examples the test split has; older records lack it.
     """
 
     outcome: Outcome
@@ -67,6 +68,7 @@ class Result(Part):
     best_step: Count | None = None
     learning_rate: Finite | None = None
     chosen: dict[Word, Finite] = Field(default_factory=dict)
+    figures: dict[Word, Finite] = Field(default_factory=dict)
     validation_loss: Finite | None = None
     validation_score: Finite | None = None
     test_loss: Finite | None = None

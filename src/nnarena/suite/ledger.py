@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 from pydantic import model_validator
 
 from ..core.numbers import Count, Finite, Seconds
@@ -142,7 +143,13 @@ class Ledger:
         self.series = kept.series
         self.last, self.chosen = last, chosen
 
-    def result(self, test_loss: float, test_score: float, test_rows: int) -> Result:
+    def result(
+        self,
+        test_loss: float,
+        test_score: float,
+        test_rows: int,
+        figures: Mapping[str, np.ndarray] | None = None,
+    ) -> Result:
         """Returns the result of a run that went to its end.
 
         A run that gives one test answer that is not finite has diverged: no mean over
@@ -166,6 +173,11 @@ class Ledger:
             best_step=best_step or None,
             learning_rate=rate,
             chosen=chosen,
+            figures={
+                name: float(f"{value:.6g}")
+                for name, value in (figures or {}).items()
+                if np.isfinite(value)
+            },
             validation_loss=None
             if best is None
             else self.series["validation_loss"][best],

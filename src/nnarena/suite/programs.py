@@ -7,16 +7,19 @@ of them tries, such as learning rates, is tried in turn or is an axis too.
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
+from ..core.compiling import RUN_ONCE, jit
 from ..core.faults import blaming
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
+from ..models.calibration import calibrating, figures_of, is_calibrated
 from ..models.causality import (
     asking,
     looks_ahead,
@@ -30,7 +33,7 @@ from ..tasks import TASKS
 from ..tasks.base import Splits
 from ..tasks.files import DataFolder
 from ..tasks.inspection import example_shapes, examples_of, sound_splits
-from ..training.base import AbstractProgram
+from ..training.base import AbstractProgram, Build, with_weights
 from ..training.row_values import require_values
 from . import provenance
 from .plan import Assembled, Job, assemble
@@ -61,6 +64,13 @@ class Form:
         )
 
 
+Figures = Callable[[PyTree], Mapping[str, jax.Array]]
+"""Returns what trained weights say of themselves, by name."""
+
+CALIBRATED_ON = 32
+"""Examples of the validation split on whose questions a model is calibrated."""
+
+
 @dataclass(frozen=True)
 class Compiled:
     """A program, what its contender carries from step to step, its test examples."""
@@ -68,6 +78,7 @@ class Compiled:
     program: AbstractProgram
     state_size: int | None
     test_rows: int
+    figures: Figures
 
 
 def use_compilation_cache() -> None:
@@ -209,16 +220,14 @@ class Programs:
         assembled = assemble(jobs[0])
         splits = task_splits(assembled, jobs[0].identity.task.name, self.data)
         require_answers_of(assembled, splits)
-        program = assembled.trainer.compile(
-            assembled.build,
-            assembled.task,
-            splits,
-            seeds=len(jobs) if len(jobs) > 1 else None,
-            trials_at_once=trials_at_once,
-        )
         shapes = assembled.contender.shapes(assembled.task.signature, assembled.width)
+        seeds = len(jobs) if len(jobs) > 1 else None
+        build, figures = _calibrated(assembled, splits, shapes, seeds)
+        program = assembled.trainer.compile(
+            build, assembled.task, splits, seeds=seeds, trials_at_once=trials_at_once
+        )
         test_rows = jax.tree.leaves(splits.test)[0].shape[0]
-        return Compiled(program, count_state(shapes), test_rows)
+        return Compiled(program, count_state(shapes), test_rows, figures)
 
     def _require_room(self, form: Form, program: AbstractProgram) -> None:
         """Refuses what a device cannot hold; one descent alone is always tried."""
@@ -237,6 +246,21 @@ class Programs:
             return error
         self._too_large, self._kept = form, None
         return TooLarge()
+
+
+def _calibrated(
+    assembled: Assembled, splits: Splits, shapes: PyTree, seeds: int | None
+) -> tuple[Build, Figures]:
+    """Returns what builds the contender for its task, and tells of trained weights."""
+    if not is_calibrated(shapes):
+        return assembled.build, lambda arrays: {}
+    examples = examples_of(assembled.task, splits, CALIBRATED_ON)
+
+    def figures(arrays: PyTree) -> Mapping[str, jax.Array]:
+        return figures_of(with_weights(assembled.build, arrays), examples)
+
+    told = jit(figures if seeds is None else jax.vmap(figures), RUN_ONCE)
+    return calibrating(assembled.build, examples), told
 
 
 def keys_of(jobs: Sequence[Job]) -> tuple[Key | Keys, Key | Keys]:

@@ -240,7 +240,9 @@ class Runner:
         program = compiled.program
         tested = program.test(state)
         loss, score = np.asarray(tested.mean_loss), np.asarray(tested.mean_score)
-        weights = arrays_by_path(program.best(state))
+        best = program.best(state)
+        weights = arrays_by_path(best)
+        figures = {n: np.asarray(f) for n, f in compiled.figures(best).items()}
         for index, ledger in enumerate(ledgers):
             if not ledger.stopped:
                 continue
@@ -248,6 +250,7 @@ class Runner:
                 float(of_seed(loss, index)),
                 float(of_seed(score, index)),
                 compiled.test_rows,
+                of_seed(figures, index),
             )
             record = ledger.record(
                 result,
