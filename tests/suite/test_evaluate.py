@@ -388,6 +388,19 @@ def test_models_and_tasks_of_files_are_asked(tmp_path):
     assert again.cells[-1].cell.mean == pytest.approx(found.score)
 
 
+def test_a_test_set_that_is_no_numbers_is_told_with_its_file(tmp_path):
+    """The model would have the blame: its answers would not be finite."""
+    broken = ("(self.length, 1))\n", "(self.length, 1)) / (1.0 - (self.length == 9))\n")
+    task, out = write(tmp_path, "at_nine", TASK, *GAP, broken), tmp_path / "out"
+    settings: dict[str, Any] = {"steps": 4, "batch": 4, "checks": 1}
+    nnarena.run(["elman"], [str(task)], seeds=1, width=4, results=out, **settings)
+    said = r"at_nine\.py, line .*inputs"
+    with pytest.raises(RuntimeError, match=said):
+        nnarena.evaluate(out, on="at_nine(length=9)")
+    found = nnarena.evaluate(out, on="at_nine(length=8)")
+    assert found.cells[-1].asked == "at_nine (length=8)"
+
+
 def test_the_files_of_a_record_are_found_again_where_the_user_named_them(
     tmp_path, monkeypatch
 ):

@@ -29,7 +29,7 @@ from .events import Event
 from .keeping import add_to_log, writing
 from .ledger import finite, now, why_not_finite
 from .plan import Assembled, Job, assemble
-from .programs import peeks, task_splits
+from .programs import peeks, require_values_of, task_splits
 
 
 class CannotBeAsked(Exception):
@@ -76,6 +76,7 @@ class Evaluator:
                 weights do not fit the model.
             FileNotFoundError: the store has no weights of the run.
             DataProblem: a file of real data is missing or wrong.
+            EntrantProblem: somebody's task has rows that cannot be scored.
         """
         begun = now()
         question = self._question(job, parts, task)
@@ -107,11 +108,13 @@ class Evaluator:
 
     def _compiled(self, parts: Assembled, task: Entrant) -> Question:
         asked = task_of(task)
-        splits = task_splits(replace(parts, task=asked), task.name, self.data)
+        asking = replace(parts, task=asked)
+        splits = task_splits(asking, task.name, self.data)
+        require_values_of(asking, task.name, splits)
         rows = jax.tree.map(jnp.asarray, splits.test)
         try:
             _require_fit(parts, asked.signature)
-            if (reason := peeks(replace(parts, task=asked), splits)) is not None:
+            if (reason := peeks(asking, splits)) is not None:
                 raise CannotBeAsked(reason)
             traced = traced_test(parts.build, asked, rows)
         except Exception as error:  # a model may say in any way that it has no answer
