@@ -135,3 +135,19 @@ def test_it_plays_no_task_that_forbids_to_look_ahead():
 def test_what_is_no_cell_is_refused(settings: Any, error: type, message: str):
     with pytest.raises(error, match=message):
         Bidirectional(FEATURES, HIDDEN, **settings, key=KEY)
+
+
+def test_each_direction_is_truncated_in_its_own_order():
+    """The output at a step feels back to the last cut that its direction read."""
+    signature = Signature(Features(3), Classes(4), "every step", causal=False)
+    contender = Contender("bidirectional", {"truncation": 4, "embed": "none"})
+    model: Any = contender.build(signature, HIDDEN, key=KEY)
+    xs = jax.random.normal(jax.random.key(1), (LENGTH, 3))
+
+    def middle(xs, half):
+        return jnp.sum(jnp.split(model.hidden(Sequence(xs))[5], 2)[half])
+
+    felt = [jnp.any(jax.grad(middle)(xs, half) != 0, axis=1) for half in range(2)]
+    assert [int(place) for place in jnp.flatnonzero(felt[0])] == [4, 5]
+    # The second has read 8, 7, 6 and 5 when it comes to 5: its steps 0 to 3.
+    assert [int(place) for place in jnp.flatnonzero(felt[1])] == [5, 6, 7, 8]

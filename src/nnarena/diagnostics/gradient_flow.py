@@ -123,7 +123,8 @@ def _flow(
 def _profile(model: AbstractModel, task: AbstractTask, row: Any) -> Felt:
     """Returns the norms of one example."""
     example, answers = task.example(row), task.signature.answers
-    nudges = _at_rest(jax.eval_shape(model.trace, *example.asked))
+    alone = all(one is None or len(one.cells) == 1 for one in model.recurrences)
+    nudges = _at_rest(jax.eval_shape(model.trace, *example.asked), states=alone)
     assert nudges.inputs is not None, "a model is seen, or refused, before"
     counts = _one_answer(example, answers)
     of_answers = Loss(task.signature.outputs, task.scoring)
@@ -169,16 +170,16 @@ def _last(
     return jnp.asarray(context.last + 1 + last)
 
 
-def _at_rest(trace: Trace) -> Nudges:
+def _at_rest(trace: Trace, *, states: bool) -> Nudges:
     """Returns nudges of nothing: zeros wherever a trace of such shapes may be moved.
 
-    States are nudged where every layer has one: beside a layer that looks back by
-    itself, a state would not be all that carries the past.
+    States are nudged if they may be and every layer has one: beside a layer that looks
+    back by itself, or reads from both ends, one would not be all that carries the past.
     """
-    carried = bool(trace.states) and None not in trace.states
-    states = eqx.filter(trace.states, _moves) if carried else None
+    carried = states and bool(trace.states) and None not in trace.states
+    moved = eqx.filter(trace.states, _moves) if carried else None
     still = jax.tree.map(
-        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (trace.inputs, states)
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (trace.inputs, moved)
     )
     return Nudges(*still)
 

@@ -13,7 +13,7 @@ whole model takes `(signature, hidden, *, key)`.
 """
 
 import abc
-from typing import NamedTuple, Self
+from typing import Self
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, PyTree
 
 from ..core.types import Key, Scalar, Sequence, State, Times
+from ..nn.unroll import Checkpoint, Unrolled
 
 
 class AbstractCell(eqx.Module):
@@ -161,6 +162,43 @@ class AbstractLayer(eqx.Module):
         """Returns one vector of `hidden_size` numbers per step of feature vectors."""
 
 
+class AbstractRecurrence(AbstractLayer):
+    """A layer that runs cells over the steps, each in an order of its own.
+
+    What a cell found, left and put out is told in the order in which it reads.
+    """
+
+    @property
+    @abc.abstractmethod
+    def cells(self) -> tuple[AbstractCell, ...]:
+        """The cells that are run."""
+
+    @abc.abstractmethod
+    def run(
+        self, *, checkpoint: Checkpoint, truncation: int | None
+    ) -> "AbstractRecurrence":
+        """Returns the layer with its cells run so (`nnarena.nn.unroll`)."""
+
+    @abc.abstractmethod
+    def readings(self, sequence: Sequence) -> tuple[Sequence, ...]:
+        """Returns the steps as each cell reads them."""
+
+    @abc.abstractmethod
+    def unroll(
+        self, sequence: Sequence, *, nudges: State | None = None, states: bool = False
+    ) -> Unrolled:
+        """Returns the outputs of all steps and, if asked for, the states.
+
+        Those, and nudges of them, are a tuple where there are several cells.
+        """
+
+    @abc.abstractmethod
+    def joined(
+        self, hs: tuple[Float[Array, "time hidden"], ...], sequence: Sequence
+    ) -> Float[Array, "time hidden"]:
+        """Returns the layer's outputs, of those of each cell; a linear map."""
+
+
 class Nudges(eqx.Module):
     """What is added on the way to an answer, to see what the answer feels.
 
@@ -184,8 +222,9 @@ class Trace(eqx.Module):
     one. `inputs` is what its first layer reads, None for tokens that a model of its own
     looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
     what each step of a cell left behind, None for a layer without a state, and the
-    outputs. A model without layers that are known to the arena has none. `dts` and
-    `present` are those of the steps, where there are layers.
+    outputs; of a layer of several cells the states are a tuple, each as its cell reads.
+    A model without layers that are known to the arena has none. `dts` and `present` are
+    those of the steps, where there are layers.
     """
 
     answers: Inexact[Array, " outputs"] | Inexact[Array, "answers outputs"]
@@ -203,13 +242,6 @@ def nudged(
     return vectors if nudge is None else vectors + nudge
 
 
-class Placed(NamedTuple):
-    """A cell of a model, and how many features each of its steps reads."""
-
-    cell: AbstractCell
-    features: int
-
-
 class AbstractModel(eqx.Module):
     """A whole contender: answers once, or at every step, as its signature asks.
 
@@ -220,8 +252,8 @@ class AbstractModel(eqx.Module):
     causal: eqx.AbstractVar[bool]
 
     @property
-    def placed_cells(self) -> tuple[Placed | None, ...]:
-        """The cells of its layers, as in a trace; None for a layer of another kind.
+    def recurrences(self) -> tuple[AbstractRecurrence | None, ...]:
+        """Its layers that run cells, as in a trace; None for a layer of another kind.
 
         A model that names some has a `trace` that takes a `key` too, and then does what
         it does in training, and nudges of states and outputs.

@@ -6,12 +6,14 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..core.numbers import held
 from ..core.registry import Entry
 from ..core.types import Key, Sequence
+from ..nn.unroll import Unrolled
 from . import MODELS
-from .base import AbstractCell, AbstractLayer
+from .base import AbstractCell, AbstractRecurrence
 from .sequence import Recurrent
 
 
@@ -30,7 +32,7 @@ def cell_of(settings: Mapping[str, Any]) -> Many[Entry]:
     source="schuster1997bidirectional",
     parts=cell_of,
 )
-class Bidirectional(AbstractLayer):
+class Bidirectional(AbstractRecurrence):
     r"""Two cells of one kind, of which one reads the sequence from its end.
 
     $$\begin{aligned}
@@ -44,7 +46,8 @@ class Bidirectional(AbstractLayer):
     cannot play where an answer may use no later input, nor generate one.
 
     `cell` is the name of any registered cell, `settings` those of its own that differ
-    from its defaults; each direction has weights of its own. The output is twice as
+    from its defaults; each direction has weights of its own. `truncation` cuts the
+    gradient of each at steps counted in the order in which it reads. The output is twice as
     wide as a cell's. The second begins at the last step that is there, so that padding
     is never read, with the time that the first begins with. Of a task that answers
     once, the readout of the "last" step sees the second after its first input alone:
@@ -85,13 +88,45 @@ class Bidirectional(AbstractLayer):
 
     def __call__(self, sequence, *, key=None):
         del key  # a recurrent step draws nothing
-        places = jnp.arange(sequence.length)
-        mirrored = jnp.where(places <= sequence.last, sequence.last - places, places)
+        return self.unroll(sequence).hs
+
+    @property
+    def cells(self):
+        return self.forward.cell, self.backward.cell
+
+    def run(self, *, checkpoint, truncation):
+        own = [
+            Recurrent(cell, checkpoint=checkpoint, truncation=truncation)
+            for cell in self.cells
+        ]
+        return eqx.tree_at(lambda layer: (layer.forward, layer.backward), self, own)
+
+    def readings(self, sequence):
+        mirror = _mirror(sequence)
         # Between two steps lies the same time, whoever comes first.
-        dts = sequence.dts[(mirrored + 1) % sequence.length].at[0].set(sequence.dts[0])
-        turned = Sequence(sequence.xs[mirrored], dts, sequence.present)
-        forth, back = self.forward(sequence), self.backward(turned)[mirrored]
-        return jnp.concatenate([forth, back], axis=1)
+        dts = sequence.dts[(mirror + 1) % sequence.length].at[0].set(sequence.dts[0])
+        return sequence, Sequence(sequence.xs[mirror], dts, sequence.present)
+
+    def unroll(self, sequence, *, nudges=None, states=False):
+        directions = self.forward, self.backward
+        found = [
+            direction.unroll(reading, nudges=nudge, states=states)
+            for direction, reading, nudge in zip(
+                directions, self.readings(sequence), nudges or (None, None), strict=True
+            )
+        ]
+        hs = self.joined(tuple(one.hs for one in found), sequence)
+        return Unrolled(hs, tuple(one.states for one in found) if states else None)
+
+    def joined(self, hs, sequence):
+        forth, back = hs
+        return jnp.concatenate([forth, back[_mirror(sequence)]], axis=1)
+
+
+def _mirror(sequence: Sequence) -> Int[Array, " time"]:
+    """Returns the place that is as far from the end as each is from the beginning."""
+    places = jnp.arange(sequence.length)
+    return jnp.where(places <= sequence.last, sequence.last - places, places)
 
 
 def _is_cell(entry: Entry) -> bool:

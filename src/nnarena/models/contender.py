@@ -22,7 +22,7 @@ from ..nn.joined import make_context
 from ..nn.parametrization import resolve
 from ..nn.unroll import Checkpoint
 from . import MODELS
-from .base import AbstractCell, AbstractLayer, AbstractModel
+from .base import AbstractCell, AbstractLayer, AbstractModel, AbstractRecurrence
 from .decoder import AbstractDecoder
 from .ends import Embed, Head, embedding, make_embed, make_head
 from .generating import CausalDecoder, RecurrentDecoder, frame_of
@@ -189,6 +189,8 @@ class Contender:
         own = {name: frame[name] for name in ("checkpoint", "truncation")}
         if isinstance(part, AbstractCell):
             return Recurrent(part, **own)
+        if isinstance(part, AbstractRecurrence):
+            return part.run(**own)
         for name, value in own.items():
             if value != self.frame[name].default:
                 raise ValueError(

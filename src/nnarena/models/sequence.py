@@ -19,8 +19,8 @@ from .base import (
     AbstractFold,
     AbstractLayer,
     AbstractModel,
+    AbstractRecurrence,
     Nudges,
-    Placed,
     Trace,
     nudged,
 )
@@ -29,7 +29,7 @@ from .base import (
 Readout = Literal["last", "mean"]
 
 
-class Recurrent(AbstractLayer):
+class Recurrent(AbstractRecurrence):
     """A cell run over the sequence.
 
     `checkpoint` says what its gradient keeps, `truncation` after how many steps it is
@@ -57,6 +57,20 @@ class Recurrent(AbstractLayer):
     def __call__(self, sequence, *, key=None):
         del key  # a recurrent step draws nothing
         return self.unroll(sequence).hs
+
+    @property
+    def cells(self):
+        return (self.cell,)
+
+    def run(self, *, checkpoint, truncation):
+        return Recurrent(self.cell, checkpoint=checkpoint, truncation=truncation)
+
+    def readings(self, sequence):
+        return (sequence,)
+
+    def joined(self, hs, sequence):
+        del sequence  # one cell reads in the order of time
+        return hs[0]
 
     def unroll(
         self, sequence: Sequence, *, nudges: State | None = None, states: bool = False
@@ -131,19 +145,12 @@ class SequenceModel(AbstractModel):
         return self._answers(self.through(steps, key=key)[-1].hs, steps, places)
 
     @property
-    def placed_cells(self) -> tuple[Placed | None, ...]:
+    def recurrences(self):
         if self.signature.generated:
             return ()
-        if self.embed is None:
-            width = self.signature.inputs.size
-        elif isinstance(self.embed, eqx.nn.Embedding):
-            width = self.embed.embedding_size
-        else:
-            width = int(self.embed.out_features)
-        read = (width, *(layer.hidden_size for layer in self.layers))
         return tuple(
-            Placed(layer.cell, features) if isinstance(layer, Recurrent) else None
-            for layer, features in zip(self.layers, read, strict=False)
+            layer if isinstance(layer, AbstractRecurrence) else None
+            for layer in self.layers
         )
 
     @property
@@ -185,7 +192,7 @@ class SequenceModel(AbstractModel):
         seen: list[Unrolled] = []
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
-            if isinstance(layer, Recurrent):
+            if isinstance(layer, AbstractRecurrence):
                 nudge = None if nudges.states is None else nudges.states[index]
                 found = layer.unroll(steps, nudges=nudge, states=states)
             else:

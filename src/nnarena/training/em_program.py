@@ -32,8 +32,10 @@ BLOCK = 256
 
 def why_no_filter(model: AbstractModel) -> str | None:
     """Returns why a model, or its shapes, is not one filter of its inputs, or None."""
-    cells = [None if place is None else place.cell for place in model.placed_cells]
-    if len(cells) == 1 and isinstance(cells[0], AbstractLinearFilter):
+    layers = [() if layer is None else layer.cells for layer in model.recurrences]
+    if len(layers) == 1 and isinstance(
+        next(iter(layers[0]), None), AbstractLinearFilter
+    ):
         return None
     return (
         "a linear system is fitted to inputs that one linear filter reads, and it is "
@@ -43,10 +45,11 @@ def why_no_filter(model: AbstractModel) -> str | None:
 
 def filter_of(model: AbstractModel) -> AbstractLinearFilter:
     """Returns the one filter of a model that has one."""
-    (placed,) = model.placed_cells
-    assert placed is not None
-    assert isinstance(placed.cell, AbstractLinearFilter)
-    return placed.cell
+    (layer,) = model.recurrences
+    assert layer is not None
+    (cell,) = layer.cells
+    assert isinstance(cell, AbstractLinearFilter)
+    return cell
 
 
 class Fit(eqx.Module):

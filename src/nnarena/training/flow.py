@@ -7,6 +7,7 @@ about one more product per step, not another pass through time.
 """
 
 import abc
+import dataclasses
 from collections.abc import Callable, Sequence as Many
 from typing import Any
 
@@ -15,10 +16,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..core.types import Example, Scalar, State, Times
+from ..core.frozen import trainable
+from ..core.types import Example, Scalar, Sequence, State, Times
 from ..metrics.base import Mean
-from ..models.base import AbstractCell, AbstractModel, Nudges, Placed, Trace
+from ..models.base import AbstractCell, AbstractModel, AbstractRecurrence, Nudges, Trace
 from ..nn.parametrization import resolve
+from .step_output import output_pulled_back
 
 
 class Flow(eqx.Module):
@@ -26,6 +29,9 @@ class Flow(eqx.Module):
 
     `found` and `left` are the states before and after each step, `covectors` the
     gradient of the loss with respect to `left`: None where a state holds whole numbers.
+    An output is a part of the state, as a rule, or a function of the state that was
+    left, and so is what the loss feels of it. Where it is neither, the output counts as
+    a further part of the state, which no step reads, and `beside` is its covector.
     Every array leads with time. Steps that are not `present` mean nothing; None says
     that all are.
     """
@@ -36,6 +42,7 @@ class Flow(eqx.Module):
     found: State
     left: State
     covectors: State
+    beside: Float[Array, "time hidden"] | None = None
 
 
 class AbstractFlowPenalty(eqx.Module):
@@ -59,35 +66,42 @@ def why_no_flow(model: AbstractModel) -> str | None:
 
     The model may have shapes in the place of its arrays.
     """
-    if None in model.placed_cells or not model.placed_cells:
-        return "a penalty on the flow of gradients needs layers that are cells"
-    for cell, features in placed(model):
-        if output_place(cell, features) is None:
-            name = type(cell).__name__
-            return f"the output of {name} is no array of its own in its state"
+    signature = getattr(model, "signature", None)
+    if signature is not None and signature.generated:
+        return "a penalty on the flow of gradients is not on answers that are generated"
+    if None in model.recurrences or not model.recurrences:
+        return (
+            "a penalty on the flow of gradients is on states that layers carry from "
+            "step to step of the sequence, and not all that it has do"
+        )
+    for cell in watched_cells(model):
+        state = eqx.filter_eval_shape(_start, cell)
+        name = type(cell).__name__
+        if not any(_moves(leaf) for leaf in jax.tree.leaves(state)):
+            return f"the state of {name} has no number that a loss could feel"
+        if not jax.tree.leaves(eqx.filter(cell, trainable(cell))):
+            return (
+                "a penalty on the flow of gradients moves the weights of cells, and "
+                f"{name} has none that moves"
+            )
     return None
 
 
-def placed(model: AbstractModel) -> list[Placed]:
-    """Returns the cells of a model of cells."""
-    return [place for place in model.placed_cells if place is not None]
+def _layers(model: AbstractModel) -> list[AbstractRecurrence]:
+    return [layer for layer in model.recurrences if layer is not None]
 
 
-def output_place(cell: AbstractCell, features: int) -> int | None:
-    """Returns which leaf of the state that a step leaves is its output, if one is."""
-    arrays, rest = eqx.partition(cell, _is_traced)
-
-    def step(arrays: Any, x: Array, dt: Array) -> Any:
-        ready = resolve(eqx.combine(arrays, rest))
-        return ready(ready.init_state(), x, dt)
-
-    shapes = jax.ShapeDtypeStruct((features,), float), jax.ShapeDtypeStruct((), float)
-    *left, h = jax.make_jaxpr(step)(arrays, *shapes).jaxpr.outvars
-    return next((place for place, leaf in enumerate(left) if leaf is h), None)
+def watched_cells(model: AbstractModel) -> list[AbstractCell]:
+    """Returns the cells of a model of recurrences, each of which has a flow."""
+    return [cell for layer in _layers(model) for cell in layer.cells]
 
 
-def _is_traced(leaf: Any) -> bool:
-    return eqx.is_array_like(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+def _start(cell: AbstractCell) -> State:
+    return jax.tree.map(jnp.asarray, resolve(cell).init_state())
+
+
+def _moves(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
 
 
 def still(model: AbstractModel, example: Example) -> Nudges:
@@ -95,8 +109,7 @@ def still(model: AbstractModel, example: Example) -> Nudges:
     seen = jax.eval_shape(lambda: model.trace(*example.asked))
 
     def zeros(leaf: Any) -> Array | None:
-        floats = jnp.issubdtype(leaf.dtype, jnp.inexact)
-        return jnp.zeros(leaf.shape, leaf.dtype) if floats else None
+        return jnp.zeros(leaf.shape, leaf.dtype) if _moves(leaf) else None
 
     states, hs = jax.tree.map(zeros, (seen.states, seen.hs))
     return Nudges(states=states, hs=hs)
@@ -105,7 +118,7 @@ def still(model: AbstractModel, example: Example) -> Nudges:
 def flow_of(
     model: AbstractModel, example: Example, loss: Callable[[Array], Scalar]
 ) -> list[Flow]:
-    """Returns the flow of each layer of a model of cells over one example.
+    """Returns the flow of each cell of a model of recurrences over one example.
 
     `loss` is a function of its answers.
     """
@@ -119,10 +132,10 @@ def flow_of(
 
 
 def flows(model: AbstractModel, trace: Trace, felt: Nudges) -> list[Flow]:
-    """Returns the flow of each layer of a model over one example.
+    """Returns the flow of each cell of a model over one example.
 
     Args:
-        model: its layers are cells (`why_no_flow`).
+        model: its layers are recurrences (`why_no_flow`).
         trace: what it did.
         felt: the gradient of the loss with respect to nudges of zero (`still`).
     """
@@ -131,41 +144,62 @@ def flows(model: AbstractModel, trace: Trace, felt: Nudges) -> list[Flow]:
     assert felt.states is not None
     assert felt.hs is not None
     read, seen = (trace.inputs, *trace.hs), []
-    for index, (cell, features) in enumerate(placed(model)):
-        left, place = trace.states[index], output_place(cell, features)
-        assert place is not None
-        one = Flow(
-            xs=read[index],
-            dts=trace.dts,
-            present=trace.present,
-            found=jax.tree.map(_led_by, cell.init_state(), left),
-            left=left,
-            covectors=_covectors(felt.states[index], felt.hs[index], place),
+    for index, layer in enumerate(_layers(model)):
+        steps = Sequence(read[index], trace.dts, trace.present)
+        each = zip(
+            layer.cells,
+            layer.readings(steps),
+            _of_cells(layer, trace.states[index]),
+            _of_cells(layer, felt.states[index]),
+            _taken_apart(layer, steps, felt.hs[index]),
+            strict=True,
         )
-        seen.append(one)
+        seen += [_flow(*one) for one in each]
     return jax.lax.stop_gradient(seen)
+
+
+def _of_cells(layer: AbstractRecurrence, states: Any) -> tuple[State, ...]:
+    """States of the cells of a layer, of which a single one has no tuple."""
+    return states if len(layer.cells) > 1 else (states,)
+
+
+def _taken_apart(layer: AbstractRecurrence, steps: Sequence, felt: Array) -> Any:
+    """What the loss feels of the outputs of each cell of a layer."""
+    if len(layer.cells) == 1:
+        return (felt,)
+    still = tuple(
+        jnp.zeros((steps.length, cell.hidden_size), felt.dtype) for cell in layer.cells
+    )
+    return jax.vjp(lambda *hs: layer.joined(hs, steps), *still)[1](felt)
+
+
+def _flow(
+    cell: AbstractCell, steps: Sequence, left: State, felt: State, output: Array
+) -> Flow:
+    """The flow of a cell that read these steps, and what the loss feels of it.
+
+    The covector of what a step left is what the next one feels of the state that it
+    finds, and what comes from its own output, which is mostly a function of that.
+    """
+    ready = resolve(cell)
+    found = jax.tree.map(_led_by, cell.init_state(), left)
+    later = jax.tree.map(lambda leaf: jnp.concatenate([leaf[1:], 0 * leaf[:1]]), felt)
+    at = found, steps.xs, steps.dts, left, output
+    own = jax.vmap(lambda *one: output_pulled_back(ready, *one))(*at)
+    return Flow(
+        xs=steps.xs,
+        dts=steps.dts,
+        present=steps.present,
+        found=found,
+        left=left,
+        covectors=later if own is None else jax.tree.map(jnp.add, later, own),
+        beside=output if own is None else None,
+    )
 
 
 def _led_by(start: Array, left: Array) -> Array:
     """The states that steps find: the first finds the start, others what was left."""
     return jnp.concatenate([jnp.asarray(start, left.dtype)[None], left[:-1]])
-
-
-def _covectors(found: State, output: Array, place: int) -> State:
-    """The gradient with respect to what steps left.
-
-    Of a step that is what the next one feels of the state that it finds, and what comes
-    from its own output, which is a leaf of the state.
-    """
-    leaves, tree = jax.tree.flatten(found, is_leaf=lambda leaf: leaf is None)
-    later = [
-        None if leaf is None else jnp.concatenate([leaf[1:], 0 * leaf[:1]])
-        for leaf in leaves
-    ]
-    own = later[place]
-    assert own is not None
-    later[place] = own + output
-    return jax.tree.unflatten(tree, later)
 
 
 def pulled_back(cell: AbstractCell, flow: Flow) -> tuple[Array, Array, Array]:
@@ -174,15 +208,27 @@ def pulled_back(cell: AbstractCell, flow: Flow) -> tuple[Array, Array, Array]:
     All lead with time.
     """
 
-    def norms(found: State, x: Array, dt: Array, left: State, covector: State) -> Any:
-        back = cell.pulled_back(found, x, dt, left=left, covector=covector)
-        return squares(back), squares(covector)
+    def norms(one: Flow) -> Any:
+        return squares(_back(cell, one)), squares((one.covectors, one.beside))
 
-    back, own = jax.vmap(norms)(
-        flow.found, flow.xs, flow.dts, flow.left, flow.covectors
-    )
-    there = jnp.ones(own.shape, bool) if flow.present is None else flow.present
-    return back, own, there
+    present = jnp.ones(len(flow.xs), bool) if flow.present is None else flow.present
+    back, own = jax.vmap(norms)(dataclasses.replace(flow, present=present))
+    return back, own, present
+
+
+def _back(cell: AbstractCell, one: Flow) -> State:
+    """The covector of one step as one of the state that it found."""
+    if one.beside is None:
+        return cell.pulled_back(
+            one.found, one.xs, one.dts, left=one.left, covector=one.covectors
+        )
+    moving, fixed = eqx.partition(one.found, eqx.is_inexact_array)
+
+    def step(moving: State) -> tuple[State, Array]:
+        left, h = cell(eqx.combine(moving, fixed), one.xs, one.dts)
+        return eqx.filter(left, eqx.is_inexact_array), h
+
+    return jax.vjp(step, moving)[1]((one.covectors, one.beside))[0]
 
 
 def squares(tree: PyTree) -> Float[Array, ""]:
@@ -197,15 +243,15 @@ def penalty_of_batch(
     model: AbstractModel,
     seen: Many[Flow],
 ) -> Float[Array, ""]:
-    """Returns the penalties at their strengths, summed over layers.
+    """Returns the penalties at their strengths, summed over cells.
 
     Args:
         penalties: each with its strength.
         model: its weights are what moves.
-        seen: the flow of each layer, with a leading axis of examples.
+        seen: the flow of each cell, with a leading axis of examples.
     """
     total = jnp.zeros(())
-    for (cell, _), flow in zip(placed(model), seen, strict=True):
+    for cell, flow in zip(watched_cells(model), seen, strict=True):
         ready = resolve(cell)
         for penalty, strength in penalties:
             found = jax.vmap(lambda one, act=penalty, cell=ready: act(cell, one))(flow)
