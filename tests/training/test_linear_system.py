@@ -106,6 +106,13 @@ def test_the_local_level_settles_at_the_golden_gain():
     assert found.foreseen_spread[-1, 0, 0] == pytest.approx(golden, rel=1e-12)
 
 
+@pytest.mark.parametrize("transition", [0.5, 1.0, 1.5])
+def test_without_noise_of_the_state_the_gain_is_none(transition):
+    """A state that is known and that nothing moves stays known."""
+    still = system_of(transition, 1.0, 0.0, 1.0, spread=1.0)
+    np.testing.assert_array_equal(settled_gain(still), [[0.0]])
+
+
 @pytest.mark.parametrize(("features", "hidden"), [(2, 5), (3, 3), (5, 2)])
 def test_the_gain_is_that_of_scipy(features, hidden):
     system = start_of(features, hidden)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
+from .elsewhere import REGISTRIES, whose
 from .numbers import fitting, setting_kinds
 from .plugins import displace, executing, file_of
 from .problems import UserProblem
@@ -134,9 +135,10 @@ class Entry:
         kinds = {name: one.kind for name, one in shared.items()} | self.kinds
         for name, value in given.items():
             if name not in kinds:
+                own = f"it has: {', '.join(sorted(kinds)) or 'none'}"
+                hint = None if get_close_matches(name, kinds) else whose(name)
                 raise ValueError(
-                    f"{self.name!r} has no setting {name!r}; "
-                    f"it has: {', '.join(sorted(kinds)) or 'none'}"
+                    f"{self.name!r} has no setting {name!r}; {hint or own}"
                 )
             try:
                 found[name] = fitting(kinds[name], value)
@@ -168,6 +170,8 @@ class Registry:
     def __init__(self, kind: str, package: str):
         self.kind = kind
         self.package = package
+        self.shared: tuple[str, Sequence[str]] = "", ()
+        REGISTRIES.add(self)
         self._entries: dict[str, Entry] = {}
         self._discovered = False
 

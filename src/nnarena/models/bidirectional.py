@@ -47,10 +47,10 @@ class Bidirectional(AbstractRecurrence):
 
     `cell` is the name of any registered cell, `settings` those of its own that differ
     from its defaults; each direction has weights of its own. `truncation` cuts the
-    gradient of each at steps counted in the order in which it reads. The output is twice as
-    wide as a cell's. The second begins at the last step that is there, so that padding
-    is never read, with the time that the first begins with. Of a task that answers
-    once, the readout of the "last" step sees the second after its first input alone:
+    gradient of each at steps counted as it reads them. The output is twice as wide as
+    a cell's. The second begins at the last step that is there, so that padding is never
+    read, with the time that the first begins with. Of a task that answers once, the
+    readout of the "last" step sees the second after its first input alone:
     `readout="mean"` hears both of all.
 
     The paper has tanh units and trains both directions at once, as here; it starts

@@ -33,10 +33,10 @@ class Clockwork(AbstractCell):
     the units themselves are slow.
 
     `periods` are the $T_g$, one for each group; units are shared out among the groups
-    as evenly as their number allows, the first periods first. All groups with the same
-    period read each other. $t$ counts from 0, so that all tick at the first step; of
-    one group with period 1 the layer is `elman`. Only links that exist count as
-    weights.
+    as evenly as their number allows, the first periods first, at least one to each. All
+    groups with the same period read each other. $t$ counts from 0, so that all tick at
+    the first step; of one group with period 1 the layer is `elman`. Only links that
+    exist count as weights.
 
     All numbers start normal with a `deviation` of 0.1, the paper's. Departs from it in
     that every unit is computed at every step and dropped where its group rests, so that
@@ -67,6 +67,11 @@ class Clockwork(AbstractCell):
             raise ValueError(
                 f"periods {list(periods)} come together every {cycle:,} steps, more "
                 "than a clock of 32 bits counts; give some that share a divisor"
+            )
+        if len(periods) > hidden:
+            raise ValueError(
+                f"periods has {len(periods)} groups, but there are only {hidden} units "
+                "to share out: give fewer, or a greater width"
             )
         group = np.arange(hidden) * len(periods) // hidden
         period = np.asarray(periods)[group]

@@ -40,6 +40,8 @@ FRAME_SETTINGS = {
 }
 """Settings of the frame, which every cell and layer accepts besides its own."""
 
+MODELS.shared = 'contenders, as in "elman({}=...)"', (*FRAME_SETTINGS,)
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -62,7 +64,7 @@ class Contender:
 
     @property
     def framed(self) -> bool:
-        """Whether it stands in the shared frame or is a whole model of its own."""
+        """Whether it stands in the shared frame, not as a model of its own."""
         return issubclass(self.entry.make, AbstractCell | AbstractLayer)  # pyright: ignore
 
     @property
@@ -78,8 +80,7 @@ class Contender:
     def for_signature(self, signature: Signature) -> "Contender":
         """Returns the contender as it plays a task: made causal where that is asked.
 
-        That takes a setting `causal`. Who gives the setting keeps what was given;
-        `build` refuses what is not causal then.
+        That takes a setting `causal`, which stays as it is where it was given.
         """
         free = "causal" in self.entry.defaults and "causal" not in self.given
         if not (self._causality(signature) and free):
@@ -187,10 +188,9 @@ class Contender:
     def _layer(self, part: Any, frame: Mapping[str, Any]) -> AbstractLayer:
         """Returns the entrant's part as a layer."""
         own = {name: frame[name] for name in ("checkpoint", "truncation")}
-        if isinstance(part, AbstractCell):
-            return Recurrent(part, **own)
-        if isinstance(part, AbstractRecurrence):
-            return part.run(**own)
+        layer = Recurrent(part) if isinstance(part, AbstractCell) else part
+        if isinstance(layer, AbstractRecurrence):
+            return layer.run(**own)
         for name, value in own.items():
             if value != self.frame[name].default:
                 raise ValueError(
@@ -256,14 +256,12 @@ def count_state(model: PyTree) -> int | None:
 def fit_width(contender: Contender, signature: Signature, *, parameters: int) -> int:
     """Returns the width whose parameter count is nearest to `parameters`.
 
-    Allocates nothing: shapes are traced, not computed. Of two equally near widths
-    the smaller is taken. A width at which the contender cannot be built, as one of
-    fewer units than it has layers of rotations, is too small.
+    Allocates nothing. Of two equally near widths the smaller is taken. One at which the
+    contender cannot be built, as one of fewer units than periods, is too small.
 
     Raises:
         ValueError: even the least width is more than twice the budget, or no number of
-            units is enough, because the size does not grow with them or there is none
-            at which the contender can be built.
+            units is enough: the size does not grow, or none can be built.
     """
 
     @functools.cache

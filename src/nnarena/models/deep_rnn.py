@@ -69,6 +69,11 @@ class DeepRNN(AbstractCell):
         start: LayerStart = "glorot",
         key: Key,
     ):
+        if layers == 1 and start != "glorot":
+            raise ValueError(
+                f"start = {start!r} is of the matrices between layers, and with one "
+                "layer there are none: leave it out, or give more layers"
+            )
         input_key, recurrent_key, layer_key, short_key = jax.random.split(key, 4)
         self.input_weight = initializers.glorot(features, hidden, key=input_key)
         stacked = deep == "stacked"

@@ -27,12 +27,13 @@ class ESN(AbstractCell):
 
     $$h_t = (1 - \ell) h_{t-1} + \ell \tanh(x_t W + h_{t-1} U + b)$$
 
-    Each unit hears `links` others, drawn at random, by normal weights; then $U$ is
-    scaled to the spectral radius `radius`. That is the radius of $U$ itself: with a
-    `leak` $\ell$ below 1 the map from state to state is $(1 - \ell) 1 + \ell U$, whose
-    radius is another, mostly nearer to 1. $W$ is uniform within +-`input_scale` and $b$
-    within +-`bias`; without a bias the answers to $x$ and $-x$ would be opposite.
-    Inputs are read as they are, a token as 1 in its place among zeros.
+    Each unit hears `links` units, drawn at random, by normal weights; where there are
+    no more than that it hears all. Then $U$ is scaled to the spectral radius `radius`.
+    That is the radius of $U$ itself: with a `leak` $\ell$ below 1 the map from state to
+    state is $(1 - \ell) 1 + \ell U$, whose radius is another, mostly nearer to 1. $W$
+    is uniform within +-`input_scale` and $b$ within +-`bias`; without a bias the
+    answers to $x$ and $-x$ would be opposite. Inputs are read as they are, a token as 1
+    in its place among zeros.
 
     States forget how they began if the largest singular value of $U$ is below 1. With
     neither input nor bias nor leak they do not if the radius is above 1; else it

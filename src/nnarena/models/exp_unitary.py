@@ -68,7 +68,7 @@ class ExpUnitary(AbstractUnitaryCell):
         *,
         map: unitary.MapName = "exponential",
         capacity: AtLeastOne | AboveZero | None = None,
-        degree: AtLeastOne = 6,
+        degree: AtLeastOne = unitary.DEGREE,
         start: unitary.Start = "phases",
         output: Output = "both",
         input_scale: InputScale = None,

@@ -17,6 +17,9 @@ from . import MODELS
 from .base import AbstractCell
 
 
+LONGEST = 100
+"""The longest time constant, unless another one is given."""
+
 Alpha = BelowOne | Literal["spread", "learned"]
 """One number for all units; time constants from 1 to `longest`; or those, trained."""
 
@@ -64,9 +67,14 @@ class Leaky(AbstractCell):
         hidden: int,
         *,
         alpha: Alpha = "spread",
-        longest: AtLeastOne = 100,
+        longest: AtLeastOne = LONGEST,
         key: Key,
     ):
+        if not isinstance(alpha, str) and longest != LONGEST:
+            raise ValueError(
+                f"longest spreads time constants, and alpha = {alpha} gives all units "
+                'the same: leave longest out, or make alpha "spread" or "learned"'
+            )
         input_key, recurrent_key = jax.random.split(key)
         self.input_weight = initializers.glorot(features, hidden, key=input_key)
         self.recurrent_weight = initializers.orthogonal(hidden, key=recurrent_key)

@@ -21,8 +21,9 @@ class SkipRNN(AbstractCell):
     Over $T$ steps a gradient may take $T / d$ links of length $d$ in the place of $T$
     short ones: what vanishes as $w^T$ in `elman` vanishes as $w^{T/d}$ here. Nothing
     keeps it from growing by as little. The state is a queue of the last $d$ outputs,
-    zero before the first step, so that `delay` $d$ costs memory and no weights; with
-    a delay of 1 the layer is `elman` with $U_1 + U_d$.
+    zero before the first step, so that `delay` $d$ costs memory and no weights, and the
+    longer link carries nothing in a sequence of no more than $d$ steps; with a delay of
+    1 the layer is `elman` with $U_1 + U_d$.
 
     The paper argues for delays in the feedback of NARX networks, which is of their
     output, at every length up to $d$; here it is of the hidden layer, at the lengths 1

@@ -31,6 +31,9 @@ Field = Callable[[Vector], Vector]
 Solver = Literal["euler", "rk4", "semi_implicit", "tsit5", "dopri5", "kvaerno5"]
 ADAPTIVE = {"tsit5": "Tsit5", "dopri5": "Dopri5", "kvaerno5": "Kvaerno5"}
 
+TOLERANCES = (1e-4, 1e-6, 256)
+"""What `rtol`, `atol` and `max_steps` are, unless others are given."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -44,15 +47,15 @@ class Method:
     the hundreds, and gives up.
 
     Raises:
-        ValueError: there is no such solver, or a number is out of range.
+        ValueError: no such solver, a number out of its range or without an effect.
         ImportError: the solver is adaptive and diffrax is not installed.
     """
 
     solver: Solver
     unfolds: int
-    rtol: float = 1e-4
-    atol: float = 1e-6
-    max_steps: int = 256
+    rtol: float = TOLERANCES[0]
+    atol: float = TOLERANCES[1]
+    max_steps: int = TOLERANCES[2]
 
     def __post_init__(self):
         require(Solver, solver=self.solver)
@@ -62,6 +65,11 @@ class Method:
             raise ValueError("rtol and atol must not both be 0")
         if self.solver in ADAPTIVE:
             _diffrax(self.solver)
+        elif (self.rtol, self.atol, self.max_steps) != TOLERANCES:
+            raise ValueError(
+                f"rtol, atol and max_steps are of {', '.join(ADAPTIVE)}, and "
+                f"{self.solver} takes equal steps: leave them out"
+            )
 
 
 def integrate(

@@ -199,7 +199,9 @@ def settled_gain(system: System) -> Float[np.ndarray, "features hidden"]:
     """Returns the gain of the filter after very many steps: m' = m A + (x - m C) K.
 
     The covariance solves Riccati's equation, by doubling (Anderson 1978): each round
-    makes the filter of two spans of steps from that of one.
+    makes the filter of two spans of steps from that of one. It starts from a state that
+    is known, so that where no noise moves the state the gain is 0, also of a transition
+    that grows, with which a filter that was once in doubt would keep a gain.
     """
     a, c, eye = system.transition, system.observation, np.eye(len(system.transition))
     on, told = a, c @ np.linalg.solve(system.input_noise, c.T)

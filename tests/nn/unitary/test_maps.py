@@ -176,3 +176,8 @@ def test_one_unit_is_enough(name: str):
 def test_what_a_map_cannot_do_is_refused(name: str, numbers: Any, message: str):
     with pytest.raises(ValueError, match=message):
         made(name, **numbers)
+
+
+def test_a_degree_that_no_map_reads_is_refused():
+    with pytest.raises(ValueError, match="map 'exponential' has no degree, but 3"):
+        unitary.unitary_map("exponential", 4, degree=3, key=jax.random.key(0))

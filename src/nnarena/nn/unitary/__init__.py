@@ -23,5 +23,10 @@ from .generators import (
     skew_hermitian as skew_hermitian,
 )
 from .householder import HouseholderMap as HouseholderMap
-from .maps import MapName as MapName, Start as Start, unitary_map as unitary_map
+from .maps import (
+    DEGREE as DEGREE,
+    MapName as MapName,
+    Start as Start,
+    unitary_map as unitary_map,
+)
 from .rotations import RotationMap as RotationMap

@@ -36,6 +36,10 @@ MapName = Literal[
 """The maps that a unitary contender may be built on."""
 
 
+DEGREE = 6
+"""That of approximated exponentials, unless another one is given."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a map is to be made of."""
@@ -77,7 +81,7 @@ def unitary_map(
     size: int,
     *,
     capacity: int | float | None = None,
-    degree: int = 6,
+    degree: int = DEGREE,
     start: Start = "random",
     key: Key,
 ) -> AbstractUnitaryMap:
@@ -100,6 +104,8 @@ def unitary_map(
     require(AtLeastOne, degree=degree)
     if capacity is not None and name not in ("eunn", "householder", "thesis"):
         raise ValueError(f"map {name!r} has no capacity, but {capacity} was given")
+    if degree != DEGREE and name not in ("taylor", "pade"):
+        raise ValueError(f"map {name!r} has no degree, but {degree} was given")
     return MAKERS[name](Plan(size, capacity, degree, start, key))
 
 
