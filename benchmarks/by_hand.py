@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from hand.attention import attending
+from hand.further import further
 from hand.history import historic
 from hand.recurrent import recurrent
 
@@ -42,21 +43,30 @@ HISTORIC = [
     *("leaky", "skip_rnn", "clockwork", "deep_rnn", "reciprocal_gated"),
     *("exp_rnn", "scaled_cayley", "eunn"),
 ]
+FURTHER = ["urnn", "bidirectional", "gtrxl"]
 ATTENDING = ["transformer", "encoder_decoder_transformer"]
 READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",
 ]
-SETTINGS = {name: {"embed": "linear"} for name in ("linear_dynamical", "esn")}
-"""These read inputs as they are by default; by hand all of them are mapped first."""
+SETTINGS = {
+    **{name: {"embed": "linear"} for name in ("linear_dynamical", "esn")},
+    "bidirectional": {"readout": "mean"},
+}
+"""Two read inputs as they are by default; by hand all of them are mapped first. Of a
+last step the second direction has read nothing but that."""
 
-SIZES = dict.fromkeys(READING, "50,32,16")
-"""For every query these take as many steps as there are: a smaller size by default."""
+SIZES = {**dict.fromkeys(READING, "50,32,16"), "gtrxl": "50,32,64"}
+"""For every query some take as many steps as there are: a smaller size by default. By
+hand there is one segment, of up to 64 steps."""
 
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     """Returns what takes so many steps, and the number of weights."""
-    made = {**dict.fromkeys(RECURRENT, recurrent), **dict.fromkeys(HISTORIC, historic)}
+    made = {
+        **dict.fromkeys(RECURRENT, recurrent),
+        **{**dict.fromkeys(HISTORIC, historic), **dict.fromkeys(FURTHER, further)},
+    }
     layer = made.get(name, attending)(name, size.hidden)
     frame = {
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
@@ -105,7 +115,7 @@ def main() -> None:
     pin_to_core(0)  # or threads that wait for work would be counted as work
     print(f"{'contender':27s} {'size':>11s}  ours ms   by hand ms   ours / by hand")
     slow = False
-    for name in given.names or [*RECURRENT, *HISTORIC, *ATTENDING, *READING]:
+    for name in given.names or [*RECURRENT, *HISTORIC, *FURTHER, *ATTENDING, *READING]:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
         ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)

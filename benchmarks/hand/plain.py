@@ -28,13 +28,19 @@ def loop(
     *state: tuple[int, ...],
     prepare: Callable[[Weights], Weights] = lambda w: w,
     outputs: int | None = None,
+    start: str | None = None,
 ) -> Plain:
-    """Returns what a step becomes from the first to the last observation."""
+    """Returns what a step becomes from the first to the last observation.
+
+    The state starts at zero, or at the weight named `start`.
+    """
 
     def last(w: Weights, xs):
-        start = tuple(jnp.zeros((len(xs), *part)) for part in state)
+        still = tuple(jnp.zeros((len(xs), *part)) for part in state)
         ready = prepare(w)
-        begin = start[0] if len(start) == 1 else start
+        begin = still[0] if len(still) == 1 else still
+        if start is not None:
+            begin = jnp.tile(w[start], (len(xs), 1))
         over_time = jnp.swapaxes(xs, 0, 1)
         return jax.lax.scan(lambda h, x: step(ready, h, x), begin, over_time)[1][-1]
 

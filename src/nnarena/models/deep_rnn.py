@@ -47,6 +47,9 @@ class DeepRNN(AbstractCell):
     Glorot-uniform, $U$ and $S$ orthogonal, $b$ zero. With the `start` "random_walk" $V$
     is normal instead, at the gain at which the norm of a gradient on its way back
     through many layers of tanh drifts neither up nor down (Sussillo & Abbott 2014).
+    Their stacks are feed-forward, as the layers of a "transition" are within a step;
+    those of a "stacked" network, which `depth` of `elman` builds at the usual start,
+    are driven by a state of their own besides, and a "shortcut" leads around them.
     """
 
     input_weight: Float[Array, "features hidden"]
