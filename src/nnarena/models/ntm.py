@@ -136,14 +136,14 @@ class NTM(AbstractCell):
         self.first_state = LEARNED * jax.random.normal(keys[1], (parts, hidden))
         limits = head_limits(hidden, word_size, 2 * reach + 1, read_heads, write_heads)
         drawn = jax.random.uniform(keys[2], (hidden, len(limits)), minval=-1.0)
-        self.head_weight = drawn * limits[None, :]
+        self.head_weight = drawn * jnp.asarray(limits, drawn.dtype)[None, :]
         self.head_bias = SMALL * jax.random.normal(keys[3], (len(limits),))
         self.words, self.reads = first_memory(
             memory, (slots, word_size), read_heads, keys[4:]
         )
         looks = jnp.zeros((read_heads + write_heads, slots))
-        learned = heads == "learned"
-        self.looks = looks if learned else Frozen(looks.at[:, 0].set(heads == "first"))
+        first = looks.at[:, 0].set(1.0) if heads == "first" else looks
+        self.looks = looks if heads == "learned" else Frozen(first)
         self.hidden_size = hidden + read_heads * word_size
         self.read_heads, self.write_heads = read_heads, write_heads
         self.word_size, self.reach, self.heads = word_size, reach, heads
@@ -171,11 +171,12 @@ class NTM(AbstractCell):
     ) -> tuple[Aim, Float[Array, "heads word"], Float[Array, "heads word"]]:
         """Returns where all heads are to look, and what write heads erase and add."""
         raw = h @ self.head_weight + self.head_bias
-        word, heads = self.word_size, self.read_heads + self.write_heads
-        aims, changes = jnp.split(raw, [heads * (word + 4 + 2 * self.reach)])
-        aims = aims.reshape(heads, -1)
-        keys, strengths, gates, sharpness, shifts = jnp.split(
-            aims, [word, word + 1, word + 2, word + 3], axis=1
+        word, offsets = self.word_size, 2 * self.reach + 1
+        heads = self.read_heads + self.write_heads
+        aims, changes = jnp.split(raw, [heads * (word + 3 + offsets)])
+        ends = [word, word + 1, word + 2, word + 2 + offsets]
+        keys, strengths, gates, shifts, sharpness = jnp.split(
+            aims.reshape(heads, -1), ends, axis=1
         )
         erase, add = changes.reshape(2, self.write_heads, word)
         aim = Aim(
@@ -214,7 +215,7 @@ def head_limits(
         GAIN * math.sqrt(6.0 / (hidden + size)) for size in (aim, aim + change)
     )
     counts = [read_heads * aim, write_heads * (aim + change)]
-    return np.repeat([reading, writing], counts).astype(np.float32)
+    return np.repeat([reading, writing], counts)
 
 
 def first_memory(

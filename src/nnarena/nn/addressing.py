@@ -1,4 +1,4 @@
-r"""How the heads of a Neural Turing Machine find their place, and what they write there.
+r"""How the heads of a Neural Turing Machine find their place and write there.
 
 Every head has weights over the `slots` rows ("words") of the memory $M$, at least 0 and
 with a sum of 1: where it looks. Graves et al. (2014), section 3, form them anew at each

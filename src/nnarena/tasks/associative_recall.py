@@ -90,9 +90,7 @@ class AssociativeRecall(AbstractTask):
         following = jnp.clip(first + self.vectors + answer, 0, len(bits) - 1)
         marks = listing & (place == 0), (query == 0) | (query == size)
         return Example(
-            Sequence(
-                as_features(shown, *marks, like=draws), present=answer < self.vectors
-            ),
+            Sequence(as_features(shown, *marks), present=answer < self.vectors),
             bits[following] & saying[:, None],
             saying,
         )

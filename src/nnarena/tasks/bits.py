@@ -7,11 +7,10 @@ Trained on lists of up to some length, asked at exactly that: held-out rows are
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..core.types import Key
+from ..core.types import Example, Key, Sequence
 from .base import Splits, SyntheticSplits
 
 
@@ -80,10 +79,33 @@ def recite(
 
 
 def as_features(
-    *columns: Bool[Array, "time *_"] | Float[Array, " time"], like: Array
+    *columns: Bool[Array, "time bits"] | Bool[Array, " time"] | Float[Array, " time"],
 ) -> Float[Array, "time features"]:
     """Returns columns, one or several of each, side by side as numbers."""
     return jnp.concatenate(
-        [column.reshape(len(column), -1).astype(like.dtype) for column in columns],
-        axis=1,
+        [column.reshape(len(column), -1).astype(float) for column in columns], axis=1
+    )
+
+
+def repeated(
+    bits: Bool[Array, "length bits"],
+    vectors: Int[Array, ""],
+    repeats: Int[Array, ""],
+    *,
+    most: int,
+) -> Example:
+    """Returns the example of a list that is asked for so often, of `most` at the most.
+
+    Inputs are bits, a step that asks and, on it, the number; the label after those of
+    the bits says that the last repeat is over.
+    """
+    steps = len(bits) * (most + 1) + 2
+    found, last = recite(bits, vectors, repeats, steps=steps), vectors * repeats
+    number = (repeats.astype(float) - MEAN_REPEATS) / SPREAD_REPEATS
+    xs = as_features(found.shown, found.asked, jnp.where(found.asked, number, 0.0))
+    over = (found.said == last)[:, None]
+    return Example(
+        Sequence(xs, present=found.said <= last),
+        jnp.concatenate([found.targets, over], axis=-1),
+        (found.said >= 0) & (found.said <= last),
     )

@@ -67,6 +67,6 @@ class CopyBits(AbstractTask):
         bits = draws[1:].reshape(self.length, self.bits) < 0.5
         vectors = size_of(row, draws[0], self.length)
         found = recite(bits, vectors, 1, steps=2 * self.length + 1)
-        xs = as_features(found.shown, found.asked, like=draws)
+        xs = as_features(found.shown, found.asked)
         present = found.said < vectors
         return Example(Sequence(xs, present=present), found.targets, found.saying)

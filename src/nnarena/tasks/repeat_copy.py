@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from ..core.numbers import AtLeastOne, held
 from ..core.scoring import wrong_bits
-from ..core.types import Example, Features, Labels, Sequence, Signature
+from ..core.types import Features, Labels, Signature
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
-from .bits import MEAN_REPEATS, SPREAD_REPEATS, as_features, recite
+from .bits import repeated
 
 
 @TASKS.register("repeat_copy", family="synthetic memory", source="graves2014neural")
@@ -78,16 +78,4 @@ class RepeatCopy(AbstractTask):
             1 + jnp.floor(draw * limit).astype(jnp.int32)
             for draw, limit in zip(draws[:2], (self.length, self.repeats), strict=True)
         )
-        steps = self.length * (self.repeats + 1) + 2
-        found, last = recite(bits, vectors, repeats, steps=steps), vectors * repeats
-        number = (repeats.astype(draws.dtype) - MEAN_REPEATS) / SPREAD_REPEATS
-        often = jnp.where(found.asked, number, 0.0)
-        over = (found.said == last)[:, None]
-        return Example(
-            Sequence(
-                as_features(found.shown, found.asked, often, like=draws),
-                present=found.said <= last,
-            ),
-            jnp.concatenate([found.targets, over], axis=-1),
-            (found.said >= 0) & (found.said <= last),
-        )
+        return repeated(bits, vectors, repeats, most=self.repeats)

@@ -85,7 +85,6 @@ class SortBits(AbstractTask):
             jnp.pad(bits, ((0, rest), (0, 0))),
             jnp.pad(priority, (0, rest)),
             time == self.length,
-            like=draws,
         )
         targets = jnp.pad(bits[highest], ((self.length + 1, 0), (0, 0)))
         return Example(Sequence(xs), targets, time > self.length)
