@@ -27,6 +27,7 @@ import numpy as np
 import optax
 from hand.attention import attending
 from hand.history import historic
+from hand.memory import remembering
 from hand.recurrent import recurrent
 
 from nnarena.models.contender import Contender
@@ -47,16 +48,22 @@ READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",
 ]
+REMEMBERING = ["ntm"]
 SETTINGS = {name: {"embed": "linear"} for name in ("linear_dynamical", "esn")}
 """These read inputs as they are by default; by hand all of them are mapped first."""
 
-SIZES = dict.fromkeys(READING, "50,32,16")
-"""For every query these take as many steps as there are: a smaller size by default."""
+SIZES = {**dict.fromkeys(READING, "50,32,16"), "ntm": "41,1,100"}
+"""For every query the former take as many steps as there are, and the latter is trained
+on one sequence a batch: other sizes by default."""
 
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     """Returns what takes so many steps, and the number of weights."""
-    made = {**dict.fromkeys(RECURRENT, recurrent), **dict.fromkeys(HISTORIC, historic)}
+    made = {
+        **dict.fromkeys(RECURRENT, recurrent),
+        **dict.fromkeys(HISTORIC, historic),
+        **dict.fromkeys(REMEMBERING, remembering),
+    }
     layer = made.get(name, attending)(name, size.hidden)
     frame = {
         **{"embed": (FEATURES, size.hidden), "embed_bias": (size.hidden,)},
@@ -105,7 +112,8 @@ def main() -> None:
     pin_to_core(0)  # or threads that wait for work would be counted as work
     print(f"{'contender':27s} {'size':>11s}  ours ms   by hand ms   ours / by hand")
     slow = False
-    for name in given.names or [*RECURRENT, *HISTORIC, *ATTENDING, *READING]:
+    every = [*RECURRENT, *HISTORIC, *ATTENDING, *READING, *REMEMBERING]
+    for name in given.names or every:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
         ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)
