@@ -435,7 +435,11 @@ def test_every_axis_is_a_number_among_the_settings():
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
+        "associative_recall": "items",
+        "copy_bits": "length",
         "repeat_copy": "repeats",
+        "repeat_copy_bits": "repeats",
+        "sort_bits": "length",
         "temporal_order": "length",
         "xor": "length",
     }
