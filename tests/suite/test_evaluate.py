@@ -439,6 +439,7 @@ def test_every_axis_is_a_number_among_the_settings():
         "copy_bits": "length",
         "repeat_copy": "repeats",
         "repeat_copy_bits": "repeats",
+        "reverse": "length",
         "sort_bits": "length",
         "temporal_order": "length",
         "xor": "length",

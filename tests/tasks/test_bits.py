@@ -12,6 +12,7 @@ from nnarena.tasks.bits import Largest
 from nnarena.tasks.copy_bits import CopyBits
 from nnarena.tasks.files import DataFolder
 from nnarena.tasks.repeat_copy_bits import RepeatCopyBits
+from nnarena.tasks.reverse import Reverse
 from nnarena.tasks.sort_bits import SortBits
 
 
@@ -96,6 +97,23 @@ def test_vectors_of_the_highest_priority_are_said_in_order():
     priorities = found.question.xs[:, :6, 5]
     assert -1.0 <= priorities.min() < -0.98
     assert 0.98 < priorities.max() <= 1.0
+
+
+def test_a_list_is_said_backwards_until_it_stops():
+    task = Reverse(length=4, symbols=3)
+    lengths = set()
+    found = examples(task)
+    for xs, present, said in zip(
+        found.question.xs, found.question.present, found.targets, strict=True
+    ):
+        list_ = xs[present].tolist()
+        assert present[: len(list_)].all()
+        wanted = [*list_[::-1], 4]  # 3 would be the start
+        np.testing.assert_array_equal(said[: len(wanted)], wanted)
+        lengths.add(len(list_))
+    assert lengths == {1, 2, 3, 4}
+    assert examples(task, held_out=True).question.present.all()
+    assert task.scoring.chance == 3**-4
 
 
 TASKS = {
