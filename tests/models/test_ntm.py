@@ -188,11 +188,12 @@ def test_every_form_has_finite_gradients_and_weights_that_sum_to_one(case: str):
 
     @eqx.filter_jit
     @eqx.filter_value_and_grad(has_aux=True)
-    def of(cell: NTM):
+    def of(cell: NTM) -> tuple[Any, Any]:
         found = unroll(cell, Sequence(xs))
         return jnp.sum(found.hs**2), found.last
 
-    (value, (_, words, looks, _)), gradient = of(cell)
+    (value, last), gradient = of(cell)
+    _, words, looks, _ = last
     assert np.isfinite(value)
     assert np.isfinite(words).all()
     np.testing.assert_allclose(looks.sum(axis=1), 1.0, rtol=1e-5)

@@ -70,7 +70,7 @@ def test_means_of_squares_keep_what_is_said(name):
         updates, state = optimizer.update(jnp.ones(()), state, jnp.zeros(()))
         last = 0.5 * expected if name == "rmsprop_momentum" else 0.0
         expected = last + 1.0 / np.sqrt(1.0 - kept**step)
-        assert -float(updates) == pytest.approx(RATE * expected, rel=1e-5)
+        assert -np.asarray(updates).item() == pytest.approx(RATE * expected, rel=1e-5)
 
 
 def test_no_two_optimizers_are_the_same():
