@@ -28,6 +28,7 @@ import optax
 from hand.attention import attending
 from hand.further import further
 from hand.history import historic
+from hand.memory import remembering
 from hand.recurrent import recurrent
 
 from nnarena.models.contender import Contender
@@ -49,6 +50,7 @@ READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",
 ]
+REMEMBERING = ["ntm"]
 SETTINGS = {
     **{name: {"embed": "linear"} for name in ("linear_dynamical", "esn")},
     "bidirectional": {"readout": "mean"},
@@ -56,9 +58,14 @@ SETTINGS = {
 """Two read inputs as they are by default; by hand all of them are mapped first. Of a
 last step the second direction has read nothing but that."""
 
-SIZES = {**dict.fromkeys(READING, "50,32,16"), "gtrxl": "50,32,64"}
+SIZES = {
+    **dict.fromkeys(READING, "50,32,16"),
+    "gtrxl": "50,32,64",
+    "ntm": "41,1,100",
+}
 """For every query some take as many steps as there are: a smaller size by default. By
-hand there is one segment, of up to 64 steps."""
+hand `gtrxl` has one segment, of up to 64 steps, and `ntm` is trained on one sequence a
+batch."""
 
 
 def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
@@ -66,6 +73,7 @@ def by_hand(name: str, size: Size) -> tuple[Callable[[int], None], int]:
     made = {
         **dict.fromkeys(RECURRENT, recurrent),
         **{**dict.fromkeys(HISTORIC, historic), **dict.fromkeys(FURTHER, further)},
+        **dict.fromkeys(REMEMBERING, remembering),
     }
     layer = made.get(name, attending)(name, size.hidden)
     frame = {
@@ -115,7 +123,8 @@ def main() -> None:
     pin_to_core(0)  # or threads that wait for work would be counted as work
     print(f"{'contender':27s} {'size':>11s}  ours ms   by hand ms   ours / by hand")
     slow = False
-    for name in given.names or [*RECURRENT, *HISTORIC, *FURTHER, *ATTENDING, *READING]:
+    every = [*RECURRENT, *HISTORIC, *FURTHER, *ATTENDING, *READING, *REMEMBERING]
+    for name in given.names or every:
         written = given.size or SIZES.get(name, "200,32,64")
         size = Size(*map(int, written.split(",")))
         ours = TrainingStep(Contender(name, SETTINGS.get(name, {})), size)

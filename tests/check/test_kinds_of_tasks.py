@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import pytest
 from tests.stories import PEOPLE, PLACES, Story
-from tests.training.test_generated import reverse
+from tests.training.test_generated import backwards
 
 from nnarena.check import TASK_LAWS, TaskCase, judge
 from nnarena.core.faults import EntrantProblem
@@ -37,14 +37,14 @@ def test_a_story_meets_all_laws(enter):
 
 
 def test_what_is_generated_meets_all_laws():
-    reverse()
-    assert broken("reverse") == {}
+    backwards()
+    assert broken("backwards") == {}
 
 
 def test_nothing_is_later_than_a_question_that_is_read_whole():
-    reverse()
+    backwards()
     law = next(law for law in TASK_LAWS if law.name == "causal")
-    verdict = judge(law, TaskCase("reverse"))
+    verdict = judge(law, TaskCase("backwards"))
     assert verdict.passed is None
     assert "it answers after the last step" in verdict.detail
 
@@ -102,7 +102,7 @@ def test_a_context_is_what_the_signature_says(enter, make, traced, sentence):
 
 
 def test_start_is_no_answer(enter):
-    told = reverse()
+    told = backwards()
 
     class Starts(type(told)):
         """3 1 2 -> start 1 3 stop; chance 1/64."""

@@ -12,7 +12,7 @@ from nnarena.cli import app
 
 run = CliRunner().invoke
 
-TASK = str(Path(__file__).parents[2] / "examples/reverse.py")
+TASK = str(Path(__file__).parents[2] / "examples/backwards.py")
 REASON = "it generates no answers, and the task asks for generated ones"
 
 
@@ -31,7 +31,7 @@ def words(entrants: str, folder: Path) -> list[str]:
 def test_a_plan_shows_who_cannot_generate(entrants, tmp_path):
     shown = run(app, ["plan", *words(entrants, tmp_path)])
     assert shown.exit_code == 0, shown.output
-    assert f"mine cannot play reverse: {REASON}" in shown.output
+    assert f"mine cannot play backwards: {REASON}" in shown.output
     told = json.loads(run(app, ["plan", *words(entrants, tmp_path), "--json"]).stdout)
     assert [one["reason"] for one in told["refusals"]] == [REASON]
     assert [cell["model"] for cell in told["cells"]] == [

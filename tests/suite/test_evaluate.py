@@ -202,6 +202,29 @@ def test_another_signature_cannot_be_asked(folder, changes, reason):
     assert (found.outcome, found.reason) == ("cannot be asked", reason)
 
 
+@pytest.mark.parametrize("model", ["gru", "encoder_decoder_transformer"])
+def test_generated_answers_may_be_of_another_length(tmp_path, model):
+    """Lists of one symbol are among those trained on; of two of five, few come out."""
+    asked = [{"length": 1}, {"length": 5}, {"symbols": 3}]
+    task = {"name": "reverse", "length": 2, "symbols": 2, "evaluate": asked}
+    trainer = {"steps": 150, "checks": 2, "learning_rate": 1e-2}
+    changes = {"models": [model], "tasks": [task], "seeds": 1, "width": 16}
+    session = session_of(tmp_path, **changes, trainer=trainer)
+    list(session.run(workers=0))
+    found = {
+        (one.task.settings["length"], one.task.settings.get("symbols")): one
+        for one in read_evaluations(session.store)
+    }
+    short, long = found[1, 2], found[5, 2]
+    assert (short.outcome, long.outcome) == ("finished", "finished")
+    assert short.score == 1.0
+    assert long.score is not None
+    assert long.score < 0.5
+    assert found[2, 3].reason == (
+        "it was trained with inputs of 2 tokens, and here they are of 3 tokens"
+    )
+
+
 def test_who_looks_ahead_cannot_be_asked_what_forbids_that(tmp_path):
     """The thesis's pulses may be seen whole; random ones are asked online."""
     cell = {"name": "cell", "length": 6, "blocks": 3}
@@ -435,7 +458,12 @@ def test_every_axis_is_a_number_among_the_settings():
         "cell": "length",
         "copy": "delay",
         "memory": "fillers",
+        "associative_recall": "items",
+        "copy_bits": "length",
         "repeat_copy": "repeats",
+        "repeat_copy_bits": "repeats",
+        "reverse": "length",
+        "sort_bits": "length",
         "temporal_order": "length",
         "xor": "length",
     }

@@ -27,7 +27,7 @@ from nnarena.training.gradient_descent import GradientDescent
 from nnarena.training.objective import evaluate, row_loss, selected_by
 
 
-FILE = Path(__file__).parents[2] / "examples/reverse.py"
+FILE = Path(__file__).parents[2] / "examples/backwards.py"
 START, STOP, LONGEST = 4, 5, 5
 ANSWERS = Generated(LONGEST, START, STOP)
 ROWS = 200
@@ -163,7 +163,7 @@ def test_weights_are_selected_by_what_is_said_freely():
 
 
 def test_the_best_check_has_the_highest_score():
-    task = reverse()
+    task = backwards()
     fitted = learn(task, Contender("gru"), 16, steps=120, checks=12)
     scores = fitted.history.validation_score
     losses = fitted.history.validation_loss
@@ -173,10 +173,10 @@ def test_the_best_check_has_the_highest_score():
     assert np.isfinite(losses).all()
 
 
-def reverse() -> AbstractTask:
+def backwards() -> AbstractTask:
     """Returns the task of the example."""
     import_file(FILE)
-    return TASKS["reverse"].make()
+    return TASKS["backwards"].make()
 
 
 def learn(task, contender, width: int, *, steps: int, checks: int = 10, rate=1e-2):
@@ -209,5 +209,5 @@ def learn(task, contender, width: int, *, steps: int, checks: int = 10, rate=1e-
     ids=["gru", "transformer", "encoder_decoder_transformer", "bahdanau"],
 )
 def test_lists_of_unequal_length_are_said_backwards(contender, width, rate):
-    fitted = learn(reverse(), contender, width, steps=2_000, rate=rate)
+    fitted = learn(backwards(), contender, width, steps=2_000, rate=rate)
     assert float(fitted.test_score) > 0.9

@@ -22,6 +22,7 @@ THEIRS = {
     "sgd": optax.sgd,
     "momentum": partial(optax.sgd, momentum=0.7),
     "rmsprop": optax.rmsprop,
+    "rmsprop_momentum": partial(optax.rmsprop, momentum=0.7),
     "adadelta": partial(optax.adadelta, eps=1e-8),
 }
 
@@ -55,8 +56,21 @@ def test_an_optimizer_is_that_of_optax(name):
     start = jnp.array(2.0)
     ours = descended(recipe(name).transformation(), start, 0.5)
     theirs = descended(THEIRS[name](RATE), start, 0.5)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
     assert np.all(np.diff(np.append(2.0, ours)) < 0)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "rmsprop_momentum"])
+def test_means_of_squares_keep_what_is_said(name):
+    """Of a constant gradient 1: 1 - kept^t, and the direction is one over its root."""
+    kept = 0.95
+    optimizer = recipe(name, squares_kept=kept, momentum=0.5).transformation()
+    state, expected = optimizer.init(jnp.zeros(())), 0.0
+    for step in range(1, 4):
+        updates, state = optimizer.update(jnp.ones(()), state, jnp.zeros(()))
+        last = 0.5 * expected if name == "rmsprop_momentum" else 0.0
+        expected = last + 1.0 / np.sqrt(1.0 - kept**step)
+        assert -np.asarray(updates).item() == pytest.approx(RATE * expected, rel=1e-5)
 
 
 def test_no_two_optimizers_are_the_same():

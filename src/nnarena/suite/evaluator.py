@@ -16,13 +16,13 @@ from jax.stages import Compiled
 
 from ..analysis.labels import entrant_labels
 from ..core.problems import StoreProblem, UserProblem
-from ..core.types import Signature
+from ..core.types import Generated, Signature
 from ..runs.evaluations import Evaluation, keep_evaluation, missing_evaluations
 from ..runs.record import Entrant, Provenance
 from ..runs.store import AbstractStore
 from ..tasks.base import AbstractTask, Rows
 from ..tasks.files import DataFolder
-from ..training.base import traced_test, tree_from_paths, weight_shapes
+from ..training.base import Build, traced_test, tree_from_paths, weight_shapes
 from . import provenance
 from .entrants import task_of
 from .events import Event
@@ -40,11 +40,13 @@ class CannotBeAsked(Exception):
 class Question:
     """A task with its test rows, and the compiled test of a model on them.
 
-    Where the model has no answer to such a task there is no test, but a reason.
+    `build` makes the model as it is asked. Where it has no answer to such a task there
+    is no test, but a reason.
     """
 
     task: AbstractTask
     rows: Rows
+    build: Build
     test: Compiled | None
     reason: str | None = None
 
@@ -85,7 +87,7 @@ class Evaluator:
             task=task,
             axis=question.task.axis,
             scoring=question.task.scoring,
-            **_answer(question, parts, store, job.key),
+            **_answer(question, store, job.key),
             provenance=Provenance(
                 started_at=begun,
                 finished_at=now(),
@@ -116,19 +118,18 @@ class Evaluator:
             _require_fit(parts, asked.signature)
             if (reason := peeks(asking, splits)) is not None:
                 raise CannotBeAsked(reason)
-            traced = traced_test(parts.build, asked, rows)
+            build = _build_for(parts, asked.signature)
+            traced = traced_test(build, asked, rows)
         except Exception as error:  # a model may say in any way that it has no answer
-            return Question(asked, rows, None, _reason(error))
-        return Question(asked, rows, traced.compile())
+            return Question(asked, rows, parts.build, None, _reason(error))
+        return Question(asked, rows, build, traced.compile())
 
 
-def _answer(
-    question: Question, parts: Assembled, store: AbstractStore, key: str
-) -> dict[str, Any]:
+def _answer(question: Question, store: AbstractStore, key: str) -> dict[str, Any]:
     """Returns what comes out: the part of an evaluation that is computed."""
     if question.test is None:
         return {"outcome": "cannot be asked", "reason": question.reason}
-    weights = tree_from_paths(weight_shapes(parts.build), store.weights(key))
+    weights = tree_from_paths(weight_shapes(question.build), store.weights(key))
     tally = question.test(weights, question.rows)
     loss, score = float(tally.mean_loss), float(tally.mean_score)
     reason = why_not_finite(loss, score)
@@ -150,7 +151,7 @@ def _require_fit(parts: Assembled, asked: Signature) -> None:
     own = parts.task.signature
     for name in ("inputs", "outputs", "answers", "context"):
         was, now_ = getattr(own, name), getattr(asked, name)
-        if was != now_:
+        if was != now_ and not _differ_in_length(was, now_):
             raise CannotBeAsked(
                 f"it was trained with {name} of {_told(was)}, and here they are of "
                 f"{_told(now_)}"
@@ -160,9 +161,29 @@ def _require_fit(parts: Assembled, asked: Signature) -> None:
         raise CannotBeAsked("its answers use later inputs, and the task forbids that")
 
 
+def _differ_in_length(was: Any, now_: Any) -> bool:
+    """Returns whether both are generated answers that start and stop alike."""
+    both = isinstance(was, Generated) and isinstance(now_, Generated)
+    return both and was == replace(now_, longest=was.longest)
+
+
+def _build_for(parts: Assembled, asked: Signature) -> Build:
+    """Returns what makes the model, with room for as many classes as are asked for.
+
+    Weights do not depend on how many those are.
+    """
+    own = parts.task.signature
+    if own.generated is None:
+        return parts.build
+    longer = replace(own, answers=asked.answers)
+    return lambda key: parts.contender.build(longer, parts.width, key=key)
+
+
 def _told(part: Any) -> str:
     if part is None or isinstance(part, str):
         return part or "none"
+    if isinstance(part, Generated):
+        return f"{part.longest} classes from {part.start} to {part.stop}, generated"
     return f"{part.size} {type(part).__name__.lower()}"
 
 

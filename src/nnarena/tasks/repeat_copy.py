@@ -8,13 +8,10 @@ import jax.numpy as jnp
 
 from ..core.numbers import AtLeastOne, held
 from ..core.scoring import wrong_bits
-from ..core.types import Example, Features, Labels, Sequence, Signature
+from ..core.types import Features, Labels, Signature
 from . import TASKS
 from .base import AbstractTask, SyntheticSplits
-
-
-MEAN_REPEATS, SPREAD_REPEATS = 5.5, 2.872
-"""Of whole numbers from 1 to 10: in these units a step says how often to repeat."""
+from .bits import repeated
 
 
 @TASKS.register("repeat_copy", family="synthetic memory", source="graves2014neural")
@@ -81,20 +78,4 @@ class RepeatCopy(AbstractTask):
             1 + jnp.floor(draw * limit).astype(jnp.int32)
             for draw, limit in zip(draws[:2], (self.length, self.repeats), strict=True)
         )
-        steps = self.length * (self.repeats + 1) + 2
-        time = jnp.arange(steps, dtype=jnp.int32)
-        asked, said = time == vectors, time - vectors - 1
-        last = vectors * repeats
-        saying = (said >= 0) & (said < last)
-        shown = bits[jnp.minimum(time, self.length - 1)] & (time < vectors)[:, None]
-        number = (repeats.astype(draws.dtype) - MEAN_REPEATS) / SPREAD_REPEATS
-        xs = [shown, asked[:, None], jnp.where(asked, number, 0.0)[:, None]]
-        targets = [bits[said % vectors] & saying[:, None], (said == last)[:, None]]
-        return Example(
-            Sequence(
-                jnp.concatenate([x.astype(draws.dtype) for x in xs], axis=-1),
-                present=said <= last,
-            ),
-            jnp.concatenate(targets, axis=-1),
-            (said >= 0) & (said <= last),
-        )
+        return repeated(bits, vectors, repeats, most=self.repeats)

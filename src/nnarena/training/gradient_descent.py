@@ -69,9 +69,10 @@ class GradientDescent(AbstractTrainer):
     weights `weight_decay` acts on is declared by their owners, and so is the multiple
     of the rate at which each moves (`nnarena.core.roles`). `penalties` are added to the
     loss, the mean of each over the batch at its strength; the curve shows the loss
-    without them. `momentum` is that of the optimizer of this name. Defaults are for
-    "adamw" (Loshchilov & Hutter 2019): others need another `learning_rate`, and
-    "adadelta" an `epsilon` of 1e-6. With `patience`, a run stops after that many checks
+    without them. `momentum` is that of the optimizers of this name, `squares_kept` what
+    means of squares keep at a step in "rmsprop" and its like. Defaults are for "adamw"
+    (Loshchilov & Hutter 2019): others need another `learning_rate`, and "adadelta" an
+    `epsilon` of 1e-6. With `patience`, a run stops after that many checks
     without a gain. A gain is a validation loss more than `min_gain` below that of the
     last gain. A run whose loss is no longer finite stops as "diverged". A program that
     is `compiled` "quickly" begins to train in half the time or less, by steps that may
@@ -106,6 +107,7 @@ class GradientDescent(AbstractTrainer):
         static=True, default=None, converter=as_strengths
     )
     compiled: Compiled = eqx.field(static=True, default="well")
+    squares_kept: float = number(BelowOne, 0.9)
 
     def __check_init__(self):
         for name in self.penalties or {}:
@@ -142,6 +144,7 @@ class GradientDescent(AbstractTrainer):
             clip_by=self.clip_by,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
+            squares_kept=self.squares_kept,
             epsilon=self.epsilon,
         )
 

@@ -1,16 +1,20 @@
 """Optimizers by name: clipping, direction, decay and rate as one chain of optax.
 
-    adamw       Adam, and decay apart from it (Loshchilov & Hutter 2019)
-    adam        Kingma & Ba (2015)
-    sgd         the gradient itself
-    momentum    the gradient and `momentum` times the last direction (Polyak 1964)
-    rmsprop     the gradient over the root of its mean square (Hinton 2012)
-    adadelta    as rmsprop, times the root of the mean square of updates (Zeiler 2012)
+    adamw              Adam, and decay apart from it (Loshchilov & Hutter 2019)
+    adam               Kingma & Ba (2015)
+    sgd                the gradient itself
+    momentum           the gradient and `momentum` times the last direction (Polyak
+                       1964)
+    rmsprop            the gradient over the root of its mean square (Hinton 2012)
+    rmsprop_momentum   that, and `momentum` times the last direction (Graves 2013)
+    adadelta           as rmsprop, times the root of the mean square of updates
+                       (Zeiler 2012)
 
 In all but "adamw" decay is the gradient of half the squared weight: it is added to the
-clipped gradient before the optimizer sees it. Means of squares forget a tenth at every
-step in "rmsprop" and "adadelta", a thousandth in Adam. Every update is proportional to
-the learning rate.
+clipped gradient before the optimizer sees it. Means of squares keep `squares_kept` of
+themselves at every step in "rmsprop", "rmsprop_momentum" and "adadelta", and forget a
+thousandth in Adam. Graves takes the mean off before he squares; "rmsprop_momentum" does
+not. Every update is proportional to the learning rate.
 """
 
 from collections.abc import Callable
@@ -24,7 +28,9 @@ from jaxtyping import Array, PyTree
 from .roles import at_own_rates, decayed
 
 
-Optimizer = Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adadelta"]
+Optimizer = Literal[
+    "adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop_momentum", "adadelta"
+]
 
 Clipping = Literal["global_norm", "weight_norm", "value"]
 """What is held below the limit: the norm of all gradients, of each weight's, or each
@@ -39,10 +45,11 @@ def make_optimizer(
     clip_by: Clipping,
     weight_decay: float,
     momentum: float,
+    squares_kept: float,
     epsilon: float,
 ) -> optax.GradientTransformation:
     """Returns the optimizer of a name; a `clip` of 0 leaves gradients as they are."""
-    direction = _direction(name, momentum, epsilon)
+    direction = _direction(name, momentum, squares_kept, epsilon)
     decay = optax.add_decayed_weights(weight_decay, mask=decayed)
     steps = [direction, decay] if name == "adamw" else [decay, direction]
     return optax.chain(
@@ -53,7 +60,7 @@ def make_optimizer(
 
 
 def _direction(
-    name: Optimizer, momentum: float, epsilon: float
+    name: Optimizer, momentum: float, squares_kept: float, epsilon: float
 ) -> optax.GradientTransformation:
     match name:
         case "adamw" | "adam":
@@ -63,9 +70,12 @@ def _direction(
         case "momentum":
             return optax.trace(decay=momentum)
         case "rmsprop":
-            return optax.scale_by_rms(decay=0.9, eps=epsilon)
+            return optax.scale_by_rms(decay=squares_kept, eps=epsilon)
+        case "rmsprop_momentum":
+            scaled = optax.scale_by_rms(decay=squares_kept, eps=epsilon)
+            return optax.chain(scaled, optax.trace(decay=momentum))
         case "adadelta":
-            return optax.scale_by_adadelta(rho=0.9, eps=epsilon)
+            return optax.scale_by_adadelta(rho=squares_kept, eps=epsilon)
 
 
 def _clipped(by: Clipping, limit: float) -> optax.GradientTransformation:

@@ -10,8 +10,8 @@ SYMBOLS, LONGEST = 4, 5
 START, STOP = SYMBOLS, SYMBOLS + 1
 
 
-@nnarena.TASKS.register("reverse", family="algorithmic", source="this file")
-class Reverse(nnarena.AbstractTask):
+@nnarena.TASKS.register("backwards", family="algorithmic", source="this file")
+class Backwards(nnarena.AbstractTask):
     """3 1 2 -> 2 1 3 stop. Chance 1/64: the best guess is some list of two symbols."""
 
     signature = nnarena.Signature(
