@@ -98,9 +98,10 @@ class Performer(AbstractEncoder):
     for all its heads.
 
     Departs from the paper where `transformer` does, and in that the features are not
-    drawn again in training; the authors do so every so many steps, as a setting. With
-    `causal` features of keys have another scale than the authors', of whom the highest
-    of all keys decides, later ones too; where `epsilon` is small, both cancel.
+    drawn again in training; the authors do so every so many steps, as a setting. They
+    scale features by the highest $w_r \cdot \hat x$, of keys that of all steps, later
+    ones too. Here it is by the highest feature, and with `causal` by a bound that no
+    input moves. Such a scale cancels but for `epsilon`, theirs too 1e-6.
     """
 
     hidden_size: int = eqx.field(static=True)
