@@ -42,7 +42,7 @@ HISTORIC = [
     *("leaky", "skip_rnn", "clockwork", "deep_rnn", "reciprocal_gated"),
     *("exp_rnn", "scaled_cayley", "eunn"),
 ]
-ATTENDING = ["transformer", "encoder_decoder_transformer"]
+ATTENDING = ["transformer", "linear_attention", "encoder_decoder_transformer"]
 READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",

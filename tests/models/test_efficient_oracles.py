@@ -49,7 +49,7 @@ def answers(mixing: AbstractMixing, oracle: dict[str, jax.Array]):
 def require_recorded(case: str, mixing: AbstractMixing, oracle: dict[str, jax.Array]):
     gradients, mixed = answers(mixing, oracle)
     expected = oracle[f"{case}.outputs"]
-    assert np.ptp(expected, axis=0).min() > 0.1
+    assert np.ptp(expected, axis=0).min() > 0.02
     np.testing.assert_allclose(mixed, expected, rtol=0, atol=1e-11)
     for name, one in zip(PARTS, gradients, strict=True):
         expected = oracle[f"{case}.gradient.{name}"]
