@@ -1,13 +1,21 @@
 """Attention over all pairs with a mask, in double precision by numpy: an oracle."""
 
+from collections.abc import Iterable
 from itertools import product
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 
-def heads_of(rng: np.random.Generator, time: int, heads: int = 2, size: int = 4):
+def heads_of(rng: np.random.Generator, time: int, heads: int = 2, size: int = 4) -> Any:
     """Returns random queries, keys and values."""
     return tuple(rng.standard_normal((time, heads, size)) for _ in range(3))
+
+
+def in_jax(parts: Iterable[np.ndarray]) -> Any:
+    """Returns the same as arrays of JAX."""
+    return tuple(map(jnp.asarray, parts))
 
 
 def masked(

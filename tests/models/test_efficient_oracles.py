@@ -38,8 +38,8 @@ def load(name: str) -> dict[str, jax.Array]:
 def answers(mixing: AbstractMixing, oracle: dict[str, jax.Array]):
     """Returns what a mixing gathers of the recorded heads, and its probed gradients."""
 
-    def probed(*parts: jax.Array):
-        mixed = mixing(*parts, None)
+    def probed(queries: jax.Array, keys: jax.Array, values: jax.Array):
+        mixed = mixing(queries, keys, values, None)
         return jnp.sum(mixed * oracle["probe"]), mixed
 
     graded: Callable = eqx.filter_jit(jax.grad(probed, argnums=(0, 1, 2), has_aux=True))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.dense_attention import heads_of, masked
+from tests.dense_attention import heads_of, in_jax, masked
 
 from nnarena.nn.block_attention import draws, sparse, table_of
 from nnarena.training.base import program_bytes
@@ -83,7 +83,7 @@ def test_it_is_a_mask_over_all_pairs(there, ends: int, causal: bool):
     steps = time if there is None else there
     drawn = draws(BLOCKS, count, (0, 0))
     found = sparse(
-        *map(jnp.asarray, parts),
+        *in_jax(parts),
         present,
         size=SIZE,
         drawn=drawn,
@@ -112,8 +112,10 @@ def test_no_more_than_the_blocks_are_computed():
     def compiled(time: int):
         def loss(q, k, v):
             drawn = draws(time // 16, 3, (0, 0))
-            table = {"near": 1, "ends": 1, "causal": False}
-            return jnp.sum(sparse(q, k, v, None, size=16, drawn=drawn, **table) ** 2)
+            found = sparse(
+                *(q, k, v, None), size=16, drawn=drawn, near=1, ends=1, causal=False
+            )
+            return jnp.sum(found**2)
 
         operands = [jnp.zeros((time, 2, 8))] * 3
         program = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(*operands).compile()

@@ -34,7 +34,8 @@ def features_of(time: int) -> tuple[jax.Array, jax.Array, jax.Array]:
 def test_sums_do_what_all_pairs_do(time: int, causal: bool):
     parts = features_of(time)
     found = gathered(*parts, causal=causal)
-    expected = weighed(*map(np.asarray, parts), causal=causal)
+    asked, kept, values = map(np.asarray, parts)
+    expected = weighed(asked, kept, values, causal=causal)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
@@ -124,8 +125,8 @@ def test_no_pairs_are_formed(causal: bool):
     """Memory and products of the gradient grow with the length, not its square."""
 
     def compiled(time: int):
-        def loss(*parts):
-            return jnp.sum(gathered(*parts, causal=causal) ** 2)
+        def loss(q, k, v):
+            return jnp.sum(gathered(q, k, v, causal=causal) ** 2)
 
         operands = [jnp.ones((time, 2, 8))] * 3
         program = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(*operands).compile()

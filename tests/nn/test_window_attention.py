@@ -1,10 +1,12 @@
 """A sliding window against all pairs under a mask, and what it costs."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.dense_attention import band, heads_of, masked
+from tests.dense_attention import band, heads_of, in_jax, masked
 
 from nnarena.nn.window_attention import merged, part_of, windowed
 from nnarena.training.base import program_bytes
@@ -21,7 +23,7 @@ def test_a_window_is_a_mask_over_all_pairs(window: int, dilation: int, causal: b
     parts = heads_of(np.random.default_rng(0), TIME)
     seen = band(TIME, window, causal=causal, dilation=dilation)
     found = windowed(
-        *map(jnp.asarray, parts), None, window=window, causal=causal, dilation=dilation
+        *in_jax(parts), None, window=window, causal=causal, dilation=dilation
     ).divided()
     np.testing.assert_allclose(found, masked(*parts, seen), rtol=0, atol=1e-12)
 
@@ -33,20 +35,17 @@ def test_what_is_not_there_is_not_seen(dilation: int):
     parts, there, window = heads_of(np.random.default_rng(1), TIME), 17, 4
     present = np.arange(TIME) < there
 
-    def loss(*parts: jax.Array) -> jax.Array:
+    def loss(q: jax.Array, k: jax.Array, v: jax.Array):
         found = windowed(
-            *parts,
-            jnp.asarray(present),
+            *(q, k, v, jnp.asarray(present)),
             window=window,
             causal=False,
             dilation=dilation,
         ).divided()
         return jnp.sum(found[:there] ** 2), found
 
-    gradients, found = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(
-        *map(jnp.asarray, parts)
-    )
-    short = tuple(part[:there] for part in parts)
+    gradients, found = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(*in_jax(parts))
+    short: Any = tuple(part[:there] for part in parts)
     seen = band(there, window, causal=False, dilation=dilation)
     np.testing.assert_allclose(found[:there], masked(*short, seen), rtol=0, atol=1e-12)
     for one in gradients:

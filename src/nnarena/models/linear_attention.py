@@ -103,7 +103,8 @@ class LinearMixing(AbstractMixing):
         return self._by_steps(asked, kept, values, present)
 
     def _by_steps(self, asked: Asked, kept: Kept, values: Memory, present) -> Queries:
-        fold = KernelFold(*asked.shape[1:], values.shape[2], epsilon=EPSILON)
+        _, heads, features = asked.shape
+        fold = KernelFold(heads, features, values.shape[2], epsilon=EPSILON)
         steps = Sequence(fold.steps(asked, kept, values), present=present)
         assert self.form != "chunks"
         return unroll_fold(fold, steps, form=self.form).hs.reshape(values.shape)

@@ -86,9 +86,10 @@ class GlobalAttention(eqx.Module):
         begin = 0
         for dilation in sorted(set(self.dilations)):
             end = begin + self.dilations.count(dilation)
-            own = (part[:, begin:end] for part in (queries, keys, values))
             near = windowed(
-                *own,
+                queries[:, begin:end],
+                keys[:, begin:end],
+                values[:, begin:end],
                 seen,
                 window=self.window,
                 causal=self.causal,
