@@ -45,7 +45,7 @@ HISTORIC = [
     *("exp_rnn", "scaled_cayley", "eunn"),
 ]
 FURTHER = ["urnn", "bidirectional", "gtrxl"]
-ATTENDING = ["transformer", "encoder_decoder_transformer"]
+ATTENDING = ["transformer", "linear_attention", "encoder_decoder_transformer"]
 READING = [
     *("rnn_augmented_transformer", "rnn_attention_transformer"),
     "memory_layer_transformer",

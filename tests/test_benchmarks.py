@@ -15,7 +15,11 @@ SMALLEST = {
     "omega.py": ["3", "2", "4", "elman"],
     "closed_form.py": ["ar", "--rows", "40", "--length", "4", "--width", "2"],
     "transformer.py": ["3", "2", "4"],
-    "by_hand.py": ["elman", "gtrxl", "urnn", "--size", "3,2,4", "--rounds", "1"],
+    "by_hand.py": [
+        *("elman", "transformer", "linear_attention", "gtrxl", "urnn"),
+        *("--size", "3,2,4", "--rounds", "1"),
+    ],
+    "attention_lengths.py": ["--lengths", "8,16", "--rounds", "1"],
     "unitary.py": ["--units", "4", "--capacity", "2", "--length", "3", "--batch", "2"],
 }
 

@@ -15,8 +15,25 @@ from .recurrent import lstm, rotation_shapes, unitary, with_rotations
 Look = Callable[[Weights, str, jax.Array, jax.Array], jax.Array]
 """Of weights, the beginning of their names, what asks and what is kept."""
 
+Mix = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+"""Of queries, keys and values: (batch, time, heads, size)."""
 
-def transformer(w: Weights, xs):
+
+def by_softmax(q, k, v):
+    """All pairs, a softmax over each row."""
+    scores = jnp.einsum("bthc,bshc->bhts", q, k) / np.sqrt(q.shape[-1])
+    return jnp.einsum("bhts,bshc->bthc", jax.nn.softmax(scores), v)
+
+
+def by_sums(q, k, v):
+    """Sums of products with elu + 1 of the keys, read by that of the queries."""
+    q, k = jax.nn.elu(q) + 1, jax.nn.elu(k) + 1
+    state = jnp.einsum("bshc,bshd->bhcd", k, v)
+    total = jnp.einsum("bthc,bhc->bth", q, jnp.sum(k, axis=1)) + 1e-6
+    return jnp.einsum("bthc,bhcd->bthd", q, state) / total[..., None]
+
+
+def transformer(w: Weights, xs, mix: Mix):
     """Two blocks of an encoder behind sinusoidal positions; returns its last vector."""
     batch, time, n = xs.shape
     h = xs + waves(time, n)
@@ -24,8 +41,7 @@ def transformer(w: Weights, xs):
         own = {key[1:]: w[key] for key in w if key.startswith(str(block))}
         seen = norm(h, own["gain"], own["shift"]) @ own["qkv"] + own["qkv_bias"]
         q, k, v = jnp.moveaxis(seen.reshape(batch, time, 3, 2, n // 2), 2, 0)
-        scores = jnp.einsum("bthc,bshc->bhts", q, k) / np.sqrt(n // 2)
-        mixed = jnp.einsum("bhts,bshc->bthc", jax.nn.softmax(scores), v)
+        mixed = mix(q, k, v)
         h = h + mixed.reshape(batch, time, n) @ own["out"] + own["out_bias"]
         inner = norm(h, own["gain2"], own["shift2"]) @ own["up"] + own["up_bias"]
         h = h + jax.nn.gelu(inner) @ own["down"] + own["down_bias"]
@@ -159,14 +175,18 @@ def network_shapes(n: int) -> Shapes:
     }
 
 
-def encoder(n: int) -> Plain:
-    """Returns the transformer of a width."""
+def encoder(n: int, mix: Mix) -> Plain:
+    """Returns the transformer of a width, or the one that mixes steps otherwise."""
     block = {
         **{"gain": (n,), "shift": (n,), "qkv": (n, 3 * n), "qkv_bias": (3 * n,)},
         **{"out": (n, n), "out_bias": (n,), **network_shapes(n)},
     }
     blocks = {f"{i}{key}": shape for i in range(2) for key, shape in block.items()}
-    return Plain({**blocks, "gain": (n,), "shift": (n,)}, transformer, n)
+
+    def last(w: Weights, xs):
+        return transformer(w, xs, mix)
+
+    return Plain({**blocks, "gain": (n,), "shift": (n,)}, last, n)
 
 
 def memory_encoder(n: int) -> Plain:
@@ -217,7 +237,9 @@ def attending(name: str, n: int) -> Plain:
     rotations = {**rotation_shapes(2 * n, n, min(4, n)), "out": (n, n)}
     match name:
         case "transformer":
-            return encoder(n)
+            return encoder(n, by_softmax)
+        case "linear_attention":
+            return encoder(n, by_sums)
         case "memory_layer_transformer":
             return memory_encoder(n)
         case "encoder_decoder_transformer":

@@ -22,6 +22,11 @@ FELT = 5e-6
 
 SMALL: dict[str, dict[str, Any]] = {
     "transformer": {"blocks": 2},
+    "local_attention": {"window": 8},
+    "linear_attention": {},
+    "performer": {"random_features": 16},
+    "bigbird": {"block": 2},
+    "longformer": {"window": 8},
     "memory_layer_transformer": {"blocks": 2},
     "encoder_decoder_transformer": {"encoder_layers": 2, "decoder_layers": 2},
     "rnn_augmented_transformer": {"encoder_layers": 2, "decoder_layers": 2},
@@ -29,7 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Those that have a setting for it; two layers, as a second one may undo the first."""
 
-LOOKING_AHEAD = {"bidirectional"}
+LOOKING_AHEAD = {"bidirectional", "linformer"}
 """Those that cannot do otherwise."""
 
 

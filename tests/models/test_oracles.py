@@ -22,12 +22,12 @@ from nnarena.core.types import Sequence
 from nnarena.models.cfc import CfC
 from nnarena.models.deep_rnn import DeepRNN
 from nnarena.models.elman import Elman
+from nnarena.models.encoder import EncoderBlock
 from nnarena.models.exp_unitary import ExpUnitary
 from nnarena.models.gru import GRU
 from nnarena.models.lstm import LSTM
 from nnarena.models.ode_lstm import ODELSTM
-from nnarena.models.transformer import EncoderBlock
-from nnarena.nn.attention import SelfAttention
+from nnarena.nn.self_attention import SelfAttention
 
 
 pytestmark = pytest.mark.usefixtures("double_precision")

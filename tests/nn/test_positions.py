@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nnarena.nn import positions
-from nnarena.nn.attention import SelfAttention
 from nnarena.nn.positions import PositionCode, Positions
+from nnarena.nn.self_attention import SelfAttention
 
 
 def angle(t: float, index: int, size: int) -> float:

@@ -17,8 +17,8 @@ from ..nn.positions import PositionCode, Positions
 from ..nn.unroll import unroll
 from . import MODELS
 from .base import AbstractLayer
+from .encoder import EncoderBlock
 from .memory_layer import MemoryLayer
-from .transformer import EncoderBlock
 
 
 Over = Literal["pairs", "sequence"]

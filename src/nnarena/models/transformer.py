@@ -1,60 +1,19 @@
 """The transformer encoder."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import equinox as eqx
-import jax
-from jaxtyping import Array, Float
 
 from ..core.numbers import AtLeastOne, held
-from ..core.types import Key, Times
-from ..nn.attention import Present, SelfAttention, glorot_linear
-from ..nn.linear import affine
-from ..nn.positions import PositionCode, Positions
+from ..core.types import Key
+from ..nn.positions import Positions
+from ..nn.self_attention import SelfAttention
 from . import MODELS
-from .base import AbstractLayer
-
-
-class EncoderBlock(eqx.Module):
-    """Pre-norm attention and a feed-forward network, each with a residual.
-
-    `make_attention` takes a key and returns what mixes the steps: a function of the
-    sequence and of its times, whose meaning is between it and the caller.
-    """
-
-    attention_norm: eqx.nn.LayerNorm
-    attention: Any
-    feed_norm: eqx.nn.LayerNorm
-    widen: eqx.nn.Linear
-    narrow: eqx.nn.Linear
-
-    def __init__(
-        self,
-        width: int,
-        expansion: int,
-        make_attention: Callable[..., Any],
-        *,
-        key: Key,
-    ):
-        attention_key, widen_key, narrow_key = jax.random.split(key, 3)
-        self.attention_norm = eqx.nn.LayerNorm(width)
-        self.attention = make_attention(key=attention_key)
-        self.feed_norm = eqx.nn.LayerNorm(width)
-        self.widen = glorot_linear(width, expansion * width, key=widen_key)
-        self.narrow = glorot_linear(expansion * width, width, key=narrow_key)
-
-    def __call__(
-        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
-    ) -> Float[Array, "time width"]:
-        xs = xs + self.attention(jax.vmap(self.attention_norm)(xs), ts, present)
-        normed = jax.vmap(self.feed_norm)(xs)
-        return xs + affine(self.narrow, jax.nn.gelu(affine(self.widen, normed)))
+from .encoder import AbstractEncoder, stacked
 
 
 @MODELS.register("transformer", family="attention", source="vaswani2017attention")
-class Transformer(AbstractLayer):
+class Transformer(AbstractEncoder):
     r"""Every step looks at every other, weighted by content and position.
 
     $$\begin{aligned}
@@ -73,10 +32,6 @@ class Transformer(AbstractLayer):
     GELU for ReLU, and in having no dropout.
     """
 
-    blocks: tuple[EncoderBlock, ...]
-    norm: eqx.nn.LayerNorm
-    enter: eqx.nn.Linear | None
-    position: PositionCode
     hidden_size: int = eqx.field(static=True)
     causal: bool = eqx.field(static=True)
 
@@ -94,32 +49,16 @@ class Transformer(AbstractLayer):
         causal: bool = False,
         key: Key,
     ):
-        enter_key, *block_keys, position_key = jax.random.split(key, 2 + blocks)
-        self.position = PositionCode(
-            encoding, hidden, longest=longest, key=position_key
-        )
-        self.enter = (
-            None
-            if features == hidden
-            else glorot_linear(features, hidden, key=enter_key)
-        )
         make_attention = partial(
-            SelfAttention, hidden, heads, rotary=self.position.rotary, causal=causal
+            SelfAttention, hidden, heads, rotary=encoding == "rotary", causal=causal
         )
-        self.blocks = tuple(
-            EncoderBlock(hidden, expansion, make_attention, key=block_key)
-            for block_key in block_keys
+        self.blocks, self.norm, self.enter, self.position = stacked(
+            features,
+            hidden,
+            [make_attention] * blocks,
+            expansion=expansion,
+            encoding=encoding,
+            longest=longest,
+            key=key,
         )
-        self.norm = eqx.nn.LayerNorm(hidden)
-        self.hidden_size = hidden
-        self.causal = causal
-
-    def __call__(self, sequence, *, key=None):
-        del key  # no dropout
-        xs, ts = sequence.xs, self.position.places(sequence.dts)
-        if self.enter is not None:
-            xs = affine(self.enter, xs)
-        xs = self.position(xs, ts)
-        for block in self.blocks:
-            xs = block(xs, ts, sequence.present)
-        return jax.vmap(self.norm)(xs)
+        self.hidden_size, self.causal = hidden, causal

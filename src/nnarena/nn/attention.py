@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ..core.numbers import AtLeastOne, require
-from ..core.types import Key, Times
+from ..core.types import Key
 from . import initializers, positions
 from .linear import affine
 
@@ -38,42 +38,6 @@ class AbstractAttention(eqx.Module):
         present: Present = None,
     ) -> Float[Array, "queries width"]:
         """Returns one vector per query."""
-
-
-class SelfAttention(eqx.Module):
-    """softmax(Q K^T / sqrt(d)) V in `heads` heads (Vaswani et al. 2017, 3.2).
-
-    One fused matrix makes queries, keys and values. A head is `width / heads` wide,
-    rounded up to an even number, so that any width may meet any number of heads.
-
-    Raises:
-        ValueError: there is to be no head.
-    """
-
-    project: eqx.nn.Linear
-    merge: eqx.nn.Linear
-    heads: int = eqx.field(static=True)
-    rotary: bool = eqx.field(static=True)
-    causal: bool = eqx.field(static=True)
-
-    def __init__(self, width: int, heads: int, *, rotary: bool, causal: bool, key: Key):
-        require(AtLeastOne, heads=heads)
-        size = 2 * -(-width // (2 * heads))
-        first, second = jax.random.split(key)
-        self.project = glorot_linear(width, 3 * heads * size, key=first)
-        self.merge = glorot_linear(heads * size, width, key=second)
-        self.heads, self.rotary, self.causal = heads, rotary, causal
-
-    def __call__(
-        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
-    ) -> Float[Array, "time width"]:
-        projected = affine(self.project, xs).reshape(xs.shape[0], 3, self.heads, -1)
-        queries, keys, values = projected[:, 0], projected[:, 1], projected[:, 2]
-        if self.rotary:
-            queries = positions.rotate(queries, ts)
-            keys = positions.rotate(keys, ts)
-        mixed = attend(queries, keys, values, causal=self.causal, present=present)
-        return affine(self.merge, mixed.reshape(xs.shape[0], -1))
 
 
 class Projections(eqx.Module):
