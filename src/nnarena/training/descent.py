@@ -101,7 +101,10 @@ class AbstractDescent(abc.ABC):
     def update(
         self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
     ) -> tuple[PyTree, PyTree, Scalar, PyTree]:
-        """Returns weights, what is kept, the batch's loss, and what `figures` reads."""
+        """Returns weights, what is kept, the batch's loss, and what `figures` reads.
+
+        `state` is that before the check, but for `step`, the number of the update.
+        """
 
     @abc.abstractmethod
     def figures(self, found: PyTree) -> Mapping[str, Scalar]:
@@ -193,7 +196,7 @@ class AbstractDescent(abc.ABC):
             params, optimizer, loss, found = self._update(
                 params,
                 optimizer,
-                state,
+                eqx.tree_at(lambda state: state.step, state, first + index),
                 order.at(first + index),
                 order.keys_at(first + index),
             )
