@@ -246,7 +246,7 @@ class MemoryNetwork(AbstractModel):
     def _query_table(self) -> Table:
         return self.tables[0] if self.query is None else self.query
 
-    def _words(self, table: Table) -> Table:
+    def _words(self, table: Table) -> Float[Array, "words hidden"]:
         """Returns the rows of inputs, of which that of the mark is zero."""
         words = table[: self.signature.inputs.size]
         if self.sentences is None:
@@ -271,7 +271,7 @@ class MemoryNetwork(AbstractModel):
         wide = jnp.where(memory.there[:, None], wide, 0.0)
         return wide.reshape(len(wide), -1, self.hidden).transpose(1, 0, 2)
 
-    def _times(self, table: Table) -> Table:
+    def _times(self, table: Table) -> Float[Array, "times hidden"]:
         scale = time_scale(self.hidden, self.sentences, self.encoding)
         return table[self.signature.inputs.size :] * scale[None]
 

@@ -216,7 +216,9 @@ class BAbI(AbstractTask):
 
     def example(self, row):
         story, question = (
-            Sequence(tokens.astype(jnp.int32), present=jnp.arange(len(tokens)) < count)
+            Sequence(
+                jnp.asarray(tokens, jnp.int32), present=jnp.arange(len(tokens)) < count
+            )
             for tokens, count in ((row.stories, row.told), (row.questions, row.asked))
         )
-        return Example(question, row.answers.astype(jnp.int32), context=story)
+        return Example(question, jnp.asarray(row.answers, jnp.int32), context=story)
