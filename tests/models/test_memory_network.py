@@ -1,5 +1,7 @@
 """The end-to-end memory network: its equations, laws, noise and linear start."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -20,6 +22,10 @@ from nnarena.core.types import (
     Values,
 )
 from nnarena.models.contender import Contender
+from nnarena.tasks.babi import BAbI
+from nnarena.tasks.files import DataFolder
+from nnarena.training.base import fit
+from nnarena.training.gradient_descent import GradientDescent
 
 
 WORDS, HIDDEN, LONGEST = 7, 4, 3
@@ -213,3 +219,44 @@ def test_a_context_of_other_words_is_refused():
         build(Signature(Tokens(5), Classes(4), context=Tokens(6)))
     with pytest.raises(CannotPlay, match="not of the question's tokens"):
         build(Signature(Features(3), Classes(4), context=Features(3)))
+
+
+RECIPE = GradientDescent(
+    optimizer="sgd",
+    schedule="halving",
+    halve_every=700,
+    halve_after=560,
+    learning_rate=0.16,
+    clip=1.25,
+    clip_by="weight_norm",
+    weight_decay=0.0,
+    steps=3_360,
+    checks=24,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "seeds", "error"), [(1, 1, 0.005), (2, 3, 0.12)], ids=["qa1", "qa2"]
+)
+def test_it_comes_to_what_is_published(task, seeds, error, tmp_path):
+    """With 1,000 questions, three hops and a linear start, of runs the best trained."""
+    root = Path(os.environ.get("NNARENA_DATA") or "/nowhere")
+    if not (root / "babi").is_dir():
+        pytest.skip("NNARENA_DATA holds no folder babi")
+    asked = BAbI(task=task)
+    splits = asked.splits(DataFolder(root, tmp_path), key=jax.random.key(0))
+    contender = Contender("memory_network", {"linear_start": RECIPE.halve_after})
+    runs = [
+        fit(
+            RECIPE,
+            lambda key: contender.build(asked.signature, 20, key=key),
+            asked,
+            splits,
+            init_key=jax.random.key(seed),
+            data_key=jax.random.key(100 + seed),
+        )
+        for seed in range(seeds)
+    ]
+    best = min(runs, key=lambda run: float(np.asarray(run.history.train_loss)[-1]))
+    assert 1.0 - float(best.test_score) <= error

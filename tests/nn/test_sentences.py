@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nnarena.core.types import Sentences
-from nnarena.nn.sentences import bags, cut, gapped_ages
+from nnarena.nn.sentences import bags, cut
+from nnarena.nn.slots import gapped_ages
 
 
 CUTTING = Sentences(end=0, longest=3, most=5)

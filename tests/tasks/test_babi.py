@@ -13,7 +13,15 @@ import pytest
 from nnarena.core.types import Sentences
 from nnarena.models.contender import Contender
 from nnarena.tasks import babi
-from nnarena.tasks.babi import ARCHIVE, UNKNOWN, BAbI, encode, path_of, words_of
+from nnarena.tasks.babi import (
+    ARCHIVE,
+    UNKNOWN,
+    BAbI,
+    Collection,
+    encode,
+    path_of,
+    words_of,
+)
 from nnarena.tasks.babi_stories import read_questions
 from nnarena.tasks.babi_words import JOINT_CHANCE, TASKS_OF_BABI
 from nnarena.tasks.files import DataFolder, DataProblem, LocalFolder
@@ -21,6 +29,9 @@ from nnarena.tasks.files import DataFolder, DataProblem, LocalFolder
 
 ROOT = Path(os.environ.get("NNARENA_DATA") or "/nowhere")
 KEY = jax.random.key(0)
+
+COLLECTIONS: tuple[Collection, ...] = ("en", "en-10k")
+TIMES: dict[Collection, int] = {"en": 1, "en-10k": 10}
 
 published = pytest.mark.skipif(
     not (ROOT / "babi").is_dir(), reason="NNARENA_DATA holds no folder babi"
@@ -135,7 +146,7 @@ def made(tmp_path, monkeypatch) -> DataFolder:
     names = {
         path_of(number, part, collection): many(times * count, verb)
         for number, verb in ((1, "is"), (3, "was"))
-        for collection, times in (("en", 1), ("en-10k", 10))
+        for collection, times in TIMES.items()
         for part, count in sizes.items()
     }
     del names[UNKNOWN]
@@ -189,7 +200,8 @@ def test_the_joint_vocabulary_is_that_of_all_tasks():
     every = {word for known in TASKS_OF_BABI.values() for word in known.words}
     assert set(joint.words) == every | {"."}
     assert BAbI(task=4).signature.inputs.size == 15
-    assert BAbI(task=2, sentences=50).signature.context.sentences == Sentences(0, 6, 50)
+    cut: Any = BAbI(task=2, sentences=50).signature.context
+    assert cut.sentences == Sentences(end=0, longest=6, most=50)
 
 
 @published
@@ -200,7 +212,7 @@ def test_what_is_known_is_what_the_files_hold(number, tmp_path_factory):
     data, known = DataFolder(ROOT, cache), TASKS_OF_BABI[number]
     names = [
         path_of(number, part, collection)
-        for collection in ("en", "en-10k")
+        for collection in COLLECTIONS
         for part in ("train", "test")
     ]
     there = [name for name in names if name != UNKNOWN]
@@ -215,7 +227,7 @@ def test_what_is_known_is_what_the_files_hold(number, tmp_path_factory):
     assert list(known.words) == sorted(known.words)
     assert max(map(len, sentences)) == known.longest
     assert max(len(one.story) for one in every) == known.most
-    for collection in ("en", "en-10k"):
+    for collection in COLLECTIONS:
         test = questions[path_of(number, "test", collection)]
         assert len(test) == 1_000
         said = [one.answer for one in test]

@@ -1,6 +1,6 @@
 """The end-to-end memory network of Sukhbaatar et al. (2015)."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -17,10 +17,10 @@ from ..nn.sentences import (
     bags,
     bags_so_far,
     cut,
-    gapped_ages,
     time_scale,
     with_places,
 )
+from ..nn.slots import Slots, dated, last_steps
 from . import MODELS
 from .base import AbstractModel
 
@@ -31,18 +31,6 @@ SPREAD = 0.1
 """The standard deviation of all weights at first."""
 
 Table = Float[Array, "rows hidden"]
-
-
-class Memory(NamedTuple):
-    """What is looked up, the newest slot first.
-
-    `contents` are the columns that tables make vectors of, `there` the slots in use,
-    `ages` the time word of each.
-    """
-
-    contents: Float[Array, "slots columns"]
-    there: Bool[Array, " slots"]
-    ages: Int[Array, " slots"]
 
 
 @MODELS.register("memory_network", family="memory", source="sukhbaatar2015end")
@@ -178,18 +166,19 @@ class MemoryNetwork(AbstractModel):
         vectors = as_vectors(sequence.xs, self.signature.inputs)
 
         def answered(step: Int[Array, ""]) -> Array:
-            memory = self._looking_back(vectors, step, key)
+            memory = self._dated(*last_steps(vectors, step, self.slots), key)
             query = vectors[step] @ self._words(self._query_table)
             return self._answer(query, self._embedded(memory), memory.there)
 
         last = jnp.asarray(sequence.last)
         return answered(last) if once else jax.vmap(answered)(jnp.arange(len(vectors)))
 
-    def _memory(self, context: Sequence, key: Key | None) -> Memory:
+    def _memory(self, context: Sequence, key: Key | None) -> Slots:
         """Returns the sentences of a context, or its steps."""
         if self.sentences is None:
             vectors = as_vectors(context.xs, self.signature.inputs)
-            return self._looking_back(vectors, jnp.asarray(context.last), key)
+            last = jnp.asarray(context.last)
+            return self._dated(*last_steps(vectors, last, self.slots), key)
         where = cut(context.xs, _present(context), self.sentences)
         contents = bags(
             context.xs,
@@ -199,37 +188,17 @@ class MemoryNetwork(AbstractModel):
             sentences=self.sentences,
             code=self.encoding,
         )
-        count = jnp.minimum(where.total, self.slots)
-        return self._dated(contents, count, key)
-
-    def _looking_back(
-        self,
-        vectors: Float[Array, "time columns"],
-        step: Int[Array, ""],
-        key: Key | None,
-    ) -> Memory:
-        """Returns the last steps up to one, the newest first."""
-        slots = min(self.slots, len(vectors))
-        blank = jnp.zeros((slots - 1, vectors.shape[1]))
-        window = jax.lax.dynamic_slice_in_dim(
-            jnp.concatenate([blank, vectors]), step, slots
-        )
-        return self._dated(window[::-1], jnp.minimum(step + 1, slots), key)
+        return self._dated(contents, jnp.minimum(where.total, self.slots), key)
 
     def _dated(
         self,
         contents: Float[Array, "slots columns"],
         count: Int[Array, ""],
         key: Key | None,
-    ) -> Memory:
+    ) -> Slots:
         """Returns slots with their ages, which are noisy where a key is given."""
-        ages = jnp.arange(len(contents))
-        there = ages < count
-        if key is not None and self.time and self.time_noise:
-            ages = gapped_ages(
-                count, slots=len(contents), share=self.time_noise, key=key
-            )
-        return Memory(contents, there, jnp.minimum(ages, self.slots - 1))
+        share = self.time_noise if self.time else 0.0
+        return dated(contents, count, most=self.slots, share=share, key=key)
 
     def _queries(self, question: Sequence) -> Float[Array, "time hidden"]:
         """Returns the query after each step of a question: its words so far."""
@@ -254,7 +223,7 @@ class MemoryNetwork(AbstractModel):
         is_word = jnp.arange(len(words)) != self.sentences.end
         return jnp.where(is_word[:, None], words, 0.0)
 
-    def _embedded(self, memory: Memory) -> Float[Array, "tables slots hidden"]:
+    def _embedded(self, memory: Slots) -> Float[Array, "tables slots hidden"]:
         """Returns what each table makes of the slots, by one product for all."""
         if not self.tables:
             return jnp.zeros((0, len(memory.there), self.hidden))

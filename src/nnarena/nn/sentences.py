@@ -10,14 +10,13 @@ product too, where that of a look-up would scatter. `a` and `b` scale columns of
 table instead, which no batch has a part in.
 """
 
-import math
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..core.types import Key, Sentences
+from ..core.types import Sentences
 
 
 PlaceCode = Literal["released", "paper", "none"]
@@ -148,23 +147,3 @@ def time_scale(
     plain, placed = scales(hidden, code)
     longest = sentences.longest + 1
     return plain + placed * (longest - (longest + 1) / 2) / longest
-
-
-def gapped_ages(
-    count: Int[Array, ""], *, slots: int, share: float, key: Key
-) -> Int[Array, " slots"]:
-    """Returns the ages of slots with random gaps in between, the newest first.
-
-    Up to the whole part above `share` of the `count` sentences there are, as many as a
-    uniform draw says, places uniform: what a time word meant is then not exact, which
-    keeps it from being learned by heart. Counts pairs instead of sorting.
-    """
-    number_key, place_key = jax.random.split(key)
-    most = jnp.ceil(share * count.astype(jnp.float32)).astype(int)
-    gaps = jax.random.randint(number_key, (), 0, most + 1)
-    steps = jnp.arange(slots + math.ceil(share * slots))
-    lots = jax.random.uniform(place_key, steps.shape)
-    drawn = jnp.where(steps < count + gaps, lots, 2.0)
-    ranks = jnp.sum(drawn[None] < drawn[:, None], axis=1)
-    kept = jnp.cumsum(ranks >= gaps)  # of the places up to each, those with a sentence
-    return jnp.sum(kept[None] <= jnp.arange(slots)[:, None], axis=1)

@@ -104,6 +104,10 @@ def _padded(rows: Several[Several[int]]) -> tuple[np.ndarray, np.ndarray]:
     return padded, lengths
 
 
+def _chance(number: int | str) -> float:
+    return JOINT_CHANCE if number == "joint" else TASKS_OF_BABI[int(number)].chance
+
+
 @TASKS.register("babi", family="stories", source="weston2016towards")
 class BAbI(AbstractTask):
     """Answer a question about a story of a few sentences.
@@ -164,24 +168,21 @@ class BAbI(AbstractTask):
 
     @property
     def signature(self):
-        joint = self.vocabulary == "joint"
-        known = TASKS_OF_BABI.values() if joint else [TASKS_OF_BABI[int(self.task)]]
-        most = max(one.most for one in known)
-        tokens = Tokens(
-            len(self.words),
-            Sentences(
-                end=0,
-                longest=max(one.longest for one in known),
-                most=min(most, self.sentences or most),
-            ),
-        )
+        tokens = Tokens(len(self.words), self._sentences)
         return Signature(tokens, Classes(tokens.size), context=tokens)
 
     @property
     def scoring(self):
-        joint = self.task == "joint"
-        chance = JOINT_CHANCE if joint else TASKS_OF_BABI[int(self.task)].chance
-        return accuracy(chance=chance, solved=0.95)
+        return accuracy(chance=_chance(self.task), solved=0.95)
+
+    @property
+    def _sentences(self) -> Sentences:
+        joint = self.vocabulary == "joint"
+        known = TASKS_OF_BABI.values() if joint else [TASKS_OF_BABI[int(self.task)]]
+        longest, most = (
+            max(sizes) for sizes in zip(*(one[1:3] for one in known), strict=True)
+        )
+        return Sentences(0, longest, min(most, self.sentences or most))
 
     def splits(self, data: DataFolder, *, key):
         del key  # by their order, the same for everyone

@@ -39,7 +39,7 @@ class Progress(eqx.Module):
     `best_loss` is the least that `selected_by` found. `bar` is what the next must lie
     `min_gain` below to count as a gain, `stale_checks` how many checks had none.
     Updates are `rate_scale` times those of the highest learning rate: by the rate on
-    trial and the plateaus so far.
+    trial and the plateaus so far. In an update, `step` is the number of it.
     """
 
     params: PyTree
@@ -101,10 +101,7 @@ class AbstractDescent(abc.ABC):
     def update(
         self, params: PyTree, optimizer: PyTree, state: Progress, rows: Any, keys: Draws
     ) -> tuple[PyTree, PyTree, Scalar, PyTree]:
-        """Returns weights, what is kept, the batch's loss, and what `figures` reads.
-
-        `state` is that before the check, but for `step`, the number of the update.
-        """
+        """Returns weights, what is kept, the batch's loss, and what `figures` reads."""
 
     @abc.abstractmethod
     def figures(self, found: PyTree) -> Mapping[str, Scalar]:
