@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         Features as Features,
         Generated as Generated,
         Labels as Labels,
+        Sentences as Sentences,
         Sequence as Sequence,
         Signature as Signature,
         Tokens as Tokens,
@@ -116,7 +117,7 @@ _NAMES = {
     ],
     "core.types": [
         *("Classes", "Example", "Features", "Generated", "Labels", "Sequence"),
-        *("Signature", "Tokens", "Values"),
+        *("Sentences", "Signature", "Tokens", "Values"),
     ],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [

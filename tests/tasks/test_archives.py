@@ -72,6 +72,42 @@ def test_the_known_files_come_out_and_no_others(tmp_path, suffix):
     }
 
 
+FOLDERS = {"set/en/qa.txt": b"few", "set/en-10k/qa.txt": CONTENT}
+
+
+@both
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path, suffix):
+    archive = MAKERS[suffix](tmp_path / f"set{suffix}", FOLDERS)
+    wanted = {"en/qa.txt": None, "en-10k/qa.txt": DIGESTS["data.bin"]}
+    unpack(archive, wanted, tmp_path / "a")
+    assert files_below(tmp_path / "a") == {
+        "en/qa.txt": b"few",
+        "en-10k/qa.txt": CONTENT,
+    }
+    with pytest.raises(ValueError, match=r"holds 2 files qa\.txt, not one"):
+        unpack(archive, {"qa.txt": None}, tmp_path / "b")
+    with pytest.raises(ValueError, match=r"holds 0 files k/qa\.txt, not one"):
+        unpack(archive, {"k/qa.txt": None}, tmp_path / "b")
+
+
+@both
+def test_what_may_lack_is_missed_by_who_asks_for_it(tmp_path, suffix):
+    (tmp_path / "root").mkdir()
+    MAKERS[suffix](tmp_path / "root" / f"set{suffix}", FOLDERS)
+    names = {"en/qa.txt": None, "en/more.txt": None}
+    folder = LocalFolder("set", names, "get it", frozenset({"en/more.txt"}))
+    data = DataFolder(tmp_path / "root", tmp_path / "cache")
+    assert [path.read_bytes() for path in data.folder(folder, ["en/qa.txt"])] == [
+        b"few"
+    ]
+    with pytest.raises(DataProblem) as caught:
+        data.folder(folder)
+    assert "en/more.txt is missing: the archive that its folder was unpacked" in str(
+        caught.value
+    )
+    assert str(caught.value).endswith("delete the folder and get it")
+
+
 def refused(archive: Path, folder: Path) -> str:
     """Returns why an archive is refused; nothing is left of it."""
     before = files_below(folder.parent)

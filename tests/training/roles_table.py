@@ -37,6 +37,7 @@ VARIANTS: tuple[tuple[str, dict[str, Any], Signature], ...] = (
         )
     ),
     ("memory_layer", {"adjacency": "ring"}, FEATURES),
+    ("memory_network", {"tying": "layerwise"}, TOKENS),
     ("memory_layer", {"adjacency": "sparse"}, FEATURES),
     ("transformer", {"encoding": "learned"}, TOKENS),
     ("encoder_decoder_transformer", {"encoding": "learned"}, TOKENS),

@@ -408,6 +408,76 @@ def test_the_rate_in_closed_form(schedule, warmup):
     np.testing.assert_allclose(rates, by_hand, rtol=1e-4, atol=1e-8)
 
 
+def test_a_rate_is_halved_after_so_many_updates_from_a_start_on():
+    trainer = GradientDescent(
+        learning_rate=0.4, schedule="halving", halve_every=3, halve_after=4
+    )
+    rates = np.asarray(jax.vmap(trainer.rate)(jnp.arange(12)))
+    expected = [0.4] * 7 + [0.2] * 3 + [0.1] * 2
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
+
+
+class Numbered(AbstractModel):
+    """Answers the number of the update that trains it, and 0 to all who ask else."""
+
+    weight: Array
+    number: Array | None
+    causal: bool = eqx.field(static=True)
+
+    def __init__(self, weight: Array):
+        self.weight, self.number, self.causal = weight, None, True
+
+    def at_update(self, step):
+        answered = step.astype(jnp.float32)
+        return eqx.tree_at(
+            lambda model: model.number, self, answered, is_leaf=lambda x: x is None
+        )
+
+    def __call__(self, sequence, *, key=None):
+        answered = jnp.zeros(()) if self.number is None else self.number
+        return answered[None] + 0.0 * self.weight
+
+
+class Nothing(AbstractTask):
+    """Answer 0."""
+
+    def __init__(self):
+        pass
+
+    @property
+    def signature(self):
+        return Signature(Features(2), Values(1))
+
+    @property
+    def scoring(self):
+        return mean_squared_error(chance=5.0, solved=0.01)
+
+    def splits(self, data, *, key):
+        del data
+        return SyntheticSplits(validation=10, test=8).draw(key=key)
+
+    def example(self, row):
+        question = Sequence(jax.random.normal(row, (1, 2)))
+        return Example(question, jnp.zeros(1))
+
+
+def test_a_model_knows_the_update_in_training_alone():
+    task = Nothing()
+    trainer = GradientDescent(steps=6, checks=2, batch=4)
+    fitted = fit(
+        trainer,
+        lambda key: Numbered(jax.random.normal(key, (1,))),
+        task,
+        task.splits(DataFolder(), key=jax.random.key(0)),
+        init_key=INIT_KEYS[0],
+        data_key=DATA_KEYS[0],
+    )
+    squares = [np.mean(np.square([0, 1, 2])), np.mean(np.square([3, 4, 5]))]
+    np.testing.assert_allclose(fitted.history.train_loss, squares, rtol=1e-6)
+    np.testing.assert_array_equal(fitted.history.validation_loss, 0.0)
+    assert float(fitted.test_loss) == 0.0
+
+
 def test_the_rate_rises_from_above_zero_to_its_peak_and_falls_to_almost_zero():
     rates = np.asarray(jax.vmap(GradientDescent(steps=1000).rate)(jnp.arange(1000)))
     assert rates[0] == pytest.approx(3e-3 / 100)

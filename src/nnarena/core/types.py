@@ -38,10 +38,28 @@ class Features(eqx.Module):
     size: int = eqx.field(static=True)
 
 
+@dataclass(frozen=True)
+class Sentences:
+    """How a stream of tokens is cut into sentences.
+
+    The token `end` ends one, and is in it no word. The longest has `longest` words, and
+    no stream more than `most` sentences.
+    """
+
+    end: int
+    longest: int
+    most: int
+
+
 class Tokens(eqx.Module):
-    """Inputs that are one of `size` symbols at every step."""
+    """Inputs that are one of `size` symbols at every step.
+
+    Where they form sentences, `sentences` says how, to a model that reads them one by
+    one; every other reads a plain stream.
+    """
 
     size: int = eqx.field(static=True)
+    sentences: Sentences | None = eqx.field(static=True, default=None)
 
 
 class Values(eqx.Module):

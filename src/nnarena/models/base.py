@@ -18,7 +18,7 @@ from typing import Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact, PyTree
+from jaxtyping import Array, Bool, Float, Inexact, Int, PyTree
 
 from ..core.types import Key, Scalar, Sequence, State, Times
 from ..nn.unroll import Checkpoint, Unrolled
@@ -259,6 +259,15 @@ class AbstractModel(eqx.Module):
         it does in training, and nudges of states and outputs.
         """
         return ()
+
+    def at_update(self, step: Int[Array, ""]) -> "AbstractModel":
+        """Returns the model as the update of such a number, from 0 on, trains it.
+
+        For what a recipe changes while it trains and no gradient does, as a linear
+        start. Validation and test are always answered by the model as it is.
+        """
+        del step
+        return self
 
     @property
     def headless(self) -> "AbstractModel | None":

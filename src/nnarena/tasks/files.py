@@ -1,7 +1,7 @@
 """Finding real data: in a folder of the user's, else by download, always checked."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,15 @@ class LocalFolder:
     An archive of its name (`PATH.zip`, `PATH.tar.gz`, ...) serves as well.
     `digests` are the SHA-256 sums of its files by name, of the copy that a task was
     measured on. None stands where no sum is known: the task's reader must then refuse
-    what is not whole. `advice` says in a clause where the user gets the files.
+    what is not whole. `advice` says in a clause where the user gets the files. A name
+    may have folders before it. What an archive `may_lack` is missed by those alone who
+    ask for it.
     """
 
     path: str
     digests: Mapping[str, str | None]
     advice: str
+    may_lack: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ class DataFolder:
             )
         return self._download(file, self.cache)
 
-    def folder(self, wanted: LocalFolder) -> list[Path]:
+    def folder(
+        self, wanted: LocalFolder, names: Iterable[str] | None = None
+    ) -> list[Path]:
         """Returns the paths of a folder's files, in the order of its digests.
 
-        Files of other names are not looked at. Nothing is downloaded.
+        Of some `names` alone, in their order, if they are given. Files of other names
+        are not looked at. Nothing is downloaded.
 
         Raises:
             DataProblem: the folder or a file is missing, or has another digest.
@@ -90,8 +96,8 @@ class DataFolder:
                 f"holds {wanted.path}"
             )
         return [
-            _known(found / name, digest, wanted)
-            for name, digest in wanted.digests.items()
+            _known(found / name, wanted.digests[name], wanted)
+            for name in (wanted.digests if names is None else names)
         ]
 
     def _unpacked(self, wanted: LocalFolder, places: list[Path]) -> Path | None:
@@ -102,7 +108,7 @@ class DataFolder:
             return None
         folder = self.cache / wanted.path
         try:
-            unpack(archive, wanted.digests, folder)
+            unpack(archive, wanted.digests, folder, may_lack=wanted.may_lack)
         except ValueError as error:
             raise DataProblem(
                 f"the archive {archive} cannot be unpacked: {error}; delete it and "
@@ -137,6 +143,11 @@ def _named(wanted: LocalFolder) -> str:
 
 def _known(path: Path, digest: str | None, wanted: LocalFolder) -> Path:
     """Returns the path of a file that is there and has its digest."""
+    if not path.is_file() and str(path).endswith(tuple(wanted.may_lack)):
+        raise DataProblem(
+            f"the file {path} is missing: the archive that its folder was unpacked "
+            f"from lacks it; delete the folder and {wanted.advice}"
+        )
     if not path.is_file():
         raise DataProblem(
             f"the file {path} is missing from its folder; {wanted.advice}"

@@ -39,7 +39,7 @@ class Progress(eqx.Module):
     `best_loss` is the least that `selected_by` found. `bar` is what the next must lie
     `min_gain` below to count as a gain, `stale_checks` how many checks had none.
     Updates are `rate_scale` times those of the highest learning rate: by the rate on
-    trial and the plateaus so far.
+    trial and the plateaus so far. In an update, `step` is the number of it.
     """
 
     params: PyTree
@@ -193,7 +193,7 @@ class AbstractDescent(abc.ABC):
             params, optimizer, loss, found = self._update(
                 params,
                 optimizer,
-                state,
+                eqx.tree_at(lambda state: state.step, state, first + index),
                 order.at(first + index),
                 order.keys_at(first + index),
             )

@@ -16,6 +16,7 @@ from ..core.numbers import (
     AtLeastOne,
     BelowOne,
     NotNegative,
+    NotNegativeInt,
     Share,
     Trials,
 )
@@ -35,7 +36,7 @@ from .penalties import AbstractPenalty, as_strengths, penalties_of
 from .search import SearchProgram
 
 
-Schedule = Literal["warmup_cosine", "constant", "plateau"]
+Schedule = Literal["warmup_cosine", "constant", "plateau", "halving"]
 
 DropFactor = Annotated[int | float, Field(gt=0, lt=1), AS_FLOAT]
 
@@ -64,15 +65,17 @@ class GradientDescent(AbstractTrainer):
     lowest validation loss are kept; of answers that are generated, those with the best
     validation score. The rate rises linearly over `warmup` of the run
     and falls to 0 along a cosine, or is "constant", or falls by `drop_factor` at a
-    "plateau": `drop_checks` checks without a gain. Gradients are clipped to `clip`, if
-    it is not 0: their "global_norm", each "weight_norm", or every "value". Which
-    weights `weight_decay` acts on is declared by their owners, and so is the multiple
-    of the rate at which each moves (`nnarena.core.roles`). `penalties` are added to the
-    loss, the mean of each over the batch at its strength; the curve shows the loss
-    without them. `momentum` is that of the optimizers of this name, `squares_kept` what
-    means of squares keep at a step in "rmsprop" and its like. Defaults are for "adamw"
-    (Loshchilov & Hutter 2019): others need another `learning_rate`, and "adadelta" an
-    `epsilon` of 1e-6. With `patience`, a run stops after that many checks
+    "plateau": `drop_checks` checks without a gain; or it is halved after every
+    `halve_every` updates, counted from `halve_after` on ("halving"). Gradients are
+    clipped to `clip`, if it is not 0: their "global_norm", each "weight_norm", or every
+    "value". Which weights `weight_decay` acts on is declared by their owners, and so is
+    the multiple of the rate at which each moves (`nnarena.core.roles`). `penalties` are
+    added to the loss, the mean of each over the batch at its strength; the curve shows
+    the loss without them. `momentum` is that of the optimizers of this name,
+    `squares_kept` what means of squares keep at a step in "rmsprop" and its like.
+    Defaults are for "adamw" (Loshchilov & Hutter 2019): others need another
+    `learning_rate`, and "adadelta" an `epsilon` of 1e-6. With `patience`, a run stops
+    after that many checks
     without a gain. A gain is a validation loss more than `min_gain` below that of the
     last gain. A run whose loss is no longer finite stops as "diverged". A program that
     is `compiled` "quickly" begins to train in half the time or less, by steps that may
@@ -100,6 +103,8 @@ class GradientDescent(AbstractTrainer):
     min_gain: float = number(NotNegative, 0.0)
     drop_checks: AtLeastOne = eqx.field(static=True, default=2)
     drop_factor: float = number(DropFactor, 0.1)
+    halve_every: AtLeastOne = eqx.field(static=True, default=1_000)
+    halve_after: NotNegativeInt = eqx.field(static=True, default=0)
     optimizer: Optimizer = eqx.field(static=True, default="adamw")
     momentum: float = number(BelowOne, 0.9)
     clip_by: Clipping = eqx.field(static=True, default="global_norm")
@@ -127,6 +132,9 @@ class GradientDescent(AbstractTrainer):
     def rate(self, step: Int[Array, ""]) -> Scalar:
         """Returns the highest learning rate of an update, before plateaus."""
         highest = max(self.rates)
+        if self.schedule == "halving":
+            halvings = jnp.maximum(step - self.halve_after, 0) // self.halve_every
+            return highest * 0.5 ** halvings.astype(jnp.float32)
         if self.schedule != "warmup_cosine":
             return jnp.full((), highest)
         warm = max(1, round(self.warmup * self.steps))

@@ -44,7 +44,7 @@ class GradientSteps(AbstractDescent):
     def _loss(
         self,
         params: PyTree,
-        constants: PyTree,
+        state: Progress,
         rows: Any,
         keys: Draws,
         nudges: Nudges | None = None,
@@ -53,7 +53,7 @@ class GradientSteps(AbstractDescent):
 
         The traces are those of examples with such nudges, None without.
         """
-        model, traces = self.model(params, constants), None
+        model, traces = self._in_training(params, state), None
         if nudges is None:
             loss = batch_loss(model, self.task, rows, keys=keys)
         else:
@@ -64,6 +64,10 @@ class GradientSteps(AbstractDescent):
             rows, keys
         )
         return loss + jnp.mean(penalized), (loss, traces)
+
+    def _in_training(self, params: PyTree, state: Progress) -> AbstractModel:
+        """Returns the model as this update trains it."""
+        return self.model(params, state.constants).at_update(state.step)
 
     def _penalty(self, model: AbstractModel, row: Any, key: Key) -> Scalar:
         """Returns the sum of the penalties on the example of one row."""
@@ -76,7 +80,7 @@ class GradientSteps(AbstractDescent):
     def update(self, params, optimizer, state: Progress, rows, keys):
         """One update: loss and gradient of a batch, clipped, through the optimizer."""
         found = self._watched if self.flow_penalties else self._plain
-        loss, gradients = found(params, state.constants, rows, keys)
+        loss, gradients = found(params, state, rows, keys)
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
             updates, optimizer = self.optimizer.update(gradients, optimizer, params)
@@ -90,18 +94,18 @@ class GradientSteps(AbstractDescent):
         return loss, gradients
 
     def _watched(
-        self, params: PyTree, constants: PyTree, rows: Any, keys: Draws
+        self, params: PyTree, state: Progress, rows: Any, keys: Draws
     ) -> tuple[Scalar, PyTree]:
         """Returns the same with that of penalties on how the gradient flows."""
-        model, task = self.model(params, constants), self.task
+        model, task = self._in_training(params, state), self.task
         nudges = jax.vmap(lambda row: still(model, example_of(task, row)))(rows)
         (_, (loss, traces)), (gradients, felt) = jax.value_and_grad(
             self._loss, argnums=(0, 4), has_aux=True
-        )(params, constants, rows, keys, nudges)
+        )(params, state, rows, keys, nudges)
         seen = jax.vmap(lambda *done: flows(model, *done))(traces, felt)
 
         def penalty(params: PyTree) -> Scalar:
-            model = self.model(params, constants)
+            model = self._in_training(params, state)
             return penalty_of_batch(self.flow_penalties, model, seen)
 
         return loss, optax.tree.add(gradients, jax.grad(penalty)(params))
