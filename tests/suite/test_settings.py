@@ -86,6 +86,9 @@ def cases() -> Iterator[Case]:
             yield MODELS, "elman", name
 
 
+BESIDE = dict.fromkeys(("rtol", "atol", "max_steps"), {"solver": "tsit5"})
+"""What a setting has an effect with, where it has none by default."""
+
 CASES = list(cases())
 IDS = [f"{entrant}.{name}" for _, entrant, name in CASES]
 
@@ -97,7 +100,7 @@ def plan(case: Case, value: Any) -> list[Job]:
         SuiteProblem: it is refused.
     """
     registry, entrant, name = case
-    chosen = {"name": entrant, name: value}
+    chosen = {"name": entrant, name: value, **BESIDE.get(name, {})}
     content: dict[str, Any] = {
         "name": "mine",
         "models": [chosen if registry is MODELS else "elman"],
