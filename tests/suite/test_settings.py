@@ -86,7 +86,7 @@ def cases() -> Iterator[Case]:
             yield MODELS, "elman", name
 
 
-BESIDE = dict.fromkeys(("rtol", "atol", "max_steps"), {"solver": "tsit5"})
+BESIDE = {key: {"solver": "tsit5"} for key in ("rtol", "atol", "max_steps")}
 """What a setting has an effect with, where it has none by default."""
 
 CASES = list(cases())
