@@ -30,7 +30,9 @@ def by_hand(monkeypatch) -> Any:
 def same(network: Any, weights: dict[str, Any], ours: Any) -> None:
     assert {key: weight.shape for key, weight in weights.items()} == network.shapes
     found = jax.vmap(lambda xs: ours(Sequence(xs)))(XS)
-    np.testing.assert_allclose(network.last(weights, XS), found, rtol=2e-5, atol=2e-6)
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        theirs = network.last(weights, XS)
+    np.testing.assert_allclose(theirs, found, rtol=2e-5, atol=2e-6)
 
 
 def test_both_directions(by_hand):

@@ -89,6 +89,9 @@ def cases() -> Iterator[Case]:
             yield MODELS, "elman", name
 
 
+BESIDE = {key: {"solver": "tsit5"} for key in ("rtol", "atol", "max_steps")}
+"""What a setting has an effect with, where it has none by default."""
+
 CASES = list(cases())
 IDS = [f"{entrant}.{name}" for _, entrant, name in CASES]
 
@@ -100,7 +103,7 @@ def plan(case: Case, value: Any) -> list[Job]:
         SuiteProblem: it is refused.
     """
     registry, entrant, name = case
-    chosen = {"name": entrant, name: value}
+    chosen = {"name": entrant, name: value, **BESIDE.get(name, {})}
     content: dict[str, Any] = {
         "name": "mine",
         "models": [chosen if registry is MODELS else "elman"],

@@ -188,7 +188,7 @@ class Contender:
     def _layer(self, part: Any, frame: Mapping[str, Any]) -> AbstractLayer:
         """Returns the entrant's part as a layer."""
         own = {name: frame[name] for name in ("checkpoint", "truncation")}
-        layer = Recurrent(part) if isinstance(part, AbstractCell) else part
+        layer: Any = Recurrent(part) if isinstance(part, AbstractCell) else part
         if isinstance(layer, AbstractRecurrence):
             return layer.run(**own)
         for name, value in own.items():
@@ -197,7 +197,7 @@ class Contender:
                     f"{self.name!r} is no recurrence, and {name} is of the gradient "
                     "through its steps: leave it out"
                 )
-        return part
+        return layer
 
     def shapes(self, signature: Signature, width: int) -> PyTree:
         """Returns the model with shapes in place of weights; allocates nothing.
