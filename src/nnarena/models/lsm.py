@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core.frozen import Frozen
-from ..core.numbers import AboveZero, NotNegative, Share, held
+from ..core.numbers import AboveZero, NotNegative, Share, UpToOne, held
 from ..core.types import Key, Scalar, Sequence
 from ..nn.spiking import inhibitory_among, synapses
 from ..nn.unroll import unroll
@@ -101,7 +101,7 @@ class LSM(AbstractCalibrated):
         features: int,
         hidden: int,
         *,
-        rate: Share | None = None,
+        rate: UpToOne | None = None,
         gain: AboveZero | None = None,
         strength: NotNegative = 0.15,
         tau: AboveZero = 30.0,
