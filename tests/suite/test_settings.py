@@ -46,6 +46,8 @@ MEANT = {
         *("bigbird.near", "bigbird.ends", "bigbird.random_blocks"),
         *("bigbird.pattern_seed", "longformer.global_tokens"),
         *("longformer.dilated_heads", "performer.epsilon"),
+        *("memory_network.hops", "memory_network.time_noise"),
+        *("memory_network.linear_start", "ntm.reach", "halve_after", "squares_kept"),
         *("dropout", "fillers", "washout"),
         *("warmup", "gradient_descent.clip", "weight_decay", "min_gain", "momentum"),
     },
