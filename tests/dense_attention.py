@@ -1,6 +1,5 @@
 """Attention over all pairs with a mask, in double precision by numpy: an oracle."""
 
-from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -8,14 +7,28 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def heads_of(rng: np.random.Generator, time: int, heads: int = 2, size: int = 4) -> Any:
+Heads = tuple[Any, Any, Any]
+"""Queries, keys and values, each (time, heads, size)."""
+
+
+def heads_of(
+    rng: np.random.Generator, time: int, heads: int = 2, size: int = 4
+) -> Heads:
     """Returns random queries, keys and values."""
-    return tuple(rng.standard_normal((time, heads, size)) for _ in range(3))
+    queries, keys, values = rng.standard_normal((3, time, heads, size))
+    return queries, keys, values
 
 
-def in_jax(parts: Iterable[np.ndarray]) -> Any:
+def in_jax(parts: Heads) -> Heads:
     """Returns the same as arrays of JAX."""
-    return tuple(map(jnp.asarray, parts))
+    queries, keys, values = map(jnp.asarray, parts)
+    return queries, keys, values
+
+
+def first_of(parts: Heads, steps: int) -> Heads:
+    """Returns the first so many steps."""
+    queries, keys, values = (part[:steps] for part in parts)
+    return queries, keys, values
 
 
 def masked(

@@ -54,7 +54,8 @@ def test_in_parallel_it_is_the_recurrence(form, present):
     asked, kept, values = features_of(time)
     there = None if present is None else jnp.arange(time) < present
     together = gathered(asked, only_present(kept, there), values, causal=True)
-    fold = KernelFold(*kept.shape[1:], values.shape[2])
+    _, heads, features = kept.shape
+    fold = KernelFold(heads, features, values.shape[2])
     steps = Sequence(fold.steps(asked, kept, values), present=there)
     in_turn = unroll_fold(fold, steps, form=form).hs
     np.testing.assert_allclose(

@@ -1,12 +1,10 @@
 """A sliding window against all pairs under a mask, and what it costs."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.dense_attention import band, heads_of, in_jax, masked
+from tests.dense_attention import band, first_of, heads_of, in_jax, masked
 
 from nnarena.nn.window_attention import merged, part_of, windowed
 from nnarena.training.base import program_bytes
@@ -45,7 +43,7 @@ def test_what_is_not_there_is_not_seen(dilation: int):
         return jnp.sum(found[:there] ** 2), found
 
     gradients, found = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(*in_jax(parts))
-    short: Any = tuple(part[:there] for part in parts)
+    short = first_of(parts, there)
     seen = band(there, window, causal=False, dilation=dilation)
     np.testing.assert_allclose(found[:there], masked(*short, seen), rtol=0, atol=1e-12)
     for one in gradients:
