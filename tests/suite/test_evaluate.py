@@ -206,9 +206,19 @@ def test_another_signature_cannot_be_asked(folder, changes, reason):
 def test_generated_answers_may_be_of_another_length(tmp_path, model):
     """Lists of one symbol are among those trained on; of two of five, few come out."""
     asked = [{"length": 1}, {"length": 5}, {"symbols": 3}]
-    task = {"name": "reverse", "length": 2, "symbols": 2, "evaluate": asked}
+    task: dict[str, Any] = {
+        "name": "reverse",
+        "length": 2,
+        "symbols": 2,
+        "evaluate": asked,
+    }
     trainer = {"steps": 150, "checks": 2, "learning_rate": 1e-2}
-    changes = {"models": [model], "tasks": [task], "seeds": 1, "width": 16}
+    changes: dict[str, Any] = {
+        "models": [model],
+        "tasks": [task],
+        "seeds": 1,
+        "width": 16,
+    }
     session = session_of(tmp_path, **changes, trainer=trainer)
     list(session.run(workers=0))
     found = {
