@@ -212,7 +212,7 @@ def test_generated_answers_may_be_of_another_length(tmp_path, model):
         "symbols": 2,
         "evaluate": asked,
     }
-    trainer = {"steps": 150, "checks": 2, "learning_rate": 1e-2}
+    trainer: dict[str, Any] = {"steps": 150, "checks": 2, "learning_rate": 1e-2}
     changes: dict[str, Any] = {
         "models": [model],
         "tasks": [task],
