@@ -43,6 +43,8 @@ MEANT = {
         *("esn.radius", "esn.bias", "gtrxl.memory", "gtrxl.gate_bias", "leaky.alpha"),
         *("linear_dynamical.gain", "lsm.strength", "lsm.inhibitory"),
         "scaled_cayley.negatives",
+        *("memory_network.hops", "memory_network.time_noise"),
+        *("memory_network.linear_start", "gradient_descent.halve_after"),
         *("dropout", "fillers", "washout"),
         *("warmup", "gradient_descent.clip", "weight_decay", "min_gain", "momentum"),
     },
