@@ -184,7 +184,7 @@ def test_a_fifth_inhibits_neighbors_are_joined_and_nobody_to_itself():
 @pytest.mark.parametrize("trainer", ["ridge", "gradient_descent"])
 def test_a_run_tunes_it_by_every_trainer_and_records_what_fires(trainer, tmp_path):
     liquid = {"name": "lsm", "trainer": trainer, "rate": 0.25, "width": 40}
-    settings = {"steps": 4, "batch": 8, "checks": 2}
+    settings: dict[str, Any] = {"steps": 4, "batch": 8, "checks": 2}
     nnarena.run(
         ["gru", liquid], ["add(length=40)"], seeds=2, results=tmp_path, **settings
     )
