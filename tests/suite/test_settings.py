@@ -43,16 +43,11 @@ MEANT = {
         *("esn.radius", "esn.bias", "gtrxl.memory", "gtrxl.gate_bias", "leaky.alpha"),
         *("linear_dynamical.gain", "lsm.strength", "lsm.inhibitory"),
         "scaled_cayley.negatives",
-<<<<<<< HEAD
         *("bigbird.near", "bigbird.ends", "bigbird.random_blocks"),
         *("bigbird.pattern_seed", "longformer.global_tokens"),
         *("longformer.dilated_heads", "performer.epsilon"),
         *("memory_network.hops", "memory_network.time_noise"),
         *("memory_network.linear_start", "ntm.reach", "halve_after", "squares_kept"),
-=======
-        *("memory_network.hops", "memory_network.time_noise"),
-        *("memory_network.linear_start", "gradient_descent.halve_after"),
->>>>>>> h18mem
         *("dropout", "fillers", "washout"),
         *("warmup", "gradient_descent.clip", "weight_decay", "min_gain", "momentum"),
     },
