@@ -47,7 +47,7 @@ class Reverse(AbstractTask):
 
     @property
     def signature(self):
-        """Lists of symbols, said backwards; two classes more start and end an answer."""
+        """Lists of symbols said backwards; two more classes start and end an answer."""
         start, stop = self.symbols, self.symbols + 1
         answers = Generated(self.length + 1, start, stop)
         return Signature(Tokens(self.symbols), Classes(self.symbols + 2), answers)
