@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree
 
 from ..core.frozen import trainable
@@ -136,19 +137,23 @@ def _descend(
     steps: Int[Array, ""],
 ) -> Lesson:
     adam = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(LEARNING_RATE))
+    # One vector of all weights: an update of each would be most of what is compiled.
+    weights, as_tree = ravel_pytree(params)
 
     def update(index, carry):
-        params, state, lesson = carry
+        weights, state, lesson = carry
         batch = jax.tree.map(lambda leaf: leaf[index], batches)
-        loss, gradients = jax.value_and_grad(_loss)(params, static, batch, signature)
+        loss, gradients = jax.value_and_grad(_loss)(
+            as_tree(weights), static, batch, signature
+        )
         # optax's Adam raises a float to an integer power, which strict promotion bars.
         with jax.numpy_dtype_promotion("standard"):
-            updates, state = adam.update(gradients, state, params)
+            updates, state = adam.update(ravel_pytree(gradients)[0], state, weights)
         lesson = Lesson(lesson.losses.at[index].set(loss), gradients)
-        return optax.apply_updates(params, updates), state, lesson
+        return optax.apply_updates(weights, updates), state, lesson
 
     blank = Lesson(jnp.zeros(STEPS), jax.tree.map(jnp.zeros_like, params))
-    start = params, adam.init(params), blank
+    start = weights, adam.init(weights), blank
     return jax.lax.fori_loop(0, steps, update, start)[2]
 
 
