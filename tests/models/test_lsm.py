@@ -13,8 +13,11 @@ from tests.models.test_oracles import Oracle
 
 import nnarena
 from nnarena.core.frozen import Frozen
-from nnarena.core.types import Sequence
+from nnarena.core.types import Example, Features, Sequence, Signature, Values
+from nnarena.models.bidirectional import Bidirectional
+from nnarena.models.calibration import calibrating
 from nnarena.models.lsm import LSM, REFRACTORY, THRESHOLD, Liquid, firing_share
+from nnarena.models.sequence import SequenceModel
 from nnarena.nn.spiking import inhibitory_among, places_of, synapses
 from nnarena.runs.store import open_store
 
@@ -128,6 +131,41 @@ def test_the_gain_is_set_so_that_the_asked_share_of_neurons_fires(kind):
     assert float(told["firing_share"]) == pytest.approx(0.2, abs=0.02)
     before, after = (np.asarray(c.input_weight.array) for c in (cell, tuned))
     np.testing.assert_allclose(after / before, (after / before)[0, 0], rtol=1e-5)
+
+
+def test_each_direction_is_tuned_to_the_steps_as_it_reads_them():
+    """Inputs fade, so that the second direction hears little of what the first does."""
+    fading = asked("normal")
+    fading = eqx.tree_at(
+        lambda s: s.xs, fading, fading.xs * 0.9 ** jnp.arange(90.0)[None, :, None]
+    )
+    layer = Bidirectional(3, 60, cell="lsm", settings={"rate": 0.2}, key=KEY)
+    signature = Signature(Features(3), Values(1))
+
+    def make(key):
+        del key
+        return SequenceModel(signature, (layer,), embed=None, head=None)
+
+    examples = [
+        Example(jax.tree.map(lambda leaf, i=i: leaf[i], fading), jnp.zeros(1))
+        for i in range(16)
+    ]
+    built: Any = eqx.filter_jit(lambda: calibrating(make, examples)(KEY))()
+    (tuned,) = built.layers
+    for cell, reading in zip(
+        tuned.cells, jax.vmap(tuned.readings)(fading), strict=True
+    ):
+        told = eqx.filter_jit(lambda cell, inputs: cell.figures(inputs))(cell, reading)
+        assert float(told["firing_share"]) == pytest.approx(0.2, abs=0.02)
+
+
+def test_neurons_that_never_fire_are_told():
+    cell = with_arrays(
+        LSM(1, 4, strength=0.0, gain=1.0, key=KEY),
+        input_weight=np.array([[0.0, 100.0, 100.0, 0.0]]),
+    )
+    told = cell.figures(jax.vmap(Sequence)(jnp.ones((2, 10, 1))))
+    assert float(told["ever_firing_share"]) == 0.5
 
 
 def test_a_given_gain_stays_and_a_rate_beside_it_is_refused():

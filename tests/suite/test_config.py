@@ -96,3 +96,16 @@ def test_changes_keep_what_they_do_not_name(tmp_path):
     suite = load_suite(str(path), {"trainer": {"steps": 20}, "parameters": 900})
     assert suite.trainer == {"steps": 20, "batch": 4}
     assert (suite.width, suite.parameters) == (None, 900)
+
+
+def test_a_setting_that_is_called_settings_is_one_of_the_entrant():
+    inner = {"delay": 8}
+    flat = {"name": "bidirectional", "cell": "skip_rnn", "settings": inner}
+    suite = parse_suite(
+        {"name": "a", "models": [flat], "tasks": ["add"], "seeds": 1, "width": 4},
+        "mine",
+    )
+    (model,) = suite.models
+    assert model.settings == {"cell": "skip_rnn", "settings": inner}
+    again = type(suite).model_validate(suite.model_dump())
+    assert again.models == suite.models

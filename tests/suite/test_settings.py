@@ -91,7 +91,12 @@ def cases() -> Iterator[Case]:
             yield MODELS, "elman", name
 
 
-BESIDE = {key: {"solver": "tsit5"} for key in ("rtol", "atol", "max_steps")}
+BESIDE = {
+    **{key: {"solver": "tsit5"} for key in ("rtol", "atol", "max_steps")},
+    **{key: {"schedule": "halving"} for key in ("halve_every", "halve_after")},
+    **{key: {"schedule": "plateau"} for key in ("drop_checks", "drop_factor")},
+    **{key: {"optimizer": "rmsprop_momentum"} for key in ("momentum", "squares_kept")},
+}
 """What a setting has an effect with, where it has none by default."""
 
 CASES = list(cases())

@@ -7,6 +7,7 @@ One linear model with three weights serves all tests, so that a program compiles
 fraction of a second; programs are shared where the keys alone differ.
 """
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -397,8 +398,10 @@ def test_a_divergence_keeps_the_best_weights_and_harms_no_neighbor():
     assert np.all(np.isfinite(program.test(after).mean_loss))
 
 
-@pytest.mark.parametrize("schedule", ["warmup_cosine", "constant"])
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("schedule", "warmup"),
+    [*(("warmup_cosine", share) for share in (0.0, 0.1, 0.5, 1.0)), ("constant", 0.1)],
+)
 def test_the_rate_in_closed_form(schedule, warmup):
     trainer = GradientDescent(
         steps=40, learning_rate=0.02, schedule=schedule, warmup=warmup
@@ -535,11 +538,11 @@ def test_gradients_are_clipped_to_the_global_norm(size):
         {"batch": 0},
         {"checks": -1},
         {"patience": 0},
-        {"drop_checks": 0},
+        {"drop_checks": 0, "schedule": "plateau"},
     ],
 )
 def test_impossible_numbers_are_refused(numbers):
-    (name,) = numbers
+    name = next(iter(numbers))
     with pytest.raises(ValueError, match=f"{name} must be a whole number of at least"):
         GradientDescent(**numbers)
 
@@ -671,3 +674,19 @@ def test_arrays_that_do_not_fit_are_refused(spoil):
     spoil(arrays)
     with pytest.raises(ValueError, match=r"do not fit at \.bias"):
         tree_from_paths(line, arrays)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"momentum": 0.5}, "momentum is 0.5, but has no effect where optimizer is"),
+        ({"optimizer": "sgd", "squares_kept": 0.5}, "give optimizer = 'rmsprop' or"),
+        ({"schedule": "constant", "warmup": 0.4}, "give schedule = 'warmup_cosine'"),
+        ({"halve_every": 5}, "halve_every is 5, but has no effect where schedule is"),
+        ({"drop_factor": 0.5}, "give schedule = 'plateau'"),
+        ({"clip": 0.0, "clip_by": "value"}, "clip is 0, so that nothing is clipped"),
+    ],
+)
+def test_a_setting_without_an_effect_is_refused(given, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        GradientDescent(**given)

@@ -46,7 +46,8 @@ class Bidirectional(AbstractRecurrence):
     cannot play where an answer may use no later input, nor generate one.
 
     `cell` is the name of any registered cell, `settings` those of its own that differ
-    from its defaults; each direction has weights of its own. `truncation` cuts the
+    from its defaults, as in `{name = "bidirectional", cell = "skip_rnn", settings =
+    {delay = 8}}`; each direction has weights of its own. `truncation` cuts the
     gradient of each at steps counted as it reads them. The output is twice as wide as
     a cell's. The second begins at the last step that is there, so that padding is never
     read, with the time that the first begins with. Of a task that answers once, the

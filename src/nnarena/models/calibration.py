@@ -15,7 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from ..core.types import Example, Key, Scalar, Sequence
-from .base import AbstractCalibrated, AbstractLayer, AbstractModel
+from .base import (
+    AbstractCalibrated,
+    AbstractCell,
+    AbstractLayer,
+    AbstractModel,
+    AbstractRecurrence,
+)
 from .generating import frame_of
 
 
@@ -23,9 +29,9 @@ Build = Callable[[Key], AbstractModel]
 
 
 def is_calibrated(model: PyTree) -> bool:
-    """Returns whether a part of a model, or of its shapes, is scaled to its inputs."""
+    """Returns whether a cell of a model, or of its shapes, is scaled to its inputs."""
     frame = frame_of(model)
-    return frame is not None and any(map(_scaled_parts, frame.layers))
+    return frame is not None and any(map(_has_scaled, frame.layers))
 
 
 def calibrating(build: Build, examples: Several[Example]) -> Build:
@@ -43,24 +49,33 @@ def calibrating(build: Build, examples: Several[Example]) -> Build:
 
 
 def figures_of(model: AbstractModel, examples: Several[Example]) -> dict[str, Scalar]:
-    """Returns what a calibrated model says of itself on examples: means over parts."""
-    asked = _together(examples)
+    """Returns what a calibrated model says of itself on examples: means over cells."""
     found: dict[str, list[Scalar]] = {}
     layers = list(_frame(model).layers)
-    for _, layer, inputs in _read(layers, model, asked):
-        for part in _scaled_parts(layer):
-            for name, value in part.figures(inputs).items():
-                found.setdefault(name, []).append(value)
+    for _, layer, inputs in _read(layers, model, _together(examples)):
+        for cell, reading in _cells(layer, inputs):
+            if isinstance(cell, AbstractCalibrated):
+                for name, value in cell.figures(reading).items():
+                    found.setdefault(name, []).append(value)
     return {name: jnp.mean(jnp.stack(values)) for name, values in found.items()}
 
 
 def _scaled(layer: AbstractLayer, inputs: Sequence) -> AbstractLayer:
-    """Returns a layer whose cells are scaled to its inputs: of two directions, both."""
-    return jax.tree.map(
-        lambda part: part.calibrated(inputs) if _is_scaled(part) else part,
-        layer,
-        is_leaf=_is_scaled,
+    """Returns a layer whose cells are scaled to its inputs, each as it reads them."""
+    cells = tuple(
+        cell.calibrated(reading) if isinstance(cell, AbstractCalibrated) else cell
+        for cell, reading in _cells(layer, inputs)
     )
+    return eqx.tree_at(lambda layer: layer.cells, layer, cells) if cells else layer
+
+
+def _cells(
+    layer: AbstractLayer, inputs: Sequence
+) -> list[tuple[AbstractCell, Sequence]]:
+    """Returns the cells of a layer with the steps as each reads them."""
+    if not isinstance(layer, AbstractRecurrence):
+        return []
+    return list(zip(layer.cells, jax.vmap(layer.readings)(inputs), strict=True))
 
 
 def _together(examples: Several[Example]) -> Any:
@@ -76,7 +91,7 @@ def _read(
     A layer may be replaced in the list before the next is asked for.
     """
     steps = jax.vmap(lambda asked: _frame(model).read(*asked)[0])(asked)
-    last = max(index for index, layer in enumerate(layers) if _scaled_parts(layer))
+    last = max(index for index, layer in enumerate(layers) if _has_scaled(layer))
     for index in range(last + 1):
         yield index, layers[index], steps
         if index < last:
@@ -90,10 +105,6 @@ def _frame(model: Any) -> Any:
     return frame
 
 
-def _is_scaled(part: Any) -> bool:
-    return isinstance(part, AbstractCalibrated)
-
-
-def _scaled_parts(layer: PyTree) -> list[AbstractCalibrated]:
-    """Returns the cells of a layer that are scaled to its inputs."""
-    return list(filter(_is_scaled, jax.tree.leaves(layer, is_leaf=_is_scaled)))
+def _has_scaled(layer: PyTree) -> bool:
+    cells = layer.cells if isinstance(layer, AbstractRecurrence) else ()
+    return any(isinstance(cell, AbstractCalibrated) for cell in cells)

@@ -75,9 +75,10 @@ class LSM(AbstractCalibrated):
 
     A run sets the gain by its task: so high that within `trace`, on questions of the
     validation split, a share `rate` of the neurons fires, 0.15 if it is not given. Its
-    record has the share that was reached as `firing_share`; it may miss the rate where
-    inputs are all zero, or where spikes set each other off. With `gain` the gain is
-    what is given, and the share what it comes to.
+    record has the share that was reached as `firing_share`, and as `ever_firing_share`
+    the share of the neurons that fire at all on these questions. It may miss the rate
+    where inputs are all zero, or where spikes set each other off. With `gain` the gain
+    is what is given, and the share what it comes to.
 
     Departs from the paper in synapses that are static, where those there tire and
     recover: hence a `strength` below 1, as spikes would else set each other off without
@@ -165,7 +166,12 @@ class LSM(AbstractCalibrated):
         return self._louder((low + high) / 2.0)
 
     def figures(self, inputs):
-        return {"firing_share": self._share(inputs)}
+        spikes = self._spikes(inputs)
+        ever = jnp.any(spikes > 0.0, axis=(0, 1))
+        return {
+            "firing_share": self._share(inputs),
+            "ever_firing_share": jnp.mean(ever.astype(spikes.dtype)),
+        }
 
     def _louder(self, octaves: Scalar) -> "LSM":
         """Returns the same neurons with so many octaves more gain."""
@@ -175,11 +181,18 @@ class LSM(AbstractCalibrated):
     def _share(self, inputs: Sequence) -> Scalar:
         """Returns the share that fires, the mean over examples."""
 
-        def one(sequence: Sequence) -> Scalar:
-            states: Any = unroll(self, sequence, states=True).states
-            return firing_share(states.spikes, sequence, self.trace)
+        def one(sequence: Sequence, spikes: Array) -> Scalar:
+            return firing_share(spikes, sequence, self.trace)
 
-        return jnp.mean(jax.vmap(one)(inputs))
+        return jnp.mean(jax.vmap(one)(inputs, self._spikes(inputs)))
+
+    def _spikes(self, inputs: Sequence) -> Float[Array, "examples time hidden"]:
+        def one(sequence: Sequence) -> Array:
+            states: Any = unroll(self, sequence, states=True).states
+            there = jnp.arange(sequence.length) <= sequence.last
+            return jnp.where(there[:, None], states.spikes, 0.0)
+
+        return jax.vmap(one)(inputs)
 
 
 def firing_share(

@@ -89,11 +89,19 @@ def _as_choice(value: Any) -> Any:
     """Returns the form that is kept of a name, or of a table of name and settings."""
     if isinstance(value, str):
         return {"name": value}
-    if isinstance(value, dict) and "settings" not in value and "name" in value:
+    if isinstance(value, dict) and "name" in value and not _is_kept(value):
         own = {key: value[key] for key in OWN if key in value}
         settings = {key: given for key, given in value.items() if key not in own}
         return {**own, "settings": settings}
     return value
+
+
+def _is_kept(table: dict[str, Any]) -> bool:
+    """Returns whether a table has the form that is kept.
+
+    Else `settings` in it is the setting of an entrant that has one of this name.
+    """
+    return "settings" in table and set(table) <= {*OWN, "settings"}
 
 
 def _as_seeds(value: Any) -> Any:

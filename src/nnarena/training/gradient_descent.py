@@ -1,5 +1,6 @@
 """Training by gradient descent: an optimizer, a schedule, early stopping."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import equinox as eqx
@@ -47,6 +48,20 @@ def as_rates(given: Trials) -> float | tuple[float, ...]:
         return float(given)
     rates = tuple(sorted(float(rate) for rate in given))
     return rates[0] if len(rates) == 1 else rates
+
+
+EFFECTIVE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "schedule": {
+        "warmup": ("warmup_cosine",),
+        **dict.fromkeys(("drop_checks", "drop_factor"), ("plateau",)),
+        **dict.fromkeys(("halve_every", "halve_after"), ("halving",)),
+    },
+    "optimizer": {
+        "momentum": ("momentum", "rmsprop_momentum"),
+        "squares_kept": ("rmsprop", "rmsprop_momentum", "adadelta"),
+    },
+}
+"""At which values of another setting a setting has an effect."""
 
 
 @TRAINERS.register(
@@ -117,6 +132,25 @@ class GradientDescent(AbstractTrainer):
     def __check_init__(self):
         for name in self.penalties or {}:
             _ = PENALTIES[name]
+        if self.clip == 0.0 and self.clip_by != "global_norm":
+            raise ValueError(
+                f"clip_by is {self.clip_by!r}, but clip is 0, so that nothing is "
+                "clipped: leave clip_by out, or give clip"
+            )
+        for switch, names in EFFECTIVE.items():
+            for name, values in names.items():
+                self._require_effect(name, switch, values)
+
+    def _require_effect(self, name: str, switch: str, values: tuple[str, ...]) -> None:
+        """Refuses a setting that was given where it has no effect."""
+        given, set_to = getattr(self, name), getattr(self, switch)
+        if set_to in values or given == type(self).__dataclass_fields__[name].default:
+            return
+        needed = " or ".join(f"{switch} = {value!r}" for value in values)
+        raise ValueError(
+            f"{name} is {given:g}, but has no effect where {switch} is {set_to!r}: "
+            f"leave it out, or give {needed}"
+        )
 
     @property
     def rates(self) -> tuple[float, ...]:
