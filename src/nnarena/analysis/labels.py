@@ -13,6 +13,7 @@ variant: a setup is named only where it differs within one contender AND task. S
 setting that planning adds for some tasks, as `causal` (`ADDED`).
 """
 
+import functools
 import json
 import re
 from collections import defaultdict
@@ -75,10 +76,14 @@ def added_text(model: Entrant) -> str:
 
 def value_text(value: JsonValue) -> str:
     """Returns a setting as short text; unequal values have unequal texts."""
-    if isinstance(value, str) and value.isidentifier():
-        words = {"true", "false", "null", "NaN", "Infinity"}
-        return json.dumps(value) if value in words else value
-    return json.dumps(value, sort_keys=True)
+    return _word(value) if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=4_096)  # runs share their words
+def _word(value: str) -> str:
+    reserved = {"true", "false", "null", "NaN", "Infinity"}
+    plain = value.isidentifier() and value not in reserved
+    return value if plain else json.dumps(value)
 
 
 def flatten(settings: Mapping[str, JsonValue], prefix: str = "") -> dict[str, str]:
