@@ -14,6 +14,7 @@ import pytest
 import nnarena
 from nnarena.core.compiling import (
     AS_THE_PROCESS,
+    FOR_LAWS,
     RUN_ONCE,
     SOONEST,
     filter_jit,
@@ -72,7 +73,7 @@ def test_an_option_that_xla_does_not_have_is_left_out():
     assert known({**SOONEST, "xla_cpu_of_next_year": True}) == SOONEST
 
 
-@pytest.mark.parametrize("options", [RUN_ONCE, SOONEST, AS_THE_PROCESS])
+@pytest.mark.parametrize("options", [RUN_ONCE, SOONEST, FOR_LAWS, AS_THE_PROCESS])
 def test_what_is_compiled_computes(options):
     doubled = jit(lambda x: 2.0 * x, options)(jnp.ones(3))
     named = filter_jit(lambda x, name: (2.0 * x, name), options)(jnp.ones(3), "two")
