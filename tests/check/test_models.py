@@ -22,6 +22,26 @@ def test_a_model_obeys(name, law):
     assert verdict.passed, verdict.detail
 
 
+class AskedEverything(ModelCase):
+    """A model asked also what to a cell or layer is the same question again."""
+
+    def told_apart(self, *signatures):
+        return signatures
+
+
+asked_everything = cache(AskedEverything)
+
+ABOUT_THE_FRAME = ("shapes", "causal", "vmap", "padding", "gradients", "width")
+
+
+@pytest.mark.parametrize("name", ABOUT_THE_FRAME)
+def test_the_frame_reads_tokens_and_says_classes(name):
+    """Whatever stands in it: other cells and layers are asked about features alone."""
+    (law,) = (law for law in MODEL_LAWS if law.name == name)
+    verdict = judge(law, asked_everything("elman"))
+    assert verdict.passed, verdict.detail
+
+
 def test_a_causal_transformer_is_causal():
     causal = next(law for law in MODEL_LAWS if law.name == "causal")
     verdict = judge(causal, ModelCase("transformer", {"causal": True, "blocks": 1}))

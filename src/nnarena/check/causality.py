@@ -17,11 +17,12 @@ def check_causal(case: ModelCase) -> None:
     Raises:
         LawBroken: it declares what it is not, by itself or as it plays a causal task.
     """
-    if case.model(EVERY_STEP[0]).causal:
-        _require_causality(case, EVERY_STEP)
+    asked = case.told_apart(*EVERY_STEP)
+    if case.model(asked[0]).causal:
+        _require_causality(case, asked)
     else:
         require(
-            any(case.first_peek(s) is not None for s in EVERY_STEP),
+            any(case.first_peek(s) is not None for s in asked),
             "declared not causal, but no change of later inputs changed an earlier "
             "answer; declare `causal = True`",
         )
@@ -30,7 +31,7 @@ def check_causal(case: ModelCase) -> None:
     if own.framed and own.for_signature(CAUSAL[0]) == own:
         return
     with contextlib.suppress(CannotPlay):
-        _require_causality(case, CAUSAL)
+        _require_causality(case, case.told_apart(*CAUSAL))
 
 
 def _require_causality(case: ModelCase, signatures: Sequence[Signature]) -> None:

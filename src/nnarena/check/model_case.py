@@ -150,12 +150,23 @@ class ModelCase:
             require_answers(self.contender, signature, self.width, LENGTH)
 
     def playable(self, *signatures: Signature) -> tuple[Signature, ...]:
-        """Returns those of some signatures that the model can play.
+        """Returns those of some signatures that the model can play, and tells apart.
 
         If it is a decoder, which can play none but generated answers, those.
         """
-        found = [s for s in signatures if self.contender.why_not(s) is None]
+        asked = self.told_apart(*signatures)
+        found = [s for s in asked if self.contender.why_not(s) is None]
         return tuple(found) or (GENERATED,)
+
+    def told_apart(self, *signatures: Signature) -> tuple[Signature, ...]:
+        """Returns those of some signatures that are not the same to the entrant.
+
+        A cell or a layer reads vectors and writes vectors, whatever the frame makes
+        them of and makes of them: asked about tokens, it would compute nothing new.
+        """
+        if not self.contender.framed:
+            return signatures
+        return tuple(s for s in signatures if isinstance(s.inputs, Features))
 
     def build(self, signature: Signature, key: Key) -> AbstractModel:
         """Returns the small model with the weights of a key, as it plays such a task.

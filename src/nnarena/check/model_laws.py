@@ -69,7 +69,7 @@ def _check_shapes(case: ModelCase) -> None:
 
 
 def _check_vmap(case: ModelCase) -> None:
-    for signature in EVERY_STEP:
+    for signature in case.told_apart(*EVERY_STEP):
         xs, dts = draw_inputs(signature, 3, LENGTH)
         together = case.answer_batch(signature, xs, dts)
         alone = np.stack(
@@ -124,7 +124,7 @@ def _step(
 
 def _check_padding(case: ModelCase) -> None:
     # Both ways to answer and both kinds of input, in two programs instead of four.
-    for signature in SIGNATURES[1:3]:
+    for signature in case.told_apart(*SIGNATURES[1:3]):
         xs, dts = draw_inputs(signature, LENGTH + PADDING, seed=4)
         whole = case.answer(signature, xs[:LENGTH], dts[:LENGTH])
         present = np.arange(LENGTH + PADDING) < LENGTH
@@ -189,7 +189,7 @@ def _equal(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
 
 
 def _check_irregular_times(case: ModelCase) -> None:
-    for signature in EVERY_STEP:
+    for signature in case.told_apart(*EVERY_STEP):
         xs, _ = draw_inputs(signature, LENGTH)
         dts = 3.0 - np.random.default_rng(2).uniform(0.0, 3.0, LENGTH)  # in (0, 3]
         answers = case.answer(signature, xs, dts.astype(np.float32))
