@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.bahdanau import Bahdanau
 
-from nnarena.check import MODEL_LAWS, ModelCase, judge
+from nnarena.check import MODEL_LAWS, ModelCase, judge, model_laws
 from nnarena.core.types import Features, Signature
 from nnarena.models import MODELS, AbstractCell, AbstractLayer, AbstractModel
 from nnarena.models.decoder import AbstractParallelDecoder
@@ -277,10 +277,6 @@ FLAWED_MODELS = {
             "learns": "but it is 0.9",
         },
     ),
-    "too large for any width": (
-        layer_with(outputs=8_000),
-        {"width": "with 20,000 weights, within 15 %, but the nearest, 1, has 24,006"},
-    ),
 }
 """Models with the laws that they break, and words of the sentences that say so."""
 
@@ -301,6 +297,16 @@ def test_a_flawed_model_breaks_its_law_and_no_other(enter, flaw):
     for law, words in expected.items():
         assert words in found[law]
         assert "\n" not in found[law]
+
+
+def test_a_model_that_is_too_large_at_any_width(enter, monkeypatch):
+    monkeypatch.setattr(model_laws, "BUDGET", 200)
+    enter(MODELS, layer_with(outputs=80))
+    found = broken_laws()
+    assert set(found) == {"width"}
+    assert (
+        "with 200 weights, within 15 %, but the nearest, 1, has 246" in found["width"]
+    )
 
 
 class Constant(AbstractModel):
