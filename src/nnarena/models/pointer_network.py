@@ -22,11 +22,8 @@ from .recurrent_decoder import (
 )
 
 
-class Pointed(Memory):
-    """What is kept to answer by pointing, of which the last step is the stop.
-
-    `means` says which class a step is; `vectors` are what the decoder is fed of each.
-    """
+class Meaning(eqx.Module):
+    """Which class each step of a question means, and what the decoder is fed of it."""
 
     means: Bool[Array, "time outputs"]
     vectors: Float[Array, "outputs width"]
@@ -116,10 +113,10 @@ class PointerNetwork(AbstractAttentiveDecoder):
             present = jnp.append(present, True)
         means, vectors = self._means(sequence.xs), self._vectors(steps.xs[places])
         keys = ready.attend.keys(hs)
-        return Pointed(ready, hs, keys, present, means, vectors), state
+        return Memory(ready, hs, keys, present, Meaning(means, vectors)), state
 
     def vector(self, memory, token):
-        return memory.vectors[token]
+        return memory.own.vectors[token]
 
     def say(self, memory, state, x, visible):
         ready = memory.decoder
@@ -128,7 +125,7 @@ class PointerNetwork(AbstractAttentiveDecoder):
         weights = jax.nn.softmax(scores)
         if ready.head is not None:
             return state, Said(ready.head(weights @ memory.hs), weights)
-        return state, Said(of_classes(scores, memory.means), weights[:-1])
+        return state, Said(of_classes(scores, memory.own.means), weights[:-1])
 
     def _means(self, xs: Inputs) -> Bool[Array, "steps outputs"]:
         """Returns which class each step of a question is, and that the last stops."""

@@ -42,13 +42,15 @@ class Memory(eqx.Module):
     """What is kept of a question while it is answered.
 
     `decoder` is the contender, as a loop wants it; `hs` are the annotations of all
-    steps, `keys` what attention makes of them, without it None.
+    steps, `keys` what attention makes of them, without it None. `own` is whatever else
+    the contender keeps.
     """
 
     decoder: Any
     hs: Float[Array, "time encoded"]
     keys: Float[Array, "time align"] | None
     present: Bool[Array, " time"] | None
+    own: Any = None
 
 
 def online(signature: Signature, *, causal: bool) -> bool:
