@@ -31,10 +31,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "encoder_decoder_transformer": {"encoder_layers": 2, "decoder_layers": 2},
     "rnn_augmented_transformer": {"encoder_layers": 2, "decoder_layers": 2},
     "rnn_attention_transformer": {"encoder_layers": 2, "decoder_layers": 2},
+    "seq2seq": {"depth": 2},
+    "lstm_attention": {"depth": 2},
+    "pointer_network": {"depth": 2},
 }
 """Those that have a setting for it; two layers, as a second one may undo the first."""
 
-LOOKING_AHEAD = {"bidirectional", "linformer"}
+LOOKING_AHEAD = {"bahdanau", "bidirectional", "linformer"}
 """Those that cannot do otherwise."""
 
 

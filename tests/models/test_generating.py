@@ -179,8 +179,8 @@ def entered(monkeypatch):
     """Registers models of somebody else's, for one test only."""
     MODELS.discover()
     monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
-    for make in (Whole, Backwards, Bahdanau):
-        name = make.__name__.lower()
+    own = {"whole": Whole, "backwards": Backwards, "looking_back": Bahdanau}
+    for name, make in own.items():
         MODELS.register(name, family="test", source="a talk")(make)
 
 
@@ -194,8 +194,8 @@ TOLD = Signature(Tokens(5), Classes(6), ANSWERS, context=Tokens(5))
     [
         ("whole", {}, SIGNATURE, "it generates no answers, and the task asks for"),
         ("whole", {}, STORY, "it reads no context, and the task has one"),
-        ("bahdanau", {}, ONCE, "it generates its answers, and the task asks once"),
-        ("bahdanau", {}, TOLD, "it reads no context, and the task has one"),
+        ("looking_back", {}, ONCE, "it generates its answers, and the task asks once"),
+        ("looking_back", {}, TOLD, "it reads no context, and the task has one"),
         ("backwards", {}, SIGNATURE, "its answers use later inputs"),
         ("transformer", {"causal": False}, SIGNATURE, "with causal=true, or without"),
         (
@@ -219,7 +219,7 @@ def test_ridge_fits_no_generated_answers(name):
 
 
 def test_an_attention_decoder_is_one_file():
-    model = build("bahdanau")
+    model = build("looking_back")
     answers = model(ASKED)
     np.testing.assert_allclose(answers, model(PADDED), atol=1e-5)
     said = jnp.argmax(answers, axis=1)

@@ -473,6 +473,7 @@ def test_every_axis_is_a_number_among_the_settings():
         "repeat_copy": "repeats",
         "repeat_copy_bits": "repeats",
         "reverse": "length",
+        "translate": "length",
         "sort_bits": "length",
         "temporal_order": "length",
         "xor": "length",

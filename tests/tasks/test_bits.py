@@ -155,3 +155,12 @@ def test_a_largest_row_draws_what_its_key_draws():
 def test_more_answers_than_vectors_are_refused():
     with pytest.raises(ValueError, match="16 answers of 8 vectors: give at most"):
         SortBits(length=8)
+
+
+def test_a_list_may_be_said_in_its_order():
+    found = examples(Reverse(length=4, symbols=3, turned=False))
+    for xs, present, said in zip(
+        found.question.xs, found.question.present, found.targets, strict=True
+    ):
+        wanted = [*xs[present].tolist(), 4]
+        np.testing.assert_array_equal(said[: len(wanted)], wanted)

@@ -205,8 +205,12 @@ def learn(task, contender, width: int, *, steps: int, checks: int = 10, rate=1e-
         (Contender("transformer"), 32, 3e-3),
         (Contender("encoder_decoder_transformer"), 32, 3e-3),
         (Bahdanau, 32, 1e-2),
+        (Contender("seq2seq"), 48, 1e-2),
+        (Contender("bahdanau"), 32, 1e-2),
+        (Contender("lstm_attention"), 32, 1e-2),
+        (Contender("pointer_network"), 32, 1e-2),
     ],
-    ids=["gru", "transformer", "encoder_decoder_transformer", "bahdanau"],
+    ids=lambda value: value.name if isinstance(value, Contender) else None,
 )
 def test_lists_of_unequal_length_are_said_backwards(contender, width, rate):
     fitted = learn(backwards(), contender, width, steps=2_000, rate=rate)

@@ -39,6 +39,9 @@ RESERVOIR = "reservoir"
 UNITS = 64
 """Of a reservoir it takes more units to learn a little: the width of its case."""
 
+FAR = 0.5
+"""A deviation of weights by which whatever is read is felt, however small they were."""
+
 LENGTH = 17
 """Steps of a test sequence: odd and prime, so that no even split goes unseen."""
 
@@ -203,12 +206,15 @@ class ModelCase:
         """Returns the answers to a question, and to its context where it has one."""
         return np.asarray(_answer(self.model(signature), *asked))
 
-    def first_peek(self, signature: Signature) -> int | None:
+    def first_peek(self, signature: Signature, *, far: bool = False) -> int | None:
         """Returns the first cut of which what is withheld reaches an answer before it.
 
-        Of weights off their start, as in training; None if there is none.
+        Of weights off their start, as in training, or `far` from it; None if there is
+        none.
         """
         model = self.model(signature, moved=True)
+        if far:
+            model = move(model, FAR)
 
         def ask(example: Example) -> np.ndarray:
             if signature.generated is None:  # by the program of `answer_to`

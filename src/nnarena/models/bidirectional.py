@@ -6,11 +6,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
 
 from ..core.numbers import held
 from ..core.registry import Entry
-from ..core.types import Key, Sequence
+from ..core.types import Key
+from ..nn.mirrored import mirror, mirrored
 from ..nn.unroll import Unrolled
 from . import MODELS
 from .base import AbstractCell, AbstractRecurrence
@@ -103,10 +103,7 @@ class Bidirectional(AbstractRecurrence):
         return eqx.tree_at(lambda layer: (layer.forward, layer.backward), self, own)
 
     def readings(self, sequence):
-        mirror = _mirror(sequence)
-        # Between two steps lies the same time, whoever comes first.
-        dts = sequence.dts[(mirror + 1) % sequence.length].at[0].set(sequence.dts[0])
-        return sequence, Sequence(sequence.xs[mirror], dts, sequence.present)
+        return sequence, mirrored(sequence)
 
     def unroll(self, sequence, *, nudges=None, states=False):
         directions = self.forward, self.backward
@@ -121,13 +118,7 @@ class Bidirectional(AbstractRecurrence):
 
     def joined(self, hs, sequence):
         forth, back = hs
-        return jnp.concatenate([forth, back[_mirror(sequence)]], axis=1)
-
-
-def _mirror(sequence: Sequence) -> Int[Array, " time"]:
-    """Returns the place that is as far from the end as each is from the beginning."""
-    places = jnp.arange(sequence.length)
-    return jnp.where(places <= sequence.last, sequence.last - places, places)
+        return jnp.concatenate([forth, back[mirror(sequence)]], axis=1)
 
 
 def _is_cell(entry: Entry) -> bool:

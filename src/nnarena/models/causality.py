@@ -170,14 +170,16 @@ def asking(build: Callable[[Key], AbstractModel], signature: Signature) -> Ask:
     return lambda example: np.asarray(answer(example))
 
 
-def moved(model: AbstractModel) -> AbstractModel:
+def moved(model: AbstractModel, deviation: float = MOVED) -> AbstractModel:
     """Returns the model with noise added to every weight that training may move."""
     rng = np.random.default_rng(0)
 
     def noisy(leaf: Any, free: bool) -> Any:
         if not free:
             return leaf
-        return leaf + jnp.asarray(MOVED * rng.standard_normal(leaf.shape), leaf.dtype)
+        return leaf + jnp.asarray(
+            deviation * rng.standard_normal(leaf.shape), leaf.dtype
+        )
 
     return jax.tree.map(noisy, model, trainable(model))
 

@@ -4,8 +4,10 @@ All take the shape as (inputs, outputs), since vectors stand on the left: x @ W.
 """
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,6 +15,8 @@ from jaxtyping import Array, Float
 from ..core.numbers import require
 from ..core.types import Key
 
+
+T = TypeVar("T")
 
 Matrix = Float[Array, "inputs outputs"]
 
@@ -100,3 +104,31 @@ def random_walk(size: int, *, through: Through, key: Key) -> Matrix:
     """
     scale = walk_gain(size, through) / math.sqrt(size)
     return scale * jax.random.normal(key, (size, size))
+
+
+def within(limit: float, tree: T, *, key: Key) -> T:
+    """Returns parts with all their numbers drawn uniformly within +-limit."""
+
+    def draw(array: Array, key: Key) -> Array:
+        return jax.random.uniform(key, array.shape, minval=-limit, maxval=limit)
+
+    return _redrawn(draw, tree, key=key)
+
+
+def near_zero(deviation: float, tree: T, *, key: Key) -> T:
+    """Returns parts with normal matrices of that deviation, and vectors of zero."""
+
+    def draw(array: Array, key: Key) -> Array:
+        if array.ndim == 1:
+            return jnp.zeros_like(array)
+        return deviation * jax.random.normal(key, array.shape)
+
+    return _redrawn(draw, tree, key=key)
+
+
+def _redrawn(draw: Callable[[Array, Key], Array], tree: T, *, key: Key) -> T:
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    leaves, shape = jax.tree.flatten(arrays)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [draw(leaf, own) for leaf, own in zip(leaves, keys, strict=True)]
+    return eqx.combine(jax.tree.unflatten(shape, drawn), rest)

@@ -24,8 +24,10 @@ class Reverse(AbstractTask):
     the first symbol to say is the last that was read, and the last waits for twice as
     many steps as there are symbols. Training draws lists of 1 to `length` of `symbols`
     symbols, evenly and without end; held-out lists have `length` symbols, so that an
-    evaluation at another length scores at that length alone. A decoder that reads the
-    question from its end has to copy.
+    evaluation at another length scores at that length alone. With `turned` of false the
+    list is said as it was read: copying, where every symbol waits for as many steps as
+    there are symbols. A decoder that reads the question from its end has to do the one
+    where it is asked for the other.
 
     After the sequence reversal of Grefenstette et al. (2015), which is of 128 symbols
     and trained at 8 to 64 of them.
@@ -38,16 +40,23 @@ class Reverse(AbstractTask):
 
     length: int = eqx.field(static=True)
     symbols: int = eqx.field(static=True)
+    turned: bool = eqx.field(static=True)
     held_out: SyntheticSplits
 
     @held
-    def __init__(self, *, length: AtLeastOne = 10, symbols: AtLeastTwo = 8):
-        self.length, self.symbols = length, symbols
+    def __init__(
+        self,
+        *,
+        length: AtLeastOne = 10,
+        symbols: AtLeastTwo = 8,
+        turned: bool = True,
+    ):
+        self.length, self.symbols, self.turned = length, symbols, turned
         self.held_out = SyntheticSplits()
 
     @property
     def signature(self):
-        """Lists of symbols said backwards; two more classes start and end an answer."""
+        """Lists of symbols said again; two more classes start and end an answer."""
         start, stop = self.symbols, self.symbols + 1
         answers = Generated(self.length + 1, start, stop)
         return Signature(Tokens(self.symbols), Classes(self.symbols + 2), answers)
@@ -66,6 +75,7 @@ class Reverse(AbstractTask):
         symbols = jnp.floor(draws[1:] * self.symbols).astype(jnp.int32)
         count = size_of(row, draws[0], self.length)
         places = jnp.arange(self.length + 1, dtype=jnp.int32)
-        backwards = symbols[jnp.clip(count - 1 - places, 0, self.length - 1)]
-        said = jnp.where(places < count, backwards, self.symbols + 1)
+        source = count - 1 - places if self.turned else places
+        found = symbols[jnp.clip(source, 0, self.length - 1)]
+        said = jnp.where(places < count, found, self.symbols + 1)
         return Example(Sequence(symbols, present=places[:-1] < count), said)
