@@ -181,7 +181,7 @@ def test_bahdanau_is_its_equations_by_hand():
     for following in SAID:
         scores = np.array([v @ np.tanh(s @ asks + h @ keys) for h in annotations])
         weights = np.exp(scores) / np.exp(scores).sum()
-        context = sum(w * h for w, h in zip(weights, annotations, strict=True))
+        context = weights @ np.asarray(annotations)
         y = table[token]
         t = np.asarray(model.deep.weight) @ [*s, *y, *context] + model.deep.bias
         maxima = [max(t[2 * k], t[2 * k + 1]) for k in range(4)]
@@ -293,7 +293,9 @@ def test_a_map_is_of_what_it_says_itself(name, signature):
     points = name == "pointer_network"  # at the question alone, and at the stop
     assert found.shape == (LONGEST, 5 if points else 5 + 2 * len(story))
     said = jnp.argmax(answers, axis=1)
-    until = np.asarray(SIGNATURE.answers.until_stop(said))
+    generated = SIGNATURE.generated
+    assert generated is not None
+    until = np.asarray(generated.until_stop(said))
     forced = model.attention(ASKED, *story, said=said)
     np.testing.assert_allclose(found[until], forced[until], atol=1e-6)
     sums = found.sum(axis=1)
