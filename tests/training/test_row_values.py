@@ -23,6 +23,7 @@ from nnarena.core.types import (
     Outputs,
     Sequence,
     Signature,
+    Tokens,
     Values,
 )
 from nnarena.tasks import AbstractTask, Splits
@@ -110,6 +111,90 @@ FLAWS = {
         "answers and false of others",
     ),
 }
+
+
+class Told(AbstractTask):
+    """Ten rows of one example, to be changed in one place: tokens, told at each step.
+
+    xs 0 1 2 0   targets 0 1 0 1   counts all but the last
+    """
+
+    changes: dict[str, Any] = eqx.field(static=True)
+
+    @property
+    def signature(self):
+        return Signature(Tokens(3), Classes(2), "every step", causal=True)
+
+    @property
+    def scoring(self):
+        return accuracy(chance=0.5)
+
+    def splits(self, data, *, key):
+        rows = jnp.arange(10)
+        return Splits(train=rows, validation=rows, test=rows)
+
+    def example(self, row):
+        given = {
+            "xs": jnp.array([0, 1, 2, 0]),
+            "dts": jnp.ones(4),
+            "present": jnp.array([True, True, True, False]),
+            "targets": jnp.array([0, 1, 0, 1]),
+            "counts": jnp.array([True, True, True, False]),
+        }
+        changed = {
+            name: jnp.where(row == 7, jnp.array(value, given[name].dtype), given[name])
+            for name, value in self.changes.items()
+        }
+        given = {**given, **changed}
+        asked = Sequence(given["xs"], given["dts"], given["present"])
+        return Example(asked, given["targets"], given["counts"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"xs": [0, 3, 0, 0]}, "tokens that are not among those of its signature"),
+        ({"xs": [-1, 0, 0, 0]}, "tokens that are not among those of its signature"),
+        ({"dts": [1.0, -1.0, 1.0, 1.0]}, "elapsed times below 0"),
+        ({"present": [True, False, True, False]}, "a step that is there after one"),
+        ({"present": [False] * 4}, "a step that is there after one that is not, or no"),
+        ({"targets": [0, 2, 0, 0]}, "classes that are not among those of its"),
+        ({"targets": [0, -1, 0, 0]}, "classes that are not among those of its"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_told(changes, says):
+    task = Told(changes)
+    with pytest.raises(EntrantProblem) as caught:
+        require_values(task, task.splits(None, key=None))
+    assert says in str(caught.value)
+    assert "in 1 of 10 examples of its train split, the first at row 7" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"targets": [0, 1, 0, -1]},  # it does not count
+        {"counts": [False] * 4},  # in one example; others are judged
+        {"dts": [0.0, 0.0, 1.0, 1.0]},  # at one time; `arena check` says more
+    ],
+)
+def test_what_harms_nobody_passes(changes):
+    task = Told(changes)
+    require_values(task, task.splits(None, key=None))
+
+
+def test_a_split_of_which_nothing_is_judged_is_told():
+    class Silent(Told):
+        def example(self, row):
+            found = super().example(row)
+            return eqx.tree_at(lambda e: e.counts, found, jnp.zeros(4, bool))
+
+    task = Silent({})
+    with pytest.raises(EntrantProblem, match="no answer that counts in any of the 10"):
+        require_values(task, task.splits(None, key=None))
 
 
 @pytest.mark.parametrize("name", FLAWS)

@@ -2,7 +2,8 @@
 
 Shapes are held to the signature by tracing (`nnarena.tasks.inspection`). Numbers that
 are not finite, and a split on which the metric does not exist, would end every run as
-diverged, and the model would have the blame.
+diverged, and the model would have the blame; tokens and classes that there are not are
+read as others, and the score would say nothing.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +15,16 @@ from jaxtyping import Array, Bool, Int
 
 from ..core.compiling import RUN_ONCE, jit
 from ..core.faults import blaming, require_sound as require
-from ..core.types import Classes, Example, Labels, Outputs
+from ..core.types import (
+    Classes,
+    Example,
+    Features,
+    Labels,
+    Outputs,
+    Sequence,
+    Signature,
+    Tokens,
+)
 from ..metrics import AbstractMean
 from ..metrics.base import merged
 from ..tasks.base import AbstractTask, Rows, Splits
@@ -28,18 +38,32 @@ PARTS = ("train", "validation", "test")
 
 
 class Broken(NamedTuple):
-    """Whether parts of an example hold a number that is not finite."""
+    """What an example holds that no model can help, and whether nothing is judged."""
 
     inputs: Bool[Array, "*rows"]
+    tokens: Bool[Array, "*rows"]
     times: Bool[Array, "*rows"]
+    order: Bool[Array, "*rows"]
+    present: Bool[Array, "*rows"]
     targets: Bool[Array, "*rows"]
+    classes: Bool[Array, "*rows"]
+    unjudged: Bool[Array, "*rows"]
 
 
-NAMES = Broken("inputs", "elapsed times", "targets")  # pyright: ignore
+TOLD = {
+    "inputs": "inputs that are not finite",
+    "tokens": "tokens that are not among those of its signature",
+    "times": "elapsed times that are not finite",
+    "order": "elapsed times below 0",
+    "present": "a step that is there after one that is not, or no step at all,",
+    "targets": "targets that are not finite",
+    "classes": "classes that are not among those of its signature",
+}
+"""What is said of an example that has it; one of which nothing is judged is sound."""
 
 
 def require_values(task: AbstractTask, splits: Splits) -> None:
-    """Returns if all rows hold finite numbers, and answers that can be scored.
+    """Returns if all rows hold what their signature says, and answers to be scored.
 
     Rows that are drawn in training are not looked at: those held out are drawn alike.
 
@@ -53,42 +77,82 @@ def require_values(task: AbstractTask, splits: Splits) -> None:
     with blaming(make, "example", "given its rows"):
         found = _broken(task, *parts.values())
     ends = np.cumsum([*sizes.values()])[:-1]
-    for name, flags in zip(NAMES, found, strict=True):
-        for part, broken in zip(parts, np.split(np.asarray(flags), ends), strict=True):
+
+    def by_part(name: str) -> dict[str, np.ndarray]:
+        flags = np.asarray(getattr(found, name))
+        return dict(zip(parts, np.split(flags, ends), strict=True))
+
+    for name, told in TOLD.items():
+        for part, broken in by_part(name).items():
             require(
                 not broken.any(),
                 make,
                 "example",
-                f"gave {name} that are not finite in {broken.sum():,} of "
-                f"{broken.size:,} examples of its {part} split, the first at row "
-                f"{np.argmax(broken)}",
+                f"gave {told} in {broken.sum():,} of {broken.size:,} examples of its "
+                f"{part} split, the first at row {np.argmax(broken)}",
             )
+    for part, unjudged in by_part("unjudged").items():
+        require(
+            not unjudged.all(),
+            make,
+            "example",
+            f"gave no answer that counts in any of the {unjudged.size:,} examples of "
+            f"its {part} split",
+        )
     _require_scores(task, parts)
 
 
 def _broken(task: AbstractTask, *parts: Rows) -> Broken:
-    """Returns what is not finite in each row of some splits, one after another."""
+    """Returns what is wrong in each row of some splits, one after another."""
+    signature = task.signature
 
     def of_rows(*parts: Rows) -> Broken:
         rows = jax.tree.map(lambda *columns: jnp.concatenate(columns), *parts)
         return jax.lax.map(
-            lambda row: _of_example(task.example(row)), rows, batch_size=AT_ONCE
+            lambda row: _of_example(task.example(row), signature),
+            rows,
+            batch_size=AT_ONCE,
         )
 
     return jit(of_rows, RUN_ONCE)(*parts)
 
 
-def _of_example(example: Example) -> Broken:
+def _of_example(example: Example, signature: Signature) -> Broken:
     read = example.asked
+    kinds = (signature.inputs, signature.context)[: len(read)]
+    counts = example.judged(signature.answers)
+    outside = _outside(example.targets, signature.outputs)
     return Broken(
-        _any_broken([sequence.xs for sequence in read]),
-        _any_broken([sequence.dts for sequence in read]),
-        _any_broken([example.targets]),
+        inputs=_any([~jnp.isfinite(one.xs) for one in read]),
+        tokens=_any(
+            [_outside(one.xs, kind) for one, kind in zip(read, kinds, strict=True)]
+        ),
+        times=_any([~jnp.isfinite(one.dts) for one in read]),
+        order=_any([one.dts < 0.0 for one in read]),
+        present=_any([_no_prefix(one) for one in read]),
+        targets=_any([~jnp.isfinite(example.targets)]),
+        classes=_any([outside & counts]),
+        unjudged=~jnp.any(counts),
     )
 
 
-def _any_broken(arrays: list[Array]) -> Bool[Array, ""]:
-    return ~jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in arrays]))
+def _outside(values: Array, kind: Tokens | Features | Outputs | None) -> Array:
+    """Returns which values are no tokens, or classes, of a kind that has a size."""
+    if not isinstance(kind, Tokens | Classes):
+        return jnp.zeros((), bool)
+    return (values < 0) | (values >= kind.size)
+
+
+def _no_prefix(sequence: Sequence) -> Bool[Array, ""]:
+    """Returns whether the steps that are there are not the first so many, or none."""
+    present = sequence.present
+    if present is None:
+        return jnp.zeros((), bool)
+    return ~present[0] | jnp.any(present[1:] & ~present[:-1])
+
+
+def _any(flags: list[Array]) -> Bool[Array, ""]:
+    return jnp.any(jnp.stack([jnp.any(flag) for flag in flags]))
 
 
 def _require_scores(task: AbstractTask, parts: dict[str, Rows]) -> None:
