@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnarena.check import TASK_LAWS, TaskCase, judge
 from nnarena.check.generation_law import check_generation
 from nnarena.check.model_case import GENERATED, SIGNATURES, ModelCase
 from nnarena.check.quick import quick_jit
@@ -27,7 +29,7 @@ from nnarena.models.base import AbstractFold
 from nnarena.models.contender import Contender, count_parameters
 from nnarena.models.inspection import require_answers
 from nnarena.nn.fold import unroll_fold
-from nnarena.tasks import AbstractTask
+from nnarena.tasks import TASKS, AbstractTask
 
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -38,17 +40,18 @@ WIDTH = 6
 @pytest.fixture
 def entrant(tmp_path, monkeypatch):
     """Imports what a page writes out under a name, and forgets it after the test."""
-    MODELS.discover()
-    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    for registry in (MODELS, TASKS):
+        registry.discover()
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
-    def import_from(page: str, name: str) -> Contender:
+    def import_from(page: str, name: str, registry: Any = MODELS) -> Contender | None:
         blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.S)
         entered = re.compile(rf'register\(\s*"{name}"')
         (text,) = (block for block in blocks if entered.search(block))
         path = tmp_path / f"{name}.py"
         path.write_text(text, encoding="utf-8")
         import_file(path)
-        return Contender(name)
+        return Contender(name) if registry is MODELS else None
 
     return import_from
 
@@ -124,3 +127,14 @@ def test_the_decoder_obeys_its_law_and_is_diagnosed(entrant):
     norms = felt(contender, GENERATED)
     assert len(norms) == 6
     assert (norms > 0.0).all()
+
+
+def test_the_task_has_a_setting_and_obeys_every_law(entrant):
+    entrant("tasks.md", "earliest", TASKS)
+    entry = TASKS["earliest"]
+    assert dict(entry.defaults) == {"length": 8}
+    assert entry.make.axis == "length"
+    assert entry.make(length=5).length == 5
+    case = TaskCase("earliest")
+    verdicts = {law.name: judge(law, case) for law in TASK_LAWS}
+    assert [v.detail for v in verdicts.values() if v.passed is False] == []

@@ -136,3 +136,19 @@ def test_no_kind_of_contender_is_left_out(tmp_path):
     assert rows.keys() == {*names}
     assert all(row["length"] == 6 and row["seeds"] == 1 for row in rows.values())
     assert [name for name, row in rows.items() if row["first_to_last"] is None] == []
+
+
+def test_where_no_gradient_passes_there_is_no_horizon(tmp_path):
+    """That of spikes would read as one without a memory."""
+    liquid = 'models = [{ name = "lsm", width = 20 }]'
+    (tmp_path / "one.toml").write_text(
+        f'{liquid}\ntasks = [{{ name = "add", length = 6 }}]\nseeds = 1\n'
+        "[trainer]\nsteps = 1\nbatch = 4\nchecks = 1\n"
+    )
+    words = ["run", str(tmp_path / "one.toml"), "-r", str(tmp_path / "out"), "-w", "0"]
+    assert run(app, words).exit_code == 0
+    told = run(app, ["diagnose", str(tmp_path / "out")])
+    assert "no gradient reaches any input" in " ".join(told.output.split())
+    answer = run(app, ["diagnose", str(tmp_path / "out"), "--json"])
+    (row,) = json.loads(answer.stdout)
+    assert row["horizon"] is row["first_to_last"] is None

@@ -71,7 +71,7 @@ def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:
     norms = np.asarray(gradient_flow(model, task, rows).norms, np.float64)
     return {
         "length": len(norms),
-        "horizon": horizon(norms),
+        "horizon": horizon(norms) if norms.any() else None,
         "first_to_last": float(norms[-1] / norms[0]) if norms[0] else None,
     }
 
@@ -82,13 +82,16 @@ def _rows(cells: dict[tuple[str, str], list[dict[str, Any]]]) -> Iterator[dict]:
         runs = cells[contender, task]
         if not runs:
             continue
-        ratios = [r["first_to_last"] for r in runs if r["first_to_last"] is not None]
+        horizons, ratios = (
+            [run[name] for run in runs if run[name] is not None]
+            for name in ("horizon", "first_to_last")
+        )
         yield {
             "contender": contender,
             "task": task,
             "seeds": len(runs),
             "length": runs[0]["length"],
-            "horizon": float(np.median([run["horizon"] for run in runs])),
+            "horizon": float(np.median(horizons)) if horizons else None,
             "first_to_last": float(np.median(ratios)) if ratios else None,
         }
 
@@ -106,7 +109,7 @@ def _print(rows: list[dict]) -> None:
             row["task"],
             str(row["seeds"]),
             str(row["length"]),
-            f"{row['horizon']:g}",
+            "-" if row["horizon"] is None else f"{row['horizon']:g}",
             "-" if ratio is None else f"{ratio:.2g}",
         )
     out.print(table)
@@ -117,3 +120,9 @@ def _print(rows: list[dict]) -> None:
         "first step over that at the answer's. Padding is no step. Medians over seeds.",
         markup=False,
     )
+    if any(row["horizon"] is None for row in rows):
+        out.print(
+            "No horizon: no gradient reaches any input, as none passes a spike. That "
+            "says nothing of what is remembered.",
+            markup=False,
+        )

@@ -35,6 +35,7 @@ from ..tasks.files import DataFolder
 from ..tasks.inspection import example_shapes, examples_of, sound_splits
 from ..training.base import AbstractProgram, Build, with_weights
 from ..training.row_values import require_values
+from ..training.trial import require_metric, require_penalties
 from . import provenance
 from .plan import Assembled, Job, assemble
 
@@ -119,13 +120,20 @@ def require_values_of(assembled: Assembled, name: str, splits: Splits) -> None:
 def require_answers_of(assembled: Assembled, splits: Splits) -> None:
     """Returns if a contender, if it is somebody's, answers as the task asks, traced.
 
+    So do a metric that judges the answers and penalties that act on it.
+
     Raises:
-        EntrantProblem: it does not; with its file and line.
+        EntrantProblem: one does not; with its file and line.
     """
+    example = example_shapes(assembled.task, splits)
+    require_metric(assembled.task, example)
     if assembled.contender.entry.outside:
-        steps = example_shapes(assembled.task, splits).question.dts.shape[0]
+        steps = example.question.dts.shape[0]
         signature, width = assembled.task.signature, assembled.width
         require_answers(assembled.contender, signature, width, steps)
+    if getattr(assembled.trainer, "penalties", None):
+        model = assembled.contender.shapes(assembled.task.signature, assembled.width)
+        require_penalties(assembled.trainer, model, example)
 
 
 def is_tried(assembled: Assembled) -> bool:
