@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nnarena.core.faults import EntrantProblem, blaming
+from nnarena.core.faults import EntrantProblem, blaming, require_constructor
 from nnarena.core.frozen import Frozen
+from nnarena.tasks import AbstractTask
 
 
 class Reads:
@@ -39,3 +40,18 @@ def test_how_a_frozen_weight_is_read_is_told(method, weight, says, traced):
         jax.eval_shape(read, weight) if traced else read(weight)
     assert says in str(caught.value)
     assert "test_faults.py, line" in str(caught.value)
+
+
+def test_a_value_that_is_set_without_being_declared_is_told_how(tmp_path):
+    class Set(AbstractTask):
+        def __init__(self):
+            self.signature = self.scoring = None
+
+        def splits(self, data, *, key):
+            raise NotImplementedError
+
+        def example(self, row):
+            raise NotImplementedError
+
+    with pytest.raises(EntrantProblem, match=r"is declared in the class, as in `sco"):
+        require_constructor(Set, "", {}, key=False)

@@ -48,7 +48,7 @@ def show_evaluations(
     found = inquiry.answers()
     if as_json:
         print_json(found.to_dict()["cells"])
-    else:
+    elif found.cells:
         _print(found)
     if broken or not inquiry.wanted:
         raise typer.Exit(1)

@@ -134,13 +134,17 @@ def require_constructor(
     Raises:
         EntrantProblem: something is abstract still, or the constructor takes others.
     """
-    missing = {*getattr(owner, "__abstractmethods__", ())}
-    missing |= {*getattr(owner, "__abstractvars__", ())}
+    values = {*getattr(owner, "__abstractvars__", ())}
+    missing = values | {*getattr(owner, "__abstractmethods__", ())}
     missing |= {*getattr(owner, "__abstractclassvars__", ())}
     if missing:
+        how = (
+            "; a value that the constructor sets is declared in the class, as in "
+            f"`{min(values, default=None)}: ...`"
+        )
         raise EntrantProblem(
             f"{place_of(owner)}lacks {', '.join(sorted(missing))}, which its kind, "
-            f"{owner.__mro__[1].__name__}, has to have"
+            f"{owner.__mro__[1].__name__}, has to have{how * bool(values)}"
         )
     names = [name.strip() for name in positional.split(",") if name.strip()]
     keys = {"key": None} if key else {}
