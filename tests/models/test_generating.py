@@ -117,8 +117,8 @@ def test_an_encoder_decoder_is_fed_what_it_said_in_place_of_start_tokens():
 
 
 CANNOT = {
-    "ar": "it generates no answers",
-    "bidirectional": "later inputs",
+    **dict.fromkeys(("ar", "memory_network"), "it generates no answers"),
+    **dict.fromkeys(("bidirectional", "linformer"), "later inputs"),
     **dict.fromkeys(("esn", "linear_dynamical", "lsm"), "with embed=linear it can"),
 }
 """Who cannot generate with a context as they are by default, and the reason given."""
