@@ -46,18 +46,18 @@ from nnarena.training.omega import Omega, OmegaReleased
 
 TIME, UNITS, ROWS = 7, 5, 3
 SIGNATURE = Signature(Features(3), Classes(4))
+NOT_CARRIED = (
+    *("ar", "last_step", "window", "memory_network", "gtrxl"),
+    *("transformer", "local_attention", "linear_attention", "performer"),
+    *("linformer", "bigbird", "longformer", "encoder_decoder_transformer"),
+    *("memory_layer_transformer", "rnn_attention_transformer"),
+    *("rnn_augmented_transformer", "seq2seq", "bahdanau", "lstm_attention"),
+    "pointer_network",
+)
 REFUSED = {
-    "ar": "not all that it has do",
-    "encoder_decoder_transformer": "not all that it has do",
+    **dict.fromkeys(NOT_CARRIED, "not all that it has do"),
     "esn": "ESN has none that moves",
-    "gtrxl": "not all that it has do",
-    "last_step": "not all that it has do",
     "lsm": "LSM has none that moves",
-    "memory_layer_transformer": "not all that it has do",
-    "rnn_attention_transformer": "not all that it has do",
-    "rnn_augmented_transformer": "not all that it has do",
-    "transformer": "not all that it has do",
-    "window": "not all that it has do",
 }
 """Contenders without a recurrence from step to step, or without one that learns."""
 

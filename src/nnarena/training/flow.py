@@ -182,7 +182,7 @@ def _flow(
     finds, and what comes from its own output, which is mostly a function of that.
     """
     ready = resolve(cell)
-    found = jax.tree.map(_led_by, cell.init_state(), left)
+    found = jax.tree.map(_led_by, ready.init_state(), left)
     later = jax.tree.map(lambda leaf: jnp.concatenate([leaf[1:], 0 * leaf[:1]]), felt)
     at = found, steps.xs, steps.dts, left, output
     own = jax.vmap(lambda *one: output_pulled_back(ready, *one))(*at)
