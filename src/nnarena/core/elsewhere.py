@@ -41,11 +41,12 @@ def whose(setting: str) -> str | None:
 
 
 def _owners(registry: Any, setting: str) -> str | None:
-    """Returns who in a registry has a setting, in words; None if nobody has it."""
+    """Returns who of the package has a setting, in words; None if nobody has it."""
     everyone, common = registry.shared
     if setting in common:
         return everyone.format(setting)
-    names = [entry.name for entry in registry if setting in entry.defaults]
+    own = (entry for entry in registry if not entry.outside)
+    names = [entry.name for entry in own if setting in entry.defaults]
     if not names:
         return None
     several = "s" if len(names) > 1 else ""

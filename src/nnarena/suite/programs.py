@@ -7,19 +7,16 @@ of them tries, such as learning rates, is tried in turn or is an axis too.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
-from ..core.compiling import RUN_ONCE, jit
 from ..core.faults import blaming
 from ..core.seeds import key_for
 from ..core.types import Key, Keys
-from ..models.calibration import calibrating, figures_of, is_calibrated
 from ..models.causality import (
     asking,
     looks_ahead,
@@ -33,10 +30,11 @@ from ..tasks import TASKS
 from ..tasks.base import Splits
 from ..tasks.files import DataFolder
 from ..tasks.inspection import example_shapes, examples_of, sound_splits
-from ..training.base import AbstractProgram, Build, with_weights
+from ..training.base import AbstractProgram
 from ..training.row_values import require_values
-from ..training.trial import require_metric, require_penalties
+from ..training.trial import has_outside, require_metric, require_penalties
 from . import provenance
+from .calibrating import Figures, calibrated_for
 from .plan import Assembled, Job, assemble
 
 
@@ -63,13 +61,6 @@ class Form:
             and self.seeds >= other.seeds
             and self.trials_at_once >= other.trials_at_once
         )
-
-
-Figures = Callable[[PyTree], Mapping[str, jax.Array]]
-"""Returns what trained weights say of themselves, by name."""
-
-CALIBRATED_ON = 32
-"""Examples of the validation split on whose questions a model is calibrated."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +116,12 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
     Raises:
         EntrantProblem: one does not; with its file and line.
     """
+    outside = assembled.contender.entry.outside
+    if not (outside or has_outside(assembled.task, assembled.trainer)):
+        return
     example = example_shapes(assembled.task, splits)
     require_metric(assembled.task, example)
-    if assembled.contender.entry.outside:
+    if outside:
         steps = example.question.dts.shape[0]
         signature, width = assembled.task.signature, assembled.width
         require_answers(assembled.contender, signature, width, steps)
@@ -230,7 +224,7 @@ class Programs:
         require_answers_of(assembled, splits)
         shapes = assembled.contender.shapes(assembled.task.signature, assembled.width)
         seeds = len(jobs) if len(jobs) > 1 else None
-        build, figures = _calibrated(assembled, splits, shapes, seeds)
+        build, figures = calibrated_for(assembled, splits, shapes, seeds)
         program = assembled.trainer.compile(
             build, assembled.task, splits, seeds=seeds, trials_at_once=trials_at_once
         )
@@ -254,21 +248,6 @@ class Programs:
             return error
         self._too_large, self._kept = form, None
         return TooLarge()
-
-
-def _calibrated(
-    assembled: Assembled, splits: Splits, shapes: PyTree, seeds: int | None
-) -> tuple[Build, Figures]:
-    """Returns what builds the contender for its task, and tells of trained weights."""
-    if not is_calibrated(shapes):
-        return assembled.build, lambda arrays: {}
-    examples = examples_of(assembled.task, splits, CALIBRATED_ON)
-
-    def figures(arrays: PyTree) -> Mapping[str, jax.Array]:
-        return figures_of(with_weights(assembled.build, arrays), examples)
-
-    told = jit(figures if seeds is None else jax.vmap(figures), RUN_ONCE)
-    return calibrating(assembled.build, examples), told
 
 
 def keys_of(jobs: Sequence[Job]) -> tuple[Key | Keys, Key | Keys]:

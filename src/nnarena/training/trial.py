@@ -4,6 +4,7 @@ In a run they would break within a compiled program, or broadcast to a score tha
 nothing.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.faults import blaming, require_sound as require, told
+from ..core.registry import Entry
 from ..core.seeds import key_shape
 from ..core.types import Example
 from ..metrics import METRICS, AbstractMean, AbstractMetric, Mean
@@ -23,6 +25,16 @@ from .penalties import penalties_of
 
 
 Shape = jax.ShapeDtypeStruct
+
+
+def has_outside(task: AbstractTask, trainer: Any) -> bool:
+    """Returns whether somebody's metric or penalty takes part, which is to be tried."""
+    metric = METRICS[task.scoring.metric]
+    return any(entry.outside for entry in [metric, *_penalties(trainer)])
+
+
+def _penalties(trainer: Any) -> Sequence[Entry]:
+    return penalties_of({"penalties": getattr(trainer, "penalties", None)})
 
 
 def require_metric(task: AbstractTask, example: Example) -> None:
@@ -84,7 +96,7 @@ def require_penalties(trainer: Any, model: AbstractModel, example: Example) -> N
     Raises:
         EntrantProblem: one is not; with file and line.
     """
-    for entry in penalties_of({"penalties": getattr(trainer, "penalties", None)}):
+    for entry in _penalties(trainer):
         make: Any = entry.make
         if not entry.outside or issubclass(make, AbstractFlowPenalty):
             continue
