@@ -133,8 +133,9 @@ def test_the_task_has_a_setting_and_obeys_every_law(entrant):
     entrant("tasks.md", "recalled_first", TASKS)
     entry = TASKS["recalled_first"]
     assert dict(entry.defaults) == {"length": 8}
-    assert entry.make.axis == "length"
-    assert entry.make(length=5).length == 5
+    make: Any = entry.make
+    assert make.axis == "length"
+    assert make(length=5).length == 5
     case = TaskCase("recalled_first")
     verdicts = {law.name: judge(law, case) for law in TASK_LAWS}
     assert [v.detail for v in verdicts.values() if v.passed is False] == []

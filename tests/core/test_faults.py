@@ -1,5 +1,7 @@
 """What to do about an error of somebody's code, where its own words do not say it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -45,7 +47,8 @@ def test_how_a_frozen_weight_is_read_is_told(method, weight, says, traced):
 def test_a_value_that_is_set_without_being_declared_is_told_how(tmp_path):
     class Set(AbstractTask):
         def __init__(self):
-            self.signature = self.scoring = None
+            me: Any = self
+            me.signature = me.scoring = None
 
         def splits(self, data, *, key):
             raise NotImplementedError

@@ -112,7 +112,7 @@ def test_potentials_are_those_of_scipy(
     xs = rng.uniform(0.2, 1.0, (1, 5, 4)).astype(np.float32)
     dts = rng.uniform(0.01, 0.5, (1, 5)).astype(np.float32)
     parts = 1 if solver == "tsit5" else 40  # explicit steps at rates of 200
-    exact = {"rtol": 1e-6, "atol": 1e-7} if solver == "tsit5" else {}
+    exact: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-7} if solver == "tsit5" else {}
     cell = MemoryCell(
         4, 2, start=start, solver=solver, unfolds=unfolds, **exact, key=KEY
     )

@@ -150,6 +150,10 @@ class Told(AbstractTask):
         return Example(asked, given["targets"], given["counts"])
 
 
+def told(changes: dict[str, Any], make: Any = Told) -> Any:
+    return make(changes=changes)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -163,7 +167,7 @@ class Told(AbstractTask):
     ],
 )
 def test_what_would_be_read_as_something_else_is_told(changes, says):
-    task = Told(changes)
+    task: Any = told(changes)
     with pytest.raises(EntrantProblem) as caught:
         require_values(task, task.splits(None, key=None))
     assert says in str(caught.value)
@@ -182,7 +186,7 @@ def test_what_would_be_read_as_something_else_is_told(changes, says):
     ],
 )
 def test_what_harms_nobody_passes(changes):
-    task = Told(changes)
+    task: Any = told(changes)
     require_values(task, task.splits(None, key=None))
 
 
@@ -192,7 +196,7 @@ def test_a_split_of_which_nothing_is_judged_is_told():
             found = super().example(row)
             return eqx.tree_at(lambda e: e.counts, found, jnp.zeros(4, bool))
 
-    task = Silent({})
+    task: Any = told({}, Silent)
     with pytest.raises(EntrantProblem, match="no answer that counts in any of the 10"):
         require_values(task, task.splits(None, key=None))
 
