@@ -44,17 +44,17 @@ def test_how_a_frozen_weight_is_read_is_told(method, weight, says, traced):
     assert "test_faults.py, line" in str(caught.value)
 
 
-def test_a_value_that_is_set_without_being_declared_is_told_how(tmp_path):
+def test_a_value_that_is_set_without_being_declared_is_told_how():
     class Set(AbstractTask):
         def __init__(self):
             me: Any = self
             me.signature = me.scoring = None
 
         def splits(self, data, *, key):
-            raise NotImplementedError
+            raise AssertionError("it is never made")
 
         def example(self, row):
-            raise NotImplementedError
+            raise AssertionError("it is never made")
 
     with pytest.raises(EntrantProblem, match=r"is declared in the class, as in `sco"):
         require_constructor(Set, "", {}, key=False)

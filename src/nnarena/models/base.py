@@ -165,7 +165,7 @@ class AbstractLayer(eqx.Module):
 class AbstractRecurrence(AbstractLayer):
     """A layer that runs cells over the steps, each in an order of its own.
 
-    What a cell found, left and put out is told in the order in which it reads.
+    What a cell found, left and put out stands in the order in which it reads.
     """
 
     @property

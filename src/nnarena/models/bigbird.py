@@ -122,22 +122,17 @@ class BigBird(AbstractEncoder):
                 seeds=(pattern_seed, layer),
             )
 
-        rotary = encoding == "rotary"
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
             hidden,
             [
-                partial(
-                    SelfAttention,
-                    *(hidden, heads, make_mixing(layer)),
-                    rotary=rotary,
-                    causal=causal,
-                )
+                partial(SelfAttention, hidden, heads, make_mixing(layer))
                 for layer in range(blocks)
             ],
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

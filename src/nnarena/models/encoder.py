@@ -1,6 +1,7 @@
 """The encoder that a transformer shares with all that mix its steps in other ways."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -91,6 +92,7 @@ def stacked(
     expansion: int,
     encoding: Positions,
     longest: int,
+    causal: bool,
     key: Key,
 ) -> Stack:
     """Returns the parts of an encoder with random weights.
@@ -98,16 +100,24 @@ def stacked(
     Args:
         features: the width of what comes in; mapped to `hidden` if it differs.
         hidden: the width of the encoder.
-        makers: what makes the attention of each block, one for a block.
+        makers: what makes the attention of each block, one for a block; each gets
+            `rotary`, whether its queries and keys turn, and `causal`.
         expansion: how many times as wide the feed-forward networks are.
         encoding: what tells steps apart.
         longest: how many steps a learned code knows.
+        causal: whether a step looks at no later one.
         key: for all weights.
     """
     enter_key, *block_keys, position_key = jax.random.split(key, 2 + len(makers))
+    rotary = encoding == "rotary"
     blocks = tuple(
-        EncoderBlock(hidden, expansion, make_attention, key=block_key)
-        for make_attention, block_key in zip(makers, block_keys, strict=True)
+        EncoderBlock(
+            hidden,
+            expansion,
+            partial(make, rotary=rotary, causal=causal),
+            key=block_key,
+        )
+        for make, block_key in zip(makers, block_keys, strict=True)
     )
     enter = None
     if features != hidden:

@@ -77,7 +77,7 @@ def require_answers(
         answers = eqx.filter_eval_shape(model, *asked)
     wanted = (*signature.answer_axes(length), signature.outputs.size)
     require(
-        _is_real(answers, wanted),
+        is_real(answers, wanted),
         make,
         "__call__",
         f"returned {told(answers)} to {length} steps, but a task that answers "
@@ -85,7 +85,7 @@ def require_answers(
     )
 
 
-def _is_real(found: Any, shape: tuple[int, ...]) -> bool:
+def is_real(found: Any, shape: tuple[int, ...]) -> bool:
     """Returns whether something traced is an array of real numbers of a shape."""
     array = isinstance(found, Shape) and found.shape == shape
     return array and bool(jnp.issubdtype(found.dtype, jnp.floating))
@@ -101,7 +101,7 @@ def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:
         hs = eqx.filter_eval_shape(_answer, layer, question, xs)
     wanted = (xs.shape[0], layer.hidden_size)
     require(
-        _is_real(hs, wanted),
+        is_real(hs, wanted),
         make,
         "__call__",
         f"returned {told(hs)} for {xs.shape[0]} steps, but expected is one output of "
@@ -133,7 +133,7 @@ def _require_step(cell: AbstractCell, x: Shape) -> None:
         f"{told(state)}: shapes and types stay from step to step",
     )
     require(
-        _is_real(h, (cell.hidden_size,)),
+        is_real(h, (cell.hidden_size,)),
         make,
         "__call__",
         f"returned {told(h)} as its output, but `hidden_size` is "

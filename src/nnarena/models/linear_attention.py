@@ -154,12 +154,7 @@ class LinearAttention(AbstractEncoder):
         key: Key,
     ):
         make_attention = partial(
-            SelfAttention,
-            hidden,
-            heads,
-            partial(LinearMixing, form=form),
-            rotary=encoding == "rotary",
-            causal=causal,
+            SelfAttention, hidden, heads, partial(LinearMixing, form=form)
         )
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
@@ -168,6 +163,7 @@ class LinearAttention(AbstractEncoder):
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

@@ -105,8 +105,6 @@ class Linformer(AbstractEncoder):
             hidden,
             heads,
             partial(Projected, rows=rows, longest=longest, shared=shared),
-            rotary=encoding == "rotary",
-            causal=False,
         )
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
@@ -115,6 +113,7 @@ class Linformer(AbstractEncoder):
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=False,
             key=key,
         )
         self.hidden_size, self.causal = hidden, False

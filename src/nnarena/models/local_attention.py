@@ -74,12 +74,7 @@ class LocalAttention(AbstractEncoder):
         key: Key,
     ):
         make_attention = partial(
-            SelfAttention,
-            hidden,
-            heads,
-            partial(Local, window=window),
-            rotary=encoding == "rotary",
-            causal=causal,
+            SelfAttention, hidden, heads, partial(Local, window=window)
         )
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
@@ -88,6 +83,7 @@ class LocalAttention(AbstractEncoder):
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

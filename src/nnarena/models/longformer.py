@@ -176,14 +176,13 @@ class Longformer(AbstractEncoder):
                     window=window,
                     tokens=global_tokens,
                     dilations=_dilations(heads, dilated_heads, gap),
-                    rotary=encoding == "rotary",
-                    causal=causal,
                 )
                 for gap in _rising(dilation, blocks)
             ],
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

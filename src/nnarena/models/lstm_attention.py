@@ -31,7 +31,7 @@ class LSTMAttention(AbstractAttentiveDecoder):
     \end{aligned}$$
 
     The state that asks is the one after the step, $d_i$, where `bahdanau` asks with
-    the one before it, and what was found, $d'_i$, stands beside it: for the answer and
+    the one before it, and what was found, $d'_i$, joins it: for the answer and
     for the next step. The question is read once, `backwards` as in the paper; an
     $h_j$ knows the steps from $j$ to the end alone. The uppermost of `depth` cells
     asks, and is asked.

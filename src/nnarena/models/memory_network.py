@@ -278,7 +278,7 @@ def _normal(rows: int, columns: int, *, key: Key) -> Float[Array, "rows columns"
 
 
 def _require_one_vocabulary(signature: Signature) -> None:
-    """Returns if questions and what they are about are told in the same words."""
+    """Returns if questions and their stories share one vocabulary."""
     context = signature.context
     if context is None or (isinstance(context, Tokens) and context == signature.inputs):
         return

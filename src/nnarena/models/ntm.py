@@ -205,7 +205,7 @@ def wide_lstm(features: int, hidden: int, *, key: Key) -> LSTM:
 def head_limits(
     hidden: int, word_size: int, offsets: int, read_heads: int, write_heads: int
 ) -> np.ndarray:
-    """Returns the range of the start of each number that the heads are told.
+    """Returns the range of the start of each number that the heads receive.
 
     Each head by itself is a map of the controller's output: those that write are wider,
     and start narrower. First stand the aims of all, then what is erased and added.

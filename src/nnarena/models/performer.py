@@ -130,14 +130,7 @@ class Performer(AbstractEncoder):
             orthogonal=orthogonal,
             epsilon=epsilon,
         )
-        make_attention = partial(
-            SelfAttention,
-            hidden,
-            heads,
-            make_mixing,
-            rotary=encoding == "rotary",
-            causal=causal,
-        )
+        make_attention = partial(SelfAttention, hidden, heads, make_mixing)
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
             hidden,
@@ -145,6 +138,7 @@ class Performer(AbstractEncoder):
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

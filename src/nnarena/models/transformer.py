@@ -49,9 +49,7 @@ class Transformer(AbstractEncoder):
         causal: bool = False,
         key: Key,
     ):
-        make_attention = partial(
-            SelfAttention, hidden, heads, rotary=encoding == "rotary", causal=causal
-        )
+        make_attention = partial(SelfAttention, hidden, heads)
         self.blocks, self.norm, self.enter, self.position = stacked(
             features,
             hidden,
@@ -59,6 +57,7 @@ class Transformer(AbstractEncoder):
             expansion=expansion,
             encoding=encoding,
             longest=longest,
+            causal=causal,
             key=key,
         )
         self.hidden_size, self.causal = hidden, causal

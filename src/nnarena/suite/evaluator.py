@@ -41,7 +41,7 @@ class Question:
     """A task with its test rows, and the compiled test of a model on them.
 
     `build` makes the model as it is asked. Where it has no answer to such a task there
-    is no test, but a reason.
+    is a reason in the place of a test.
     """
 
     task: AbstractTask

@@ -127,7 +127,7 @@ class BAbI(AbstractTask):
 
     The story is the context. Words are tokens, in lower case; a mark ends every
     sentence, token 0, so that a model may cut the stream there (`Sentences`). With
-    `sentences` only the last so many are told: stories of task 3 have up to 228. The
+    `sentences` the story has only the last so many: one of task 3 has up to 228. The
     answer is a word of the vocabulary, which is the task's `own` or that of all twenty
     ("joint"). A model of the joint task is asked a single one by an evaluation, as
     `babi(task=3, vocabulary=joint)`.

@@ -18,6 +18,7 @@ from ..core.types import Example
 from ..metrics import METRICS, AbstractMean, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
+from ..models.inspection import is_real
 from ..tasks.base import AbstractTask
 from .flow import AbstractFlowPenalty
 from .objective import objective_of
@@ -58,7 +59,7 @@ def require_metric(task: AbstractTask, example: Example) -> None:
     if isinstance(metric, AbstractMean):
         found = _traced(metric, "of_answers", given, answers, example.targets)
         require(
-            _is_real(found, counts.shape),
+            is_real(found, counts.shape),
             type(metric),
             "of_answers",
             f"returned {told(found)} for {given.removeprefix('given ')}, but expected "
@@ -75,7 +76,7 @@ def _require_score(metric: AbstractMetric, kept: Any) -> None:
     with blaming(make, "score", "given the statistics of two examples"):
         found = eqx.filter_eval_shape(lambda s: metric.score(merged(metric, s)), two)
     sound = isinstance(found, Mean) and all(
-        _is_real(part, ()) for part in (found.total, found.weight)
+        is_real(part, ()) for part in (found.total, found.weight)
     )
     require(
         sound,
@@ -112,7 +113,7 @@ def require_penalties(trainer: Any, model: AbstractModel, example: Example) -> N
                 key_shape(),
             )
         require(
-            _is_real(found, ()),
+            is_real(found, ()),
             make,
             "__call__",
             f"returned {told(found)}, but expected is one number: shape () in float32",
@@ -122,9 +123,3 @@ def require_penalties(trainer: Any, model: AbstractModel, example: Example) -> N
 def _traced(metric: AbstractMetric, method: str, given: str, *arrays: Any) -> Any:
     with blaming(type(metric), method, given):
         return eqx.filter_eval_shape(getattr(metric, method), *arrays)
-
-
-def _is_real(found: Any, shape: tuple[int, ...]) -> bool:
-    """Returns whether something traced is an array of real numbers of a shape."""
-    array = isinstance(found, Shape) and found.shape == shape
-    return array and bool(jnp.issubdtype(found.dtype, jnp.floating))
