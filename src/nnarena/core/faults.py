@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .problems import UserProblem
@@ -157,6 +158,12 @@ def require_constructor(
             f"which are keywords with defaults, but takes "
             f"{inspect.signature(owner)}: {error}"
         ) from error
+
+
+def is_real(found: Any, shape: tuple[int, ...]) -> bool:
+    """Returns whether something traced is an array of real numbers of a shape."""
+    array = isinstance(found, jax.ShapeDtypeStruct) and found.shape == shape
+    return array and bool(jnp.issubdtype(found.dtype, jnp.floating))
 
 
 def told(value: Any) -> str:

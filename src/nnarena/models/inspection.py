@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from ..core.faults import (
     EntrantProblem,
     blaming,
+    is_real,
     place_of,
     require_constructor,
     require_sound as require,
@@ -83,12 +84,6 @@ def require_answers(
         f"returned {told(answers)} to {length} steps, but a task that answers "
         f"{signature.when} expects answers of shape {wanted} in float32",
     )
-
-
-def is_real(found: Any, shape: tuple[int, ...]) -> bool:
-    """Returns whether something traced is an array of real numbers of a shape."""
-    array = isinstance(found, Shape) and found.shape == shape
-    return array and bool(jnp.issubdtype(found.dtype, jnp.floating))
 
 
 def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:

@@ -11,14 +11,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..core.faults import blaming, require_sound as require, told
+from ..core.faults import blaming, is_real, require_sound as require, told
 from ..core.registry import Entry
 from ..core.seeds import key_shape
 from ..core.types import Example
 from ..metrics import METRICS, AbstractMean, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
-from ..models.inspection import is_real
 from ..tasks.base import AbstractTask
 from .flow import AbstractFlowPenalty
 from .objective import objective_of
