@@ -23,9 +23,9 @@ from unittest import mock
 import jax
 import numpy as np
 
-from nnarena.models import sequence, transformer
+from nnarena.models import encoder, sequence
 from nnarena.models.contender import Contender
-from nnarena.nn import attention
+from nnarena.nn import attention, self_attention
 from nnarena.suite.training_step import Size, TrainingStep, cpu_seconds
 
 
@@ -42,7 +42,7 @@ def steps(size: Size) -> dict[str, TrainingStep]:
     """Returns the compiled training steps."""
     made = {"as it is": TrainingStep(Contender("transformer"), size)}
     with contextlib.ExitStack() as patches:
-        for module in (attention, sequence, transformer):
+        for module in (self_attention, encoder, sequence):
             patch = mock.patch.object(module, "affine", on_the_right)
             patches.enter_context(patch)
         made["vectors on the right"] = TrainingStep(Contender("transformer"), size)
