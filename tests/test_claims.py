@@ -17,9 +17,12 @@ from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.published import against_published, gap_to, published_figures
 from nnarena.analysis.scores import scores_of
 from nnarena.analysis.versus import versus
+from nnarena.models import MODELS
 from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
 from nnarena.runs.store import DirectoryStore
+from nnarena.suite.config import load_suite
+from nnarena.suite.recipes import make_trainer, recipe_of, suite_recipe
 
 
 ROOT = Path(__file__).parents[1]
@@ -305,3 +308,16 @@ def test_the_first_walks_come_out_again(walked, through):
     gain = random_walk.walk_gain(20, through)
     again = random_walk.walks(through, 20, [gain], count=10)[:: walked["every"], :, 0]
     np.testing.assert_allclose(row["walks"][:10], again.T, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_every_suite_of_a_claim_has_recipes_that_are_still_accepted(path: Path):
+    """A setting that lost its effect would be refused only on the day of the run."""
+    suite = load_suite(str(path))
+    assert suite_recipe(suite).name
+    ours = [model for model in suite.models if model.name in MODELS]
+    for model in ours:  # `embedding_start` brings a file of its own
+        recipe = recipe_of(suite, model)
+        assert make_trainer(recipe.name, recipe.settings)
