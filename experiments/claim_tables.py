@@ -154,7 +154,7 @@ def asked_table(store: str) -> Iterator[str]:
 
 
 def seeds_table(store: str) -> Iterator[str]:
-    """Yields the scores of all runs, seed by seed, on what they were asked by length."""
+    """Yields the scores of all runs, seed by seed, at every length they were asked."""
     kept = DirectoryStore(ROOT / "results" / store)
     records = {record.key: record for record in kept}
     asked = [one.as_record(records[one.run]) for one in read_evaluations(kept)]
