@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractDecoder as AbstractDecoder,
         AbstractParallelDecoder as AbstractParallelDecoder,
     )
+    from .models.supervised import AbstractSupervised as AbstractSupervised
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
     from .nn.unroll import unroll as unroll
     from .suite.evaluate import evaluate as evaluate
@@ -126,6 +127,7 @@ _NAMES = {
     ],
     "models.base": ["Nudges", "Trace"],
     "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
+    "models.supervised": ["AbstractSupervised"],
     "nn.parametrization": ["AbstractParametrization"],
     "suite.evaluate": ["evaluate"],
     "nn.unroll": ["unroll"],

@@ -17,6 +17,7 @@ from ..nn.sentences import (
     bags,
     bags_so_far,
     cut,
+    there,
     time_scale,
     with_places,
 )
@@ -179,7 +180,7 @@ class MemoryNetwork(AbstractModel):
             vectors = as_vectors(context.xs, self.signature.inputs)
             last = jnp.asarray(context.last)
             return self._dated(*last_steps(vectors, last, self.slots), key)
-        where = cut(context.xs, _present(context), self.sentences)
+        where = cut(context.xs, there(context), self.sentences)
         contents = bags(
             context.xs,
             where,
@@ -204,7 +205,7 @@ class MemoryNetwork(AbstractModel):
         """Returns the query after each step of a question: its words so far."""
         read = bags_so_far(
             question.xs,
-            _present(question),
+            there(question),
             size=self.signature.inputs.size,
             sentences=self.sentences,
             code=self.encoding,
@@ -265,12 +266,6 @@ class MemoryNetwork(AbstractModel):
         """Returns the weights of slots: of those not in use, exactly 0."""
         soft = jax.nn.softmax(jnp.where(there, scores, -jnp.inf))
         return soft if self.linear is None else jnp.where(self.linear, scores, soft)
-
-
-def _present(sequence: Sequence) -> Bool[Array, " time"]:
-    if sequence.present is None:
-        return jnp.ones(sequence.length, bool)
-    return sequence.present
 
 
 def _normal(rows: int, columns: int, *, key: Key) -> Float[Array, "rows columns"]:

@@ -13,6 +13,7 @@ from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel, Nudges, Trace
 from ..models.decoder import taught
+from ..models.supervised import AbstractSupervised
 from ..tasks.base import AbstractTask
 from .batches import Draws
 from .losses import Loss
@@ -134,11 +135,13 @@ def row_judged(
 def row_loss(
     model: AbstractModel, task: AbstractTask, row: Any, *, key: Key | None = None
 ) -> Mean:
-    """Returns the sums of the loss of one row.
+    """Returns the sums of the loss of one row, which is the model's own if it has one.
 
     With a key the model answers as in training, where it may draw.
     """
     example = example_of(task, row)
+    if isinstance(model, AbstractSupervised):
+        return Mean(model.own_loss(example, key=key), jnp.ones(()))
     signature = task.signature
     loss = Loss(signature.outputs, task.scoring)
     answers = taught(model, signature, example, key=key)
