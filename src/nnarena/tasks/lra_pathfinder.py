@@ -52,17 +52,21 @@ class LRAPathfinder(AbstractTask):
     A pixel is a token of 256 greys, as there; without `tokens` it is a number from 0 to
     1. Of `rows` images a tenth tests and a tenth validates, each with as many of either
     class. That arena has 200,000. Images are made, not read, and kept in the cache: one
-    of 32 pixels takes a processor about 1.5 ms, one of 64 150 ms and one of 128 110 ms,
-    since most attempts at long snakes find no room.
+    of 32 pixels takes a processor 1.7 ms, one of 64 165 ms and one of 128 110 ms, since
+    most attempts at long snakes find no room.
 
-    The generator is that of Kim et al. (2020) in its rules, the settings those that the
-    Long Range Arena has on record, and the code the arena's own. It departs: dashes and
-    discs are shaded by their distance to a pixel, where that one reduces a drawing of
-    twice the size; coordinates are rounded to nine decimals before they are rounded up;
-    a dash keeps off the last one of the other long snake too, which that one does not
-    look at, so that long snakes may cross there. By a fault at the edge of the image
-    that one begins a short snake in few directions alone and gives most of them up, so
-    that published images have fewer.
+    The rules are those of Kim et al. (2020), the settings those that the Long Range
+    Arena has on record, and the code is the arena's own. It departs: dashes and discs
+    are shaded by their distance to a pixel, where theirs reduces a drawing of twice the
+    size; coordinates are rounded to nine decimals before they are rounded up; long
+    snakes do not cross, which theirs can, as a dash does not look at the other snake's
+    last one. By a fault at the edge of the image theirs gives up most short snakes (it
+    laid 21 of 80 that were asked for, ours 89 in 100), so that published images have
+    fewer.
+
+    The number of lit pixels says nothing of the answer, but by these rules the places
+    of the discs say a little: of 20,000 images a logistic regression on the distance
+    between the discs gets 0.52 right, and boosted trees on their places 0.59.
 
     Score: accuracy; chance 1/2. Solved at 0.9; that arena's transformer had 0.714 at 32
     pixels and failed at 128. The answer is given once, after the last step: no input is
