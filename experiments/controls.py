@@ -42,7 +42,7 @@ UNOBTAINABLE = ("activity",)
 """Tasks whose published file is not to be had here: only their excerpt is measured."""
 
 
-WITHOUT_DATA = ("lra_retrieval",)
+WITHOUT_DATA = ("lra_image", "lra_retrieval")
 """Tasks of which no file is to be had here: nothing of them is measured."""
 
 

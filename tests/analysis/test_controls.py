@@ -31,7 +31,7 @@ NOT_TO_BE_HAD = {"activity": {"excerpt": True}}
 """Of activity the published file has not been here: its first tenth stands for it."""
 
 
-WITHOUT_DATA = ("lra_retrieval",)
+WITHOUT_DATA = ("lra_image", "lra_retrieval")
 """Of these no file has been here: they have no controls."""
 
 

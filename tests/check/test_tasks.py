@@ -14,6 +14,8 @@ from nnarena.tasks.files import DataFolder
 
 VARIANTS = {
     **{entry.name: (entry.name, {}) for entry in TASKS},
+    "lra_pathfinder": ("lra_pathfinder", {"contour": 6, "rows": 400}),  # quick to make
+    "path-x": ("lra_pathfinder", {"size": 128, "contour": 6, "rows": 40}),
     "memory of three": ("memory", {"symbols": 3, "fillers": 5}),
     "digits by row": ("digits", {"chunk": 8}),
     "raw walker by short windows": ("walker", {"window": 16, "scaled": False}),

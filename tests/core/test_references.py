@@ -23,6 +23,8 @@ NAMED_IN_DOCSTRINGS = [
     "higham2005scaling",
     "joffrain2006accumulating",
     "jozefowicz2015empirical",
+    "kim2020disentangling",
+    "krizhevsky2009learning",
     "lechner2020learning",
     "lezcano2019cheap",
     "loshchilov2019decoupled",
