@@ -167,6 +167,14 @@ class BAbI(AbstractTask):
         return words_of(self.task, self.vocabulary)  # pyright: ignore
 
     @property
+    def token_names(self):
+        return self.words
+
+    @property
+    def class_names(self):
+        return self.words
+
+    @property
     def signature(self):
         tokens = Tokens(len(self.words), self._sentences)
         return Signature(tokens, Classes(tokens.size), context=tokens)
