@@ -58,7 +58,7 @@ def _tiles(found: LabeledMap) -> alt.Chart:
         .properties(
             width=_length(across[1]),
             height=_length(down[1]),
-            title=found.name,
+            title=alt.Title(found.name, anchor="start", fontSize=11, offset=6),
         )
     )
 
