@@ -7,8 +7,15 @@ from jaxtyping import Array, Float
 
 
 Axis = Literal[
-    *("answers", "steps", "question", "context", "sentences"),
-    *("said", "stop", "hops", "slots"),
+    "answers",
+    "steps",
+    "question",
+    "context",
+    "sentences",
+    "said",
+    "stop",
+    "hops",
+    "slots",
 ]
 """What the rows or columns of a map are.
 

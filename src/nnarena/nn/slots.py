@@ -97,7 +97,7 @@ def hop_maps(looks: Looks, sequence: Sequence | None, places: Axis) -> Maps:
         return {}
     if looks.there.ndim == 1:
         count = jnp.sum(looks.there)
-        end = count if sequence is None else sequence.last + 1
+        end = count if sequence is None else jnp.asarray(sequence.last + 1)
         rows = [_in_time(one, end, sequence) for one in looks.weights]
         return {"hops": AttentionMap(jnp.stack(rows), "hops", (places,))}
     ends = jnp.arange(len(looks.there)) + 1
