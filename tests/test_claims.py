@@ -14,8 +14,9 @@ from experiments import memory_cell, pages, quick_order, random_walk
 from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.intervals import Interval
 from nnarena.analysis.length import LengthPoint
-from nnarena.analysis.published import against_published, gap_to, published_figures
+from nnarena.analysis.published import against_published, gap_to
 from nnarena.analysis.scores import scores_of
+from nnarena.analysis.studies import published_figures
 from nnarena.analysis.versus import versus
 from nnarena.models import MODELS
 from nnarena.runs.evaluations import read_evaluations

@@ -5,18 +5,16 @@ from pathlib import Path
 import pytest
 from tests.synthetic import make_record
 
-from nnarena.analysis import published
-from nnarena.analysis.published import (
-    against_published,
-    published_figures,
-    study_names,
-)
+from nnarena.analysis import studies
+from nnarena.analysis.published import against_published
+from nnarena.analysis.studies import published_figures, study_names
 from nnarena.analysis.swap import swapped, swapped_means
 from nnarena.core.references import bibtex
 from nnarena.runs.store import DirectoryStore
 
 
 ROOT = Path(__file__).parents[2]
+BABI = published_figures("babi")
 THESIS = {(f.contender, f.task): f for f in published_figures("thesis")}
 TRAINED = {"steps": 32_000, "batch": 128, "learning_rate": 1e-3, "schedule": "plateau"}
 
@@ -81,7 +79,7 @@ def made(monkeypatch):
             row | {"contender": "lstm", "value": 0.06},
         ],
     }
-    monkeypatch.setattr(published, "_studies", lambda: {"made": study})
+    monkeypatch.setattr(studies, "_studies", lambda: {"made": study})
     published_figures.cache_clear()
     yield
     published_figures.cache_clear()
@@ -187,6 +185,34 @@ def test_diverged_runs_count_and_failed_ones_do_not():
     lost = make_record("gru", "add", 8, outcome="failed")
     (found,) = against_published([run(0, 0.001), ghost, lost])
     assert (len(found.scores), found.diverged) == (2, 1)
+
+
+def test_a_figure_of_one_form_of_a_task_stands_beside_runs_of_that_form_alone():
+    asked = make_record("lstm", "babi", 1, score=0.21, task_settings={"task": 2})
+    (found,) = against_published([asked], "babi")
+    assert found.figure.posed == {"task": 2}
+    assert found.figure.value == 0.2
+    assert found.figure.margin == pytest.approx(0.343)  # the memory network's is 0.886
+
+
+def test_what_no_run_of_ours_can_be_compared_with_says_so():
+    asked = make_record("memory_network", "babi", 1, task_settings={"task": 2})
+    (found,) = against_published([asked], "babi")
+    assert found.verdict == "not comparable"
+    assert found.reasons[0].startswith("one network for all twenty tasks")
+
+
+def test_the_columns_of_babi_have_the_means_that_their_source_prints():
+    columns = {
+        name: [f.value for f in BABI if f.contender == name]
+        for name in ("lstm", "memory_network")
+    }
+    assert {name: len(values) for name, values in columns.items()} == {
+        "lstm": 20,
+        "memory_network": 20,
+    }
+    assert sum(columns["lstm"]) / 20 == pytest.approx(0.487)
+    assert sum(columns["memory_network"]) / 20 == pytest.approx(0.87605)
 
 
 def test_the_file_is_whole():

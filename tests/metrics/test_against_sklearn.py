@@ -16,6 +16,7 @@ from tests.metrics.drawn import ROWS, draw, judge
 
 from nnarena.core.types import Classes, Labels, Outputs, Values
 from nnarena.metrics import METRICS, AbstractMetric
+from nnarena.metrics.ranks import log_odds
 from nnarena.training.losses import Loss
 from nnarena.training.objective import Objective, Tally
 
@@ -85,7 +86,7 @@ def ranked(score: Callable, answers, targets, outputs):
     elif outputs.size == 2:
         marks, truth = answers[:, 1:] - answers[:, :1], targets[:, None] == 1
     else:  # as we compute it, so that what is equal here is equal there
-        marks = np.asarray(jax.nn.log_softmax(jnp.asarray(answers, jnp.float32)))
+        marks = np.asarray(log_odds(jnp.asarray(answers, jnp.float32)))
         truth = targets[:, None] == np.arange(outputs.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -130,6 +131,37 @@ CASES = [
 def test_it_is_the_score_of_scikit_learn(name, outputs, seed):
     expected = ORACLES[name](*counted(seed, outputs), outputs)
     np.testing.assert_allclose(ours(name, outputs, seed), expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["AUROC", "average precision"])
+def test_answers_that_are_nearly_sure_keep_their_order(name):
+    """In float32 most of their probabilities are 1 and tie, in float64 none does."""
+    generator = np.random.default_rng(16)
+    targets = generator.integers(0, MANY.size, ROWS)
+    answers = generator.normal(size=(ROWS, MANY.size)).astype(np.float32)
+    answers[np.arange(ROWS), generator.integers(0, MANY.size, ROWS)] += 25.0
+    everyone = np.ones(ROWS, bool)
+    found = scorer(name, MANY)(answers, targets, everyone).mean_score
+    marks = probabilities(answers.astype(float), MANY)
+    assert len(np.unique(marks)) == marks.size
+    assert len(np.unique(np.float32(marks))) < marks.size
+    function = {
+        "AUROC": sk.roc_auc_score,
+        "average precision": sk.average_precision_score,
+    }
+    expected = [function[name](targets == at, marks[:, at]) for at in range(MANY.size)]
+    np.testing.assert_allclose(float(found), np.mean(expected), rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "logits", [[1.0, 1.0], [2.0, 2.0, -1.0], [0.0, 60.0, 1.0], [3.0, 3.0, 3.0]]
+)
+def testlog_odds_are_those_of_float64_and_equal_where_probabilities_are(logits):
+    found = np.asarray(log_odds(jnp.asarray(logits)))
+    exact = np.array(logits)
+    others = [np.logaddexp.reduce(np.delete(exact, at)) for at in range(len(exact))]
+    np.testing.assert_allclose(found, exact - others, rtol=1e-5, atol=1e-6)
+    assert len(np.unique(found)) == len(np.unique(exact))
 
 
 @pytest.mark.parametrize("outputs", [MANY, LABELS], ids=str)

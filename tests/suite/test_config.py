@@ -41,6 +41,30 @@ def test_a_wrong_suite_names_place_and_key(change, words):
 
 
 @pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"models": []}, "models has to name one at least"),
+        ({"models": ["lstm", 3]}, "models.1 has to be a table, and is 3"),
+        ({"models": [{"nam": "lstm"}]}, "models.0.name is missing"),
+        (
+            {"models": [{"name": "lstm", "width": "a"}]},
+            "models.0.width has to be a whole number of 1 to 1,000,000 or 'outputs', "
+            "and is 'a'",
+        ),
+        ({"seeds": 2.5}, "seeds has to be a whole number or a list, and is 2.5"),
+        ({"seeds": [1, "b"]}, "seeds.1 has to be a whole number, and is 'b'"),
+        ({"parameters": "many"}, "parameters has to be a whole number, and is 'many'"),
+        ({"parameters": -1}, "parameters has to be greater than or equal to 1"),
+        ({"trainer": 3}, "trainer has to be a table, and is 3"),
+    ],
+)
+def test_a_wrong_suite_is_refused_in_a_sentence(change, sentence):
+    with pytest.raises(SuiteProblem) as caught:
+        parse_suite({**GOOD, **change}, "here")
+    assert str(caught.value) == f"here: {sentence}"
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (

@@ -11,12 +11,8 @@ Student's: it is taken to vary as theirs did.
 """
 
 import math
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
@@ -25,6 +21,7 @@ from ..runs.record import Record, Scoring
 from .frame import runs_frame
 from .gap import Gap, Verdict, gap_of, judge
 from .intervals import Interval, within
+from .studies import Figure, published_figures
 
 
 SIZE = 0.1
@@ -32,50 +29,6 @@ SIZE = 0.1
 
 SIZE_DIFFERS = "another size"
 """How the reason of such a difference begins."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """Where figures are from and under which conditions they were measured.
-
-    `n` is None where the source does not say how many runs there were. `trainer` and
-    `tasks` hold the settings that a comparable run has.
-    """
-
-    name: str
-    title: str
-    source: str
-    conditions: str
-    n: int | None
-    rounding: float
-    trainer: Mapping[str, JsonValue]
-    tasks: Mapping[str, Mapping[str, JsonValue]]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A published test score: its mean and sample standard deviation, if printed.
-
-    `margin` is how far a mean may lie from `value` and still agree with it: half the
-    gap to the nearest other contender of the task, or what the study states. It is 0
-    where two contenders have the same mean. `parameters` is None where it is not known
-    or was counted in another way.
-    """
-
-    study: Study
-    task: str
-    contender: str
-    metric: str
-    value: float
-    spread: float | None
-    margin: float
-    parameters: int | None
-    epochs: float | None
-
-    @property
-    def can_be_met(self) -> bool:
-        """Whether the margin is wider than the rounding: else no run can agree."""
-        return self.margin > self.study.rounding
 
 
 @dataclass(frozen=True)
@@ -115,28 +68,6 @@ class Comparison:
         return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
 
 
-def study_names() -> list[str]:
-    """Returns the names of the studies."""
-    return list(_studies())
-
-
-@cache
-def published_figures(study: str | None = None) -> tuple[Figure, ...]:
-    """Returns the figures of a study, or of all of them.
-
-    Raises:
-        KeyError: there is no such study.
-    """
-    tables = _studies()
-    if study is not None:
-        tables = {study: tables[study]}
-    return tuple(
-        _figure(_study(name, table), row, table)
-        for name, table in tables.items()
-        for row in table["figures"]
-    )
-
-
 def against_published(
     records: Iterable[Record], study: str | None = None
 ) -> list[Comparison]:
@@ -154,6 +85,7 @@ def against_published(
         for (model, task), labels in cells.items()
         if (model, task) == (figure.contender, figure.task)
         for label, runs in labels.items()
+        if _is_posed(figure, runs[0][0])
     ]
 
 
@@ -211,6 +143,11 @@ def _compared(
     )
 
 
+def _is_posed(figure: Figure, record: Record) -> bool:
+    settings = record.identity.task.all_settings
+    return all(settings.get(name) == value for name, value in figure.posed.items())
+
+
 def _span(scoring: Scoring) -> float:
     """By how much two scores can differ."""
     return math.inf if scoring.worst is None else abs(scoring.best - scoring.worst)
@@ -219,10 +156,11 @@ def _span(scoring: Scoring) -> float:
 def _differences(figure: Figure, record: Record) -> Iterator[str]:
     """What keeps a run and a figure from being comparable."""
     identity, count = record.identity, record.result.parameters
+    if figure.unlike:
+        yield figure.unlike
     if figure.metric != record.scoring.metric:
         yield f"another metric: {record.scoring.metric}, not {figure.metric}"
-    task = figure.study.tasks.get(figure.task, {})
-    yield from _others("task", identity.task.all_settings, task)
+    yield from _others("task", identity.task.all_settings, figure.settings)
     yield from _others("training", identity.trainer.all_settings, figure.study.trainer)
     wanted = figure.parameters
     if wanted and count and abs(count - wanted) > SIZE * wanted:
@@ -239,49 +177,3 @@ def _others(
     ]
     if told:
         yield f"another {what}: {', '.join(told)}"
-
-
-def _studies() -> dict[str, Any]:
-    text = files("nnarena.analysis").joinpath("published.toml").read_text("utf-8")
-    return tomllib.loads(text)["studies"]
-
-
-def _study(name: str, table: Mapping[str, Any]) -> Study:
-    return Study(
-        name=name,
-        title=table["title"],
-        source=table["source"],
-        conditions=" ".join(table["conditions"].split()),
-        n=table.get("n"),
-        rounding=table["rounding"],
-        trainer=table.get("trainer", {}),
-        tasks=table.get("tasks", {}),
-    )
-
-
-def _margin(row: Mapping[str, Any], table: Mapping[str, Any]) -> float:
-    """Half the gap to the nearest other contender of the task, if none is stated."""
-    stated = table.get("margins", {})
-    if row["task"] in stated:
-        return stated[row["task"]]
-    gaps = [
-        abs(other["value"] - row["value"])
-        for other in table["figures"]
-        if other["task"] == row["task"] and other is not row
-    ]
-    return round(min(gaps) / 2, 9)  # printed values: 0.101 - 0.1 is 0.001
-
-
-def _figure(study: Study, row: Mapping[str, Any], table: Mapping[str, Any]) -> Figure:
-    return Figure(
-        study=study,
-        task=row["task"],
-        contender=row["contender"],
-        metric=row["metric"],
-        value=row["value"],
-        spread=row.get("spread"),
-        margin=_margin(row, table),
-        # A count with masked synapses is none of what was trained.
-        parameters=None if row.get("masked_synapses") else row.get("parameters"),
-        epochs=row.get("epochs"),
-    )

@@ -8,7 +8,8 @@ theirs: a page whose verdicts read "agrees" there too cannot fail.
 from collections import Counter
 
 from .gap import Verdict, judge
-from .published import Comparison, Figure, gap_to, published_figures
+from .published import Comparison, gap_to
+from .studies import Figure, published_figures
 
 
 Verdicts = Counter[Verdict]
@@ -20,7 +21,8 @@ def rivals(figure: Figure) -> list[Figure]:
     return [
         other
         for other in published_figures(figure.study.name)
-        if other.task == figure.task and other.contender != figure.contender
+        if (other.task, other.posed) == (figure.task, figure.posed)
+        and other.contender != figure.contender
     ]
 
 

@@ -11,14 +11,9 @@ from rich.table import Table
 from ..analysis.frame import runs_frame
 from ..analysis.pairs import Pair
 from ..analysis.plain import plain
-from ..analysis.published import (
-    SIZE_DIFFERS,
-    Comparison,
-    against_published,
-    published_figures,
-    study_names,
-)
+from ..analysis.published import SIZE_DIFFERS, Comparison, against_published
 from ..analysis.scores import scores_of
+from ..analysis.studies import published_figures, study_names
 from ..analysis.text import figure
 from ..analysis.training import trained_otherwise
 from ..analysis.versus import Versus, versus

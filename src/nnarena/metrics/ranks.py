@@ -2,7 +2,7 @@
 
 Of two classes the second is the positive one, and its lead over the first is what
 answers are ordered by. Of more classes, and of labels, each is held against all others
-by its own log-probability or logit, and the score is the mean over those that have
+by its own log-odds or logit, and the score is the mean over those that have
 positives in the split, and for AUROC negatives too.
 """
 
@@ -96,12 +96,25 @@ def _ranked(outputs: Outputs, answers: Array, targets: Array, counts: Array) -> 
         marks = answers[..., 1:] - answers[..., :1]
         positive = targets[..., None] == 1
     else:
-        marks = jax.nn.log_softmax(answers)
+        marks = log_odds(answers)
         positive = jax.nn.one_hot(targets, outputs.size, dtype=bool)
     columns = marks.shape[-1]
     return Ranked(
         marks.reshape(-1, columns), positive.reshape(-1, columns), counts.reshape(-1)
     )
+
+
+def log_odds(logits: Float[Array, "*answers classes"]) -> Array:
+    """Returns log p / (1 - p) of each class, which orders answers as p does.
+
+    In float32 all p near 1 are one number, and so are their logarithms; these are not.
+    """
+    top = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1], dtype=bool)
+    others = jnp.where(top, -jnp.inf, logits)
+    lead = logits - jax.nn.logsumexp(others, axis=-1, keepdims=True)
+    logs = jax.nn.log_softmax(logits)
+    # Up to 1/2 there may be two on top, whose odds have to be equal to the last bit.
+    return jnp.where(logs > jnp.log(0.5), lead, logs - jnp.log1p(-jnp.exp(logs)))
 
 
 def _mean_over_classes(function: Callable[[Order], Mean], found: Ranked) -> Mean:

@@ -37,7 +37,8 @@ from .words import in_words
 
 MOST_SEEDS = 10_000
 
-Width = Annotated[int, Field(ge=1, le=10**6)]
+MOST_UNITS = 10**6
+Width = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 Budget = Annotated[int, Field(ge=1, le=10**11)]
 
 
@@ -47,6 +48,15 @@ def _as_trainer(value: Any) -> Any:
 
 Trainer = Annotated[dict[str, Any], BeforeValidator(_as_trainer)]
 """Settings of a trainer, and its "name" where it is not the one that holds anyway."""
+
+
+def _as_own_width(value: Any) -> Any:
+    """Refuses in one sentence what pydantic would refuse once for every alternative."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or value == "outputs" or (whole and 1 <= value <= MOST_UNITS):
+        return value
+    wanted = f"a whole number of 1 to {MOST_UNITS:,} or 'outputs'"
+    raise ValueError(f"has to be {wanted}, and is {value!r}")
 
 
 class Choice(BaseModel):
@@ -64,7 +74,9 @@ class ModelChoice(Choice):
     A width of "outputs" is as many units as the task has answers.
     """
 
-    width: Width | Literal["outputs"] | None = None
+    width: Annotated[
+        int | Literal["outputs"] | None, BeforeValidator(_as_own_width)
+    ] = None
     trainer: Trainer = Field(default_factory=dict)
 
 
@@ -105,10 +117,12 @@ def _is_kept(table: dict[str, Any]) -> bool:
 
 
 def _as_seeds(value: Any) -> Any:
-    if not isinstance(value, int) or isinstance(value, bool):
+    if isinstance(value, list):
         return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"has to be a whole number or a list, and is {value!r}")
     if value > MOST_SEEDS:
-        raise ValueError(f"a suite has at most {MOST_SEEDS:,} seeds")
+        raise ValueError(f"may be {MOST_SEEDS:,} at most")
     return list(range(value))
 
 
@@ -208,7 +222,7 @@ def parse_suite(content: dict[str, Any], where: str) -> Suite:
             raise SuiteProblem(
                 f"{where}: there is no key {key!r}; the allowed ones are: {allowed}"
             ) from error
-        raise SuiteProblem(f"{where}: {key}: {what.lower()}") from error
+        raise SuiteProblem(f"{where}: {key} {what}") from error
     if suite.parameters is not None and suite.width is not None:
         raise SuiteProblem(
             f"{where}: give 'parameters' (a budget) or 'width', not both"

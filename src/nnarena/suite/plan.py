@@ -132,7 +132,7 @@ def plan_suite(
         return list(jobs.values()), list(refusals.values())
     except ValidationError as error:
         place, what = first_problem(error)
-        raise SuiteProblem(f"suite {suite.name}: {place}: {what.lower()}") from error
+        raise SuiteProblem(f"suite {suite.name}: {place} {what}") from error
     except UserProblem:
         raise
     except (ValueError, TypeError, ArithmeticError, ImportError) as error:
