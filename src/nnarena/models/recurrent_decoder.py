@@ -221,8 +221,7 @@ class AbstractAttentiveDecoder(AbstractRecurrentDecoder):
     def attention_maps(
         self,
         sequence: Sequence,
-        context: Sequence | None = None,
-        *,
+        *context: Sequence,
         said: Int[Array, " answers"] | None = None,
     ) -> Maps:
         """Returns how much every answer weighs each step that was read: "alignment".
@@ -230,21 +229,20 @@ class AbstractAttentiveDecoder(AbstractRecurrentDecoder):
         Generated answers are its own, or those `said`, as of a figure that compares
         contenders.
         """
-        found = self._looked(sequence, context, said).weights
+        found = self._looked(said, sequence, *context).weights
         assert found is not None, "it says where it looks"
         rows = jnp.atleast_2d(found)
         return {"alignment": AttentionMap(rows, "answers", self.places)}
 
     def _looked(
         self,
-        sequence: Sequence,
-        context: Sequence | None,
         said: Int[Array, " answers"] | None,
+        *asked: Sequence,
     ) -> Said:
         """Returns the answers with their weights."""
         if (answers := self.signature.generated) is None:
-            return self.answered(*self.read(sequence, context))
-        memory, state = self.encode(sequence, context)
+            return self.answered(*self.read(*asked))
+        memory, state = self.encode(*asked)
         said = jnp.argmax(self.free(memory, state), axis=1) if said is None else said
         vectors = jax.vmap(lambda token: self.vector(memory, token))
         return self.along(memory, state, vectors(fed(answers, said)))
