@@ -42,7 +42,7 @@ def test_hops_are_over_the_sentences_of_the_story():
     spec = attention_spec([shown], "title", "note")
     (panel,) = spec["concat"]
     assert panel["encoding"]["y"]["title"] == "sentences"  # long names, to be read
-    values = panel["data"]["values"]
+    (values,) = spec["datasets"].values()
     assert len(values) == 6
     assert values[4]["weight"] == pytest.approx(shown.weights[1, 1], abs=1e-6)
 

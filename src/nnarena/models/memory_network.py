@@ -159,7 +159,7 @@ class MemoryNetwork(AbstractModel):
         return self._told(sequence, context, key)[0]
 
     def attention_maps(self, sequence, *context):
-        _, looks = self._told(sequence, *(context or (None,)), None)
+        _, looks = self._told(sequence, context[0] if context else None, None)
         if not context:
             return hop_maps(looks, sequence, "steps")
         return hop_maps(looks, None, "sentences" if self.sentences else "context")

@@ -78,5 +78,5 @@ def _axis(channel: Any, title: str, names: Sequence[str], field: str) -> Any:
     return channel(f"{field}:O", title=title, axis=axis)
 
 
-def _length(names: Sequence[str]) -> float:
+def _length(names: Sequence[str]) -> int:
     return min(TILE * len(names), max(SPAN, 4 * len(names)))
