@@ -85,7 +85,8 @@ def test_weights_are_shares_of_what_is_there(name):
     for one in found.values():
         weights = np.asarray(one.weights)
         assert np.all(weights >= 0)
-        kept = weights[:5] if one.rows == "steps" else weights
+        every_step = one.rows == "steps" or model.signature.generated is None
+        kept = weights[:5] if every_step else weights
         if name == "dnc":  # which may write nothing, and read less than all
             assert np.all(kept.sum(axis=1) < 1 + 1e-5)
         else:
