@@ -42,10 +42,14 @@ UNOBTAINABLE = ("activity",)
 """Tasks whose published file is not to be had here: only their excerpt is measured."""
 
 
+WITHOUT_DATA = ("lra_retrieval",)
+"""Tasks of which no file is to be had here: nothing of them is measured."""
+
+
 def wanted() -> list[Choice]:
     """Returns every task of the package, at its defaults and as all suites have it."""
     own = [entry.name for entry in TASKS if not entry.outside]
-    asked = [Choice(name=name) for name in own]
+    asked = [Choice(name=name) for name in own if name not in WITHOUT_DATA]
     suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
     asked += [task for suite in suites for task in load_suite(suite).tasks]
     return distinct(map(obtainable, asked))

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import memory_cell, pages, quick_order, random_walk
+from experiments import (
+    claim_tables,
+    drawings,
+    memory_cell,
+    pages,
+    quick_order,
+    random_walk,
+)
 
 from nnarena.analysis.evaluations import evaluated
 from nnarena.analysis.intervals import Interval
@@ -81,7 +88,7 @@ def test_tables_of_records_are_up_to_date(name: str):
 
 def test_every_drawing_is_on_a_page():
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md")]
-    for path in pages.FIGURES.glob("*.svg"):
+    for path in drawings.FIGURES.glob("*.svg"):
         assert any(f"figures/{path.name})" in text for text in texts)
 
 
@@ -89,7 +96,7 @@ ASKED = "<!-- figure: claims/lengths seeds-memory-fillers-160 -->\n<!-- end -->"
 
 
 def test_a_figure_is_drawn_from_its_records_alike_each_time(monkeypatch, tmp_path):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path / "docs" / "figures")
+    monkeypatch.setattr(drawings, "FIGURES", tmp_path / "docs" / "figures")
     ((path, svg),) = pages.stale_figures(ASKED).items()
     path.parent.mkdir(parents=True)
     path.write_text(svg, encoding="utf-8")
@@ -103,7 +110,7 @@ def test_a_figure_is_drawn_from_its_records_alike_each_time(monkeypatch, tmp_pat
     ("old", "new"), [("score: 0.4", "score: 0.5"), ("rows: ", "rows: 0")]
 )
 def test_a_drawing_that_says_something_else_is_stale(monkeypatch, tmp_path, old, new):
-    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(drawings, "FIGURES", tmp_path)
     ((path, svg),) = pages.drawn_on(ASKED).items()
     assert old in svg
     path.write_text(svg.replace(old, new, 1), encoding="utf-8")
@@ -112,19 +119,19 @@ def test_a_drawing_that_says_something_else_is_stale(monkeypatch, tmp_path, old,
 
 def test_who_is_told_apart_says_what_compare_says(monkeypatch):
     """Twice the runs tell apart on a task what five of each cannot."""
-    frame = pages.rows_of("claims/lengths")
-    _, _, *few = pages.told_table("claims/lengths")
+    frame = claim_tables.rows_of("claims/lengths")
+    _, _, *few = claim_tables.told_table("claims/lengths")
     twice = pd.concat([frame, frame.assign(seed=frame.seed + 5)], ignore_index=True)
-    monkeypatch.setattr(pages, "rows_of", lambda store: twice)
-    _, _, *many = pages.told_table("claims/lengths")
+    monkeypatch.setattr(claim_tables, "rows_of", lambda store: twice)
+    _, _, *many = claim_tables.told_table("claims/lengths")
     assert few[:-1] == ["| transformer | gru | - | - | - | - | - |", ""]
     assert many[:-1] == ["| transformer | gru | - | - | - | gru | gru |", ""]
     found = versus(scores_of(twice), "transformer", "gru")
     assert found.answer == "beats"
     settled = [pair.task for pair in found.tasks if pair.settled]
     assert settled == ["memory (fillers=160)", "memory (fillers=320)"]
-    monkeypatch.setattr(pages, "rows_of", lambda store: frame[frame.seed == 0])
-    (nothing,) = pages.told_table("claims/lengths")
+    monkeypatch.setattr(claim_tables, "rows_of", lambda store: frame[frame.seed == 0])
+    (nothing,) = claim_tables.told_table("claims/lengths")
     assert nothing.endswith("the runs tell no two apart.")
 
 
@@ -137,7 +144,7 @@ def test_the_verdicts_on_lengths_are_those_of_the_page():
     store = DirectoryStore(ROOT / "results/claims/lengths")
     curves = evaluated(list(store), read_evaluations(store)).curves
     verdicts = {
-        (curve.contender, point.length): pages.carries_over(point)
+        (curve.contender, point.length): claim_tables.carries_over(point)
         for curve in curves
         for point in curve.points
         if point.length != curve.trained
@@ -165,7 +172,7 @@ def test_the_verdicts_on_lengths_are_those_of_the_page():
 )
 def test_carrying_over_is_judged_by_the_whole_interval(mean, interval, verdict):
     point = LengthPoint(40.0, "memory", 5, mean, interval, 0, bar=0.9, one_level=False)
-    assert pages.carries_over(point) == verdict
+    assert claim_tables.carries_over(point) == verdict
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractDecoder as AbstractDecoder,
         AbstractParallelDecoder as AbstractParallelDecoder,
     )
+    from .models.supervised import AbstractSupervised as AbstractSupervised
     from .nn.attention_map import AttentionMap as AttentionMap
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
     from .nn.trace import Nudges as Nudges, Trace as Trace
@@ -129,6 +130,7 @@ _NAMES = {
         *("AbstractLayer", "AbstractModel"),
     ],
     "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
+    "models.supervised": ["AbstractSupervised"],
     "nn.parametrization": ["AbstractParametrization"],
     "suite.evaluate": ["evaluate"],
     "nn.attention_map": ["AttentionMap"],

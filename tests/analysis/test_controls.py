@@ -31,9 +31,14 @@ NOT_TO_BE_HAD = {"activity": {"excerpt": True}}
 """Of activity the published file has not been here: its first tenth stands for it."""
 
 
+WITHOUT_DATA = ("lra_retrieval",)
+"""Of these no file has been here: they have no controls."""
+
+
 def asked() -> list[Choice]:
     """Returns every task of the package, at its defaults and as each suite has it."""
-    own = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
+    names = [entry.name for entry in TASKS if not entry.outside]
+    own = [Choice(name=name) for name in names if name not in WITHOUT_DATA]
     suites = [task for name in suite_names() for task in load_suite(name).tasks]
     experiments = sorted(EXPERIMENTS.glob("*.toml"))
     return [*own, *suites, *(task for path in experiments for task in posed(path))]

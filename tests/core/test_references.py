@@ -26,9 +26,12 @@ NAMED_IN_DOCSTRINGS = [
     "lechner2020learning",
     "lezcano2019cheap",
     "loshchilov2019decoupled",
+    "maas2011learning",
     "maduranga2019complex",
     "mhammedi2017efficient",
+    "radev2013acl",
     "su2021roformer",
+    "tay2021long",
     "xiong2020layer",
 ]
 

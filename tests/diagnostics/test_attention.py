@@ -26,7 +26,7 @@ def babi_rows():
     stories = [tuple(tuple(one.split()) for one in TOLD[:count]) for count in (3, 2)]
     words = tuple(ASKED.split())
     return task, encode(
-        [Question(s, words, "garden", ()) for s in stories], task.words, None
+        [Question(s, words, "garden", ()) for s in stories], task.words, None, 2
     )
 
 

@@ -118,6 +118,7 @@ def test_an_encoder_decoder_is_fed_what_it_said_in_place_of_start_tokens():
 
 CANNOT = {
     **dict.fromkeys(("ar", "memory_network"), "it generates no answers"),
+    "supervised_memory_network": "it generates no answers",
     **dict.fromkeys(("bidirectional", "linformer"), "later inputs"),
     **dict.fromkeys(("esn", "linear_dynamical", "lsm"), "with embed=linear it can"),
 }

@@ -12,7 +12,8 @@ from nnarena.analysis.ranks import RankTable
 from nnarena.analysis.scores import scores_of
 from nnarena.analysis.standing import TaskCard
 from nnarena.analysis.words import listed
-from nnarena.report.figures import all_figures, contender_looks
+from nnarena.report.export import drawing
+from nnarena.report.figures import Figure, all_figures, contender_looks
 from nnarena.report.figures.costs import cost_scatters
 from nnarena.report.figures.figure import slugs
 from nnarena.report.figures.learning import MOST_POINTS, curve_points, learning_curves
@@ -162,6 +163,16 @@ def test_every_figure_listens_to_the_legend(drawn):
         assert {"name": "focus", "value": []} in figure.spec()["params"]
 
 
+def names_all(figure: Figure) -> bool:
+    """Returns whether a figure says by itself who is who: on paper it has no page."""
+    words = drawing(figure, "svg").decode()
+    return all(f">{row['contender']}<" in words for row in figure.rows)
+
+
+def test_every_figure_on_paper_names_its_contenders(drawn):
+    assert [name for name, figure in drawn.items() if not names_all(figure)] == []
+
+
 def test_every_judged_run_is_a_point():
     records = [
         make_record(seed=0, score=0.4),
@@ -260,6 +271,7 @@ def test_lengths_are_drawn_where_tasks_differ_in_length():
     ]
     curves = length_curves(runs_frame(records))
     (figure,) = length_figures(curves, contender_looks(["gru", "lstm"]))
+    assert names_all(figure)
     assert figure.name == "length-copy"
     assert {row["length"] for row in figure.rows} == {10, 20}
     table = length_table(curves)

@@ -466,6 +466,7 @@ def test_every_axis_is_a_number_among_the_settings():
         "add": "length",
         "bengio_latch": "length",
         "cell": "length",
+        "listops": "length",
         "copy": "delay",
         "memory": "fillers",
         "associative_recall": "items",

@@ -105,7 +105,7 @@ def test_a_bad_file_is_told_in_one_sentence(tmp_path, text):
 def test_a_story_is_a_stream_with_a_mark_after_each_sentence(tmp_path):
     questions = read_questions(written(tmp_path, STORY), "get it")
     words = words_of(1, "own")
-    rows = encode(questions, words, None)
+    rows = encode(questions, words, None, 2)
     example = BAbI(task=1).example(jax.tree.map(lambda column: column[1], rows))
     assert example.context is not None
     read, asked = (
@@ -118,8 +118,11 @@ def test_a_story_is_a_stream_with_a_mark_after_each_sentence(tmp_path):
     )
     assert asked == "where is mary ."
     assert words[int(example.targets)] == "garden"
-    cut = encode(questions, words, 1)
+    cut = encode(questions, words, 1, 2)
     assert cut.told.tolist() == [6, 7, 6]
+    assert rows.support.tolist() == [[1, -1], [0, -1], [0, -1]]
+    assert cut.support.tolist() == [[-1, -1], [0, -1], [0, -1]]
+    assert np.asarray(example.support).tolist() == [0, -1]
 
 
 def packed(path: Path, files: dict[str, str]) -> None:
@@ -227,6 +230,8 @@ def test_what_is_known_is_what_the_files_hold(number, tmp_path_factory):
     assert list(known.words) == sorted(known.words)
     assert max(map(len, sentences)) == known.longest
     assert max(len(one.story) for one in every) == known.most
+    assert max(len(one.support) for one in every) == known.facts
+    assert min(len(one.support) for one in every) > 0
     for collection in COLLECTIONS:
         test = questions[path_of(number, "test", collection)]
         assert len(test) == 1_000

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnarena.check.model_case import SIGNATURES, WIDTH
+from nnarena.check.model_case import SIGNATURES, SUPPORTED, WIDTH
 from nnarena.core.roles import Role, roles_by_path
 from nnarena.core.types import Signature
 from nnarena.models import MODELS
@@ -20,6 +20,9 @@ from nnarena.models.contender import Contender
 
 
 FEATURES, TOKENS = SIGNATURES[0], SIGNATURES[2]
+
+ASKED = {"supervised_memory_network": SUPPORTED}
+"""How contenders are asked that play one kind of task alone."""
 
 VARIANTS: tuple[tuple[str, dict[str, Any], Signature], ...] = (
     ("gru", {}, TOKENS),
@@ -47,7 +50,7 @@ VARIANTS: tuple[tuple[str, dict[str, Any], Signature], ...] = (
 def table() -> str:
     """Returns the text of the table."""
     own = [e.name for e in MODELS if e.make.__module__.startswith("nnarena.models.")]
-    cases = [*((name, {}, FEATURES) for name in own), *VARIANTS]
+    cases = [*((name, {}, ASKED.get(name, FEATURES)) for name in own), *VARIANTS]
     return "\n".join(line for case in cases for line in _block(*case)) + "\n"
 
 

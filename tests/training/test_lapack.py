@@ -89,7 +89,11 @@ def build_contender(contender: Contender, task: Add, key: jax.Array):
     return contender.build(task.signature, 8, key=key)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in MODELS])
+PLAYING = [entry.name for entry in MODELS if entry.name != "supervised_memory_network"]
+"""Contenders that play such a task; of the other, sentences have to be named."""
+
+
+@pytest.mark.parametrize("name", PLAYING)
 def test_no_step_of_a_contender_calls_lapack_but_one_of_such_a_map(name: str):
     if name.startswith("torch") and find_spec("torch") is None:
         pytest.skip("torch is not installed")

@@ -11,6 +11,7 @@ from .laws import require
 from .model_case import (
     CONTEXT,
     GENERATED_IN_CONTEXT,
+    SUPPORTED,
     ModelCase,
     draw_inputs,
     words_for,
@@ -60,8 +61,8 @@ def check_context(case: ModelCase) -> None:
 
 
 def _way(contender: Contender) -> Signature:
-    """Returns how a contender is asked: each step, or generated if that is all."""
-    ways = CONTEXT, GENERATED_IN_CONTEXT
+    """Returns how a contender is asked: each step, or as it can be at all."""
+    ways = CONTEXT, GENERATED_IN_CONTEXT, SUPPORTED
     able = (way for way in ways if contender.why_not(way) is None)
     # Of one that can do neither, the reason to show is the one of the way it plays.
     only_generates = contender.why_not(replace(CONTEXT, context=None)) is not None

@@ -16,6 +16,7 @@ from ..core.types import (
     Features,
     Generated,
     Key,
+    Sentences,
     Sequence,
     Signature,
     Tokens,
@@ -77,6 +78,11 @@ GENERATED = Signature(Tokens(5), Classes(6), Generated(longest=5, start=4, stop=
 
 GENERATED_IN_CONTEXT = replace(GENERATED, context=Tokens(5))
 
+STORY = Tokens(5, Sentences(end=0, longest=LENGTH, most=LENGTH // 2 + 1))
+
+SUPPORTED = Signature(STORY, Classes(4), context=STORY, facts=2)
+"""A question about sentences, of which an example names those that it rests on."""
+
 EVERY_STEP = (values_of("every step"), classes_of("every step"))
 
 CAUSAL = tuple(
@@ -104,6 +110,13 @@ def draw_inputs(
     else:
         xs = rng.integers(size, size=shape).astype(np.int32)
     return xs, np.ones(shape, np.float32)
+
+
+def draw_asked(signature: Signature, length: int) -> tuple[Sequence, ...]:
+    """Returns a random question and, where there is one, its story."""
+    asked = (signature,) if signature.context is None else (signature, signature)
+    drawn = (draw_inputs(one, length, seed=seed) for seed, one in enumerate(asked))
+    return tuple(Sequence(jnp.asarray(xs), jnp.asarray(dts)) for xs, dts in drawn)
 
 
 @quick_jit
@@ -155,10 +168,13 @@ class ModelCase:
     def playable(self, *signatures: Signature) -> tuple[Signature, ...]:
         """Returns those of some signatures that the model can play, and tells apart.
 
-        If it is a decoder, which can play none but generated answers, those.
+        Of one that plays none of them, the only kind that it plays: generated answers,
+        or ones whose sentences are named.
         """
         asked = self.told_apart(*signatures)
         found = [s for s in asked if self.contender.why_not(s) is None]
+        if not found and self.contender.why_not(SUPPORTED) is None:
+            return (SUPPORTED,)
         return tuple(found) or (GENERATED,)
 
     def told_apart(self, *signatures: Signature) -> tuple[Signature, ...]:

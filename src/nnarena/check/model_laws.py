@@ -23,6 +23,7 @@ from .model_case import (
     LENGTH,
     SIGNATURES,
     ModelCase,
+    draw_asked,
     draw_inputs,
     words_for,
 )
@@ -58,8 +59,8 @@ def _check_shapes(case: ModelCase) -> None:
     for signature in case.playable(*SIGNATURES):
         model = case.model(signature)
         for length in (1, 2, LENGTH):
-            xs, dts = map(jnp.asarray, draw_inputs(signature, length))
-            answers = eqx.filter_eval_shape(model, Sequence(xs, dts))
+            asked = draw_asked(signature, length)
+            answers = eqx.filter_eval_shape(model, *asked)
             wanted = (*signature.answer_axes(length), signature.outputs.size)
             require(
                 answers.shape == wanted and answers.dtype == jnp.float32,

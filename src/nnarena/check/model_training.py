@@ -13,6 +13,7 @@ from ..core.types import Example, Scalar, Sequence, Signature, Values
 from ..metrics import Mean
 from ..models.base import AbstractModel
 from ..models.decoder import taught
+from ..models.supervised import AbstractSupervised
 from ..training.losses import Loss
 from .model_case import draw_inputs
 from .quick import quick_jit
@@ -64,6 +65,10 @@ def _one_batch(signature: Signature) -> Example:
         else rng.integers(size, size=axes).astype(np.int32)
     )
     parts = (xs, dts, targets)
+    if signature.facts:
+        told, _ = draw_inputs(signature, BATCH, LENGTH, seed=1)
+        facts = rng.integers(-1, LENGTH // 2, size=(BATCH, signature.facts))
+        parts = (*parts, told, facts.astype(np.int32))
     return _examples(*(np.broadcast_to(part, (STEPS, *part.shape)) for part in parts))
 
 
@@ -80,8 +85,13 @@ def _fresh_batches(signature: Signature, summed: int) -> Example:
 
 
 def _examples(*parts: np.ndarray) -> Example:
-    def one(xs: Array, dts: Array, targets: Array) -> Example:
-        return Example(Sequence(xs, dts), targets)
+    def one(xs: Array, dts: Array, targets: Array, *told: Array) -> Example:
+        if not told:
+            return Example(Sequence(xs, dts), targets)
+        story, facts = told
+        return Example(
+            Sequence(xs, dts), targets, context=Sequence(story, dts), support=facts
+        )
 
     return jax.vmap(jax.vmap(one))(*map(jnp.asarray, parts))
 
@@ -92,6 +102,8 @@ def _loss(
     model, loss = eqx.combine(params, static), Loss(signature.outputs)
 
     def one(example: Example) -> Mean:
+        if isinstance(model, AbstractSupervised):
+            return Mean(model.own_loss(example), jnp.ones(()))
         counts = example.judged(signature.answers)
         answers = taught(model, signature, example)
         return loss.sums(answers, example.targets, counts)

@@ -129,11 +129,12 @@ class Signature(eqx.Module):
     a later input gives away, and models that look ahead win where they should not play.
     It rules out nothing where a task answers once, after the last step. `context` is
     what the steps of a story are made of that comes with every question; None without
-    one.
+    one. `facts` is how many of its sentences an example names at most as those that its
+    answer rests on (`Example.support`); 0 says that none does.
 
     Raises:
-        ValueError: answers at every step without a word on `causal`, or generated ones
-            that are no classes.
+        ValueError: answers at every step without a word on `causal`, generated ones
+            that are no classes, or facts of a context without sentences.
     """
 
     inputs: Features | Tokens
@@ -141,8 +142,14 @@ class Signature(eqx.Module):
     answers: When = eqx.field(static=True, default="once")
     causal: bool | None = eqx.field(static=True, default=None)
     context: Features | Tokens | None = None
+    facts: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
+        if self.facts and getattr(self.context, "sentences", None) is None:
+            raise ValueError(
+                f"facts is {self.facts}, but the context has no sentences to be facts: "
+                "give it as Tokens with Sentences"
+            )
         if self.answers == "every step" and self.causal is None:
             raise ValueError(
                 "a task that answers at every step says whether an answer may use "
@@ -243,7 +250,10 @@ class Example(eqx.Module):
     answers at every step has as many of both as the question has steps, one whose
     answers are generated `longest`. `counts` says which answers are judged; None says
     all whose step is there. What comes after the `stop` of a generated answer never is.
-    `context` is the story that the question is about.
+    `context` is the story that the question is about. `support` names sentences of it
+    that the answer rests on, counted back from its last, 0, in the order in which they
+    are to be found; -1 stands for none. A model is not asked by it and may not answer
+    by it: it is for training alone (`nnarena.AbstractSupervised`).
     """
 
     question: Sequence
@@ -257,6 +267,7 @@ class Example(eqx.Module):
     )
     counts: Bool[Array, ""] | Bool[Array, " time"] | None = None
     context: Sequence | None = None
+    support: Int[Array, " facts"] | None = None
 
     @property
     def asked(self) -> tuple[Sequence, ...]:

@@ -1,7 +1,6 @@
 """A contender: a registered model with its settings, ready to be built for a task."""
 
 import functools
-import inspect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +22,9 @@ from ..nn.parametrization import resolve
 from ..nn.unroll import Checkpoint
 from . import MODELS
 from .base import AbstractCell, AbstractLayer, AbstractModel, AbstractRecurrence
-from .decoder import AbstractDecoder
 from .ends import Embed, Head, embedding, make_embed, make_head
 from .generating import CausalDecoder, RecurrentDecoder, frame_of
+from .playing import why_not
 from .sequence import Readout, Recurrent, SequenceModel
 
 
@@ -111,15 +110,7 @@ class Contender:
         make = self.entry.make
         if self.framed or not isinstance(make, type):
             return None
-        generates = issubclass(make, AbstractDecoder)
-        if signature.generated and not generates:
-            return "it generates no answers, and the task asks for generated ones"
-        answers: Any = getattr(make, "encode" if signature.generated else "__call__")
-        if generates and answers is AbstractDecoder.__call__:
-            return f"it generates its answers, and the task asks {signature.when}"
-        if signature.context and "context" not in inspect.signature(answers).parameters:
-            return "it reads no context, and the task has one"
-        return None
+        return why_not(make, signature)
 
     @property
     def _looks_ahead(self) -> str:

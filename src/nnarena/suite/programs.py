@@ -32,7 +32,12 @@ from ..tasks.files import DataFolder
 from ..tasks.inspection import example_shapes, examples_of, sound_splits
 from ..training.base import AbstractProgram
 from ..training.row_values import require_values
-from ..training.trial import has_outside, require_metric, require_penalties
+from ..training.trial import (
+    has_outside,
+    require_metric,
+    require_own_loss,
+    require_penalties,
+)
 from . import provenance
 from .calibrating import Figures, calibrated_for
 from .plan import Assembled, Job, assemble
@@ -125,6 +130,7 @@ def require_answers_of(assembled: Assembled, splits: Splits) -> None:
         steps = example.question.dts.shape[0]
         signature, width = assembled.task.signature, assembled.width
         require_answers(assembled.contender, signature, width, steps)
+        require_own_loss(assembled.contender.shapes(signature, width), example)
     if getattr(assembled.trainer, "penalties", None):
         model = assembled.contender.shapes(assembled.task.signature, assembled.width)
         require_penalties(assembled.trainer, model, example)

@@ -15,7 +15,7 @@ from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sentences, Sequence, Signature, Tokens
 from . import TASKS
 from .babi_stories import Question, read_questions
-from .babi_words import JOINT_CHANCE, TASKS_OF_BABI
+from .babi_words import JOINT_CHANCE, TASKS_OF_BABI, Known
 from .base import AbstractTask, Splits
 from .files import DataFolder, DataProblem, LocalFolder
 
@@ -61,13 +61,17 @@ ARCHIVE = LocalFolder(
 
 
 class Stories(NamedTuple):
-    """Rows of the task: tokens of stories and of questions, padded, and the answers."""
+    """Rows of the task: tokens of stories and of questions, padded, and the answers.
+
+    `support` are the sentences that each answer rests on, as in an `Example`.
+    """
 
     stories: UInt8[np.ndarray, "rows steps"]
     told: Int32[np.ndarray, " rows"]
     questions: UInt8[np.ndarray, "rows words"]
     asked: Int32[np.ndarray, " rows"]
     answers: UInt8[np.ndarray, " rows"]
+    support: Int32[np.ndarray, "rows facts"]
 
 
 def words_of(number: Number, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -79,9 +83,14 @@ def words_of(number: Number, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def encode(
-    questions: Several[Question], words: Several[str], sentences: int | None
+    questions: Several[Question],
+    words: Several[str],
+    sentences: int | None,
+    facts: int,
 ) -> Stories:
     """Returns rows of questions and of the last `sentences` told before each.
+
+    Of the sentences that an answer rests on, the first `facts` are named.
 
     Raises:
         KeyError: a word is none of the vocabulary.
@@ -93,7 +102,11 @@ def encode(
     )
     texts, asked = _padded([[tokens[w] for w in (*q.words, END)] for q in questions])
     answers = np.array([tokens[one.answer] for one in questions], np.uint8)
-    return Stories(stories, told, texts, asked, answers)
+    support = np.full((len(questions), facts), -1, np.int32)
+    for row, one, story in zip(support, questions, kept, strict=True):
+        ages = [len(one.story) - 1 - place for place in one.support[:facts]]
+        row[: len(ages)] = [age if age < len(story) else -1 for age in ages]
+    return Stories(stories, told, texts, asked, answers, support)
 
 
 def _padded(rows: Several[Several[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -136,6 +149,9 @@ class BAbI(AbstractTask):
     (19, path finding) to 0.638 (9); 0.187 of the second. Solved at 0.95, the bar at
     which the field counts a task as passed.
 
+    The files name the sentences that an answer rests on. An example does too, those
+    that `sentences` leaves (`Example.support`): for training, never to answer by.
+
     Files are the published ones. The 10,000 training questions of task 3 were not to be
     had where this was written, so that their file is known by no digest. Where the
     archive lacks them that task says so, and so does the joint one; the others run. Of
@@ -177,19 +193,23 @@ class BAbI(AbstractTask):
     @property
     def signature(self):
         tokens = Tokens(len(self.words), self._sentences)
-        return Signature(tokens, Classes(tokens.size), context=tokens)
+        facts = max(one.facts for one in self._known)
+        return Signature(tokens, Classes(tokens.size), context=tokens, facts=facts)
 
     @property
     def scoring(self):
         return accuracy(chance=_chance(self.task), solved=0.95)
 
     @property
-    def _sentences(self) -> Sentences:
+    def _known(self) -> list[Known]:
+        """What is known of the task, or of all whose words are those of this one."""
         joint = self.vocabulary == "joint"
-        known = TASKS_OF_BABI.values() if joint else [TASKS_OF_BABI[int(self.task)]]
-        longest, most = (
-            max(sizes) for sizes in zip(*(one[1:3] for one in known), strict=True)
-        )
+        return [*TASKS_OF_BABI.values()] if joint else [TASKS_OF_BABI[int(self.task)]]
+
+    @property
+    def _sentences(self) -> Sentences:
+        longest = max(one.longest for one in self._known)
+        most = max(one.most for one in self._known)
         return Sentences(0, longest, min(most, self.sentences or most))
 
     def splits(self, data: DataFolder, *, key):
@@ -204,7 +224,7 @@ class BAbI(AbstractTask):
             asked["test"] += test
         every = [question for part in asked.values() for question in part]
         try:
-            rows = encode(every, self.words, self.sentences)
+            rows = encode(every, self.words, self.sentences, self.signature.facts)
         except KeyError as word:
             raise DataProblem(
                 f"a file of {ARCHIVE.path} holds the word {word}, which is none of "
@@ -230,4 +250,9 @@ class BAbI(AbstractTask):
             )
             for tokens, count in ((row.stories, row.told), (row.questions, row.asked))
         )
-        return Example(question, jnp.asarray(row.answers, jnp.int32), context=story)
+        return Example(
+            question,
+            jnp.asarray(row.answers, jnp.int32),
+            context=story,
+            support=jnp.asarray(row.support),
+        )

@@ -11,19 +11,23 @@ class Known(NamedTuple):
     """One of the twenty tasks.
 
     `longest` is how many words its longest sentence has, `most` how many sentences its
-    longest story; `chance` is the share of the most frequent answer. `words` are those
-    of stories, questions and answers, of which a list is one.
+    longest story, `facts` how many of them an answer rests on, at most; `chance` is the
+    share of the most frequent answer. `words` are those of stories, questions and
+    answers, of which a list is one.
     """
 
     name: str
     longest: int
     most: int
+    facts: int
     chance: float
     words: tuple[str, ...]
 
 
-def _known(name: str, longest: int, most: int, chance: float, words: str) -> Known:
-    return Known(name, longest, most, chance, tuple(words.split()))
+def _known(
+    name: str, longest: int, most: int, facts: int, chance: float, words: str
+) -> Known:
+    return Known(name, longest, most, facts, chance, tuple(words.split()))
 
 
 JOINT_CHANCE = 0.129
@@ -34,6 +38,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "single-supporting-fact",
         6,
         10,
+        1,
         0.187,
         "back bathroom bedroom daniel garden hallway is john journeyed kitchen mary "
         "moved office sandra the to travelled went where",
@@ -42,6 +47,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "two-supporting-facts",
         6,
         88,
+        2,
         0.187,
         "apple back bathroom bedroom daniel discarded down dropped football garden "
         "got grabbed hallway is john journeyed kitchen left mary milk moved office "
@@ -51,6 +57,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "three-supporting-facts",
         7,
         228,
+        3,
         0.215,
         "apple back bathroom bedroom before daniel discarded down dropped football "
         "garden got grabbed hallway john journeyed kitchen left mary milk moved "
@@ -60,6 +67,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "two-arg-relations",
         7,
         2,
+        1,
         0.177,
         "bathroom bedroom east garden hallway is kitchen north of office south the "
         "west what",
@@ -68,6 +76,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "three-arg-relations",
         7,
         126,
+        1,
         0.189,
         "apple back bathroom bedroom bill did discarded down dropped football fred "
         "garden gave give got grabbed hallway handed jeff journeyed kitchen left "
@@ -78,6 +87,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "yes-no-questions",
         6,
         26,
+        1,
         0.503,
         "apple back bathroom bedroom daniel discarded down dropped football garden "
         "got grabbed hallway in is john journeyed kitchen left mary milk moved no "
@@ -87,6 +97,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "counting",
         6,
         52,
+        10,
         0.488,
         "apple back bathroom bedroom carrying daniel discarded down dropped "
         "football garden gave got grabbed hallway handed how is john journeyed "
@@ -97,6 +108,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "lists-sets",
         6,
         58,
+        8,
         0.336,
         "apple apple,football apple,football,milk apple,milk apple,milk,football "
         "back bathroom bedroom carrying daniel discarded down dropped football "
@@ -109,6 +121,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "simple-negation",
         7,
         10,
+        1,
         0.638,
         "back bathroom bedroom daniel garden hallway in is john journeyed kitchen "
         "longer mary moved no not office sandra the to travelled went yes",
@@ -117,6 +130,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "indefinite-knowledge",
         9,
         10,
+        1,
         0.437,
         "back bedroom bill cinema either fred in is journeyed julie kitchen mary "
         "maybe moved no office or park school the to travelled went yes",
@@ -125,6 +139,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "basic-coreference",
         8,
         10,
+        2,
         0.187,
         "after afterwards back bathroom bedroom daniel following garden hallway he "
         "is john journeyed kitchen mary moved office sandra she that the then to "
@@ -134,6 +149,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "conjunction",
         8,
         10,
+        1,
         0.189,
         "and back bathroom bedroom daniel garden hallway is john journeyed kitchen "
         "mary moved office sandra the to travelled went where",
@@ -142,6 +158,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "compound-coreference",
         8,
         10,
+        2,
         0.183,
         "after afterwards and back bathroom bedroom daniel following garden hallway "
         "is john journeyed kitchen mary moved office sandra that the then they to "
@@ -151,6 +168,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "time-reasoning",
         8,
         14,
+        2,
         0.177,
         "afternoon back bedroom before bill cinema evening fred journeyed julie "
         "kitchen mary morning moved office park school the this to travelled was "
@@ -160,6 +178,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "basic-deduction",
         5,
         8,
+        2,
         0.341,
         "a afraid are cat cats emily gertrude is jessica mice mouse of sheep what "
         "winona wolf wolves",
@@ -168,6 +187,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "basic-induction",
         4,
         9,
+        3,
         0.257,
         "a bernhard brian color frog gray green greg is julius lily lion rhino swan "
         "what white yellow",
@@ -175,6 +195,7 @@ TASKS_OF_BABI: dict[int, Known] = {
     17: _known(
         "positional-reasoning",
         11,
+        2,
         2,
         0.520,
         "above below blue is left no of pink rectangle red right sphere square the "
@@ -184,6 +205,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "size-reasoning",
         9,
         20,
+        2,
         0.531,
         "bigger box chest chocolate chocolates container does fit fits in inside is "
         "no of suitcase than the yes",
@@ -192,6 +214,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "path-finding",
         10,
         5,
+        2,
         0.093,
         "bathroom bedroom do e,e e,n e,s east from garden go hallway how is kitchen "
         "n,e n,n n,w north of office s,e s,s s,w south the to w,n w,s w,w west you",
@@ -200,6 +223,7 @@ TASKS_OF_BABI: dict[int, Known] = {
         "agents-motivations",
         7,
         12,
+        1,
         0.180,
         "antoine apple back bedroom bored did football garden get go got grabbed "
         "hungry is jason journeyed kitchen milk moved pajamas picked sumit the "

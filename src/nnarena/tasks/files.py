@@ -57,6 +57,11 @@ class DataFolder:
     cache: Path | None = None
     downloads: bool = True
 
+    def has(self, file: RemoteFile) -> bool:
+        """Returns whether a file is there, right or wrong, and need not be fetched."""
+        places = (self.root, self.cache)
+        return any(p is not None and (p / file.path).is_file() for p in places)
+
     def find(self, file: RemoteFile) -> Path:
         """Returns the path of a file whose digest is right.
 

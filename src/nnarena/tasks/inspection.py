@@ -203,6 +203,8 @@ def _parts(
     shape = axes if isinstance(outputs, Classes) else (*axes, outputs.size)
     yield "targets", example.targets, shape, kinds[type(outputs)]
     yield "counts", example.counts, axes, np.bool_
+    if signature.facts:
+        yield "support", example.support, (signature.facts,), np.integer
 
 
 def _steps(

@@ -20,6 +20,7 @@ from ..core.frozen import trainable
 from ..core.types import Example, Scalar, Sequence, State, Times
 from ..metrics.base import Mean
 from ..models.base import AbstractCell, AbstractModel, AbstractRecurrence
+from ..models.supervised import AbstractSupervised
 from ..nn.parametrization import resolve
 from ..nn.trace import Nudges, Trace
 from .step_output import output_pulled_back
@@ -70,6 +71,8 @@ def why_no_flow(model: AbstractModel) -> str | None:
     signature = getattr(model, "signature", None)
     if signature is not None and signature.generated:
         return "a penalty on the flow of gradients is not on answers that are generated"
+    if isinstance(model, AbstractSupervised):
+        return "a penalty on the flow of gradients is on that of the task's own loss"
     if None in model.recurrences or not model.recurrences:
         return (
             "a penalty on the flow of gradients is on states that layers carry from "

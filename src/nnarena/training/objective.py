@@ -13,6 +13,7 @@ from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
 from ..models.decoder import taught
+from ..models.supervised import AbstractSupervised
 from ..nn.trace import Nudges, Trace
 from ..tasks.base import AbstractTask
 from .batches import Draws
@@ -135,11 +136,13 @@ def row_judged(
 def row_loss(
     model: AbstractModel, task: AbstractTask, row: Any, *, key: Key | None = None
 ) -> Mean:
-    """Returns the sums of the loss of one row.
+    """Returns the sums of the loss of one row, which is the model's own if it has one.
 
     With a key the model answers as in training, where it may draw.
     """
     example = example_of(task, row)
+    if isinstance(model, AbstractSupervised):
+        return Mean(model.own_loss(example, key=key), jnp.ones(()))
     signature = task.signature
     loss = Loss(signature.outputs, task.scoring)
     answers = taught(model, signature, example, key=key)

@@ -1,4 +1,4 @@
-"""Somebody's metric and penalties, traced on one example before anything is trained.
+"""Somebody's metric, loss and penalties, traced on one example before training.
 
 In a run they would break within a compiled program, or broadcast to a score that means
 nothing.
@@ -18,6 +18,7 @@ from ..core.types import Example
 from ..metrics import METRICS, AbstractMean, AbstractMetric, Mean
 from ..metrics.base import merged
 from ..models.base import AbstractModel
+from ..models.supervised import AbstractSupervised
 from ..tasks.base import AbstractTask
 from .flow import AbstractFlowPenalty
 from .objective import objective_of
@@ -117,6 +118,34 @@ def require_penalties(trainer: Any, model: AbstractModel, example: Example) -> N
             "__call__",
             f"returned {told(found)}, but expected is one number: shape () in float32",
         )
+
+
+def require_own_loss(model: AbstractModel, example: Example) -> None:
+    """Returns if the loss of a model that has one of its own is a number.
+
+    Args:
+        model: a contender with shapes in place of arrays.
+        example: one of the task, with shapes too.
+
+    Raises:
+        EntrantProblem: it is not; with file and line.
+    """
+    if not isinstance(model, AbstractSupervised):
+        return
+    make = type(model)
+    with blaming(make, "own_loss", "given an example"):
+        found = eqx.filter_eval_shape(
+            lambda model, example, key: model.own_loss(example, key=key),
+            model,
+            example,
+            key_shape(),
+        )
+    require(
+        is_real(found, ()),
+        make,
+        "own_loss",
+        f"returned {told(found)}, but expected is one number: shape () in float32",
+    )
 
 
 def _traced(metric: AbstractMetric, method: str, given: str, *arrays: Any) -> Any:

@@ -85,7 +85,7 @@ def _marks(
     What was asked stands a little to the right, so that no interval hides another.
     """
     style, marks = {"size": 50, "filled": True}, shape(looks)
-    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks, legend=False))
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(looks))
     ends = {"y": "low:Q", "y2": "high:Q"}
     rules = base.mark_rule(strokeWidth=1.5).encode(**ends)
     points = base.mark_point(**style).encode(shape=marks)
