@@ -7,6 +7,7 @@ are first used.
     nnarena.leaderboard(results)        the leaderboard of a folder of results
     nnarena.evaluate(results, on=...)   what its trained models answer to other tasks
     nnarena.restore(results, ...)       one of its trained models
+    nnarena.attention_maps(model, ...)  where it looked for its answers to an example
     nnarena.MODELS, TASKS, ...          the registries: TRAINERS, METRICS, PENALTIES
     nnarena.AbstractCell, ...           what an entrant implements, and is made of
 """
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         Tokens as Tokens,
         Values as Values,
     )
+    from .diagnostics.attention import attention_maps as attention_maps
     from .metrics import (
         METRICS as METRICS,
         AbstractMean as AbstractMean,
@@ -59,13 +61,14 @@ if TYPE_CHECKING:  # the same names once more, for editors; a test compares the 
         AbstractLayer as AbstractLayer,
         AbstractModel as AbstractModel,
     )
-    from .models.base import Nudges as Nudges, Trace as Trace
     from .models.decoder import (
         AbstractDecoder as AbstractDecoder,
         AbstractParallelDecoder as AbstractParallelDecoder,
     )
     from .models.supervised import AbstractSupervised as AbstractSupervised
+    from .nn.attention_map import AttentionMap as AttentionMap
     from .nn.parametrization import AbstractParametrization as AbstractParametrization
+    from .nn.trace import Nudges as Nudges, Trace as Trace
     from .nn.unroll import unroll as unroll
     from .suite.evaluate import evaluate as evaluate
     from .suite.restore import restore as restore
@@ -120,16 +123,18 @@ _NAMES = {
         *("Classes", "Example", "Features", "Generated", "Labels", "Sequence"),
         *("Sentences", "Signature", "Tokens", "Values"),
     ],
+    "diagnostics.attention": ["attention_maps"],
     "metrics": ["METRICS", "AbstractMean", "AbstractMetric", "Mean"],
     "models": [
         *("MODELS", "AbstractCalibrated", "AbstractCell", "AbstractFold"),
         *("AbstractLayer", "AbstractModel"),
     ],
-    "models.base": ["Nudges", "Trace"],
     "models.decoder": ["AbstractDecoder", "AbstractParallelDecoder"],
     "models.supervised": ["AbstractSupervised"],
     "nn.parametrization": ["AbstractParametrization"],
     "suite.evaluate": ["evaluate"],
+    "nn.attention_map": ["AttentionMap"],
+    "nn.trace": ["Nudges", "Trace"],
     "nn.unroll": ["unroll"],
     "suite.restore": ["restore"],
     "suite.session": ["leaderboard", "run"],

@@ -59,6 +59,12 @@ def drawn(model: Any, seed: int = 0) -> Any:
     )
 
 
+def alignment(model: Any, *asked: Sequence, said: jax.Array | None = None) -> Any:
+    """Returns the one map of a decoder: what each answer weighs."""
+    (found,) = model.attention_maps(*asked, said=said).values()
+    return found.weights
+
+
 def of_lstm(found: dict[str, jax.Array], name: str, layers: int) -> list[jax.Array]:
     """Returns torch's weights of a stack in our order, two biases as their sum."""
     return [
@@ -123,6 +129,10 @@ def test_answers_and_gradients_are_those_of_torch(name: str, case: str):
     probe = quick_jit(eqx.filter_grad(loss, has_aux=True))
     (of_model, of_inputs), answers = probe((model, xs))
     np.testing.assert_allclose(answers, found["outputs"], rtol=0, atol=1e-11)
+    if name == "pointer_network":  # the map is the softmax of torch's scores
+        maps = alignment(model, Sequence(xs), said=found["targets"].astype(jnp.int32))
+        shares = jax.nn.softmax(found["outputs"], axis=1)
+        np.testing.assert_allclose(maps, shares, rtol=0, atol=1e-12)
     wanted = under(tensors, f"{case}.gradient.")
     # Each of torch's two biases has the gradient of our one.
     halved = {k: v / 2 if ".bias_" in k else v for k, v in wanted.items()}
@@ -190,12 +200,12 @@ def test_bahdanau_is_its_equations_by_hand():
         s = gru(model.cell, s, np.concatenate([y, context]))
         token = int(following)
     np.testing.assert_allclose(model.forced(SAID, ASKED), answers, atol=1e-11)
-    np.testing.assert_allclose(model.attention(ASKED, said=SAID), maps, atol=1e-12)
+    np.testing.assert_allclose(alignment(model, ASKED, said=SAID), maps, atol=1e-12)
 
 
 def test_the_authors_start_looks_everywhere_alike():
     model = build("bahdanau")
-    found = model.attention(PADDED)
+    found = alignment(model, PADDED)
     np.testing.assert_array_equal(found[:, 5:], 0.0)
     np.testing.assert_array_equal(found[:, :5], np.float32(0.2))
     deviations = {
@@ -249,8 +259,12 @@ def test_reading_backwards_is_undone_by_turning_the_source_round(name, asked):
     other = forwards.forced(SAID, ASKED)
     assert float(jnp.abs(other - answers).max()) > 1e-2
     if name in ATTENTIVE:
-        there = backwards.attention(asked, said=SAID)
-        found = forwards.attention(turned, said=SAID)[:, ::-1]
+        there = alignment(backwards, asked, said=SAID)
+        found = alignment(forwards, turned, said=SAID)
+        if name == "pointer_network":  # the stop stands last, however it reads
+            np.testing.assert_allclose(there[:, -1], found[:, -1], atol=1e-5)
+            there, found = there[:, :-1], found[:, :-1]
+        found = found[:, ::-1]
         np.testing.assert_allclose(there[:, :5], found, atol=1e-5)
         np.testing.assert_array_equal(there[:, 5:], 0.0)
 
@@ -289,43 +303,40 @@ def test_a_map_is_of_what_it_says_itself(name, signature):
     model = drawn(build(name, signature))
     story = () if signature.context is None else (Sequence(jnp.array([0, 3])),)
     answers = model(ASKED, *story)
-    found = model.attention(ASKED, *story)
+    found = alignment(model, ASKED, *story)
     points = name == "pointer_network"  # at the question alone, and at the stop
-    assert found.shape == (LONGEST, 5 if points else 5 + 2 * len(story))
+    assert found.shape == (LONGEST, 5 + 1 if points else 5 + 2 * len(story))
     said = jnp.argmax(answers, axis=1)
     generated = SIGNATURE.generated
     assert generated is not None
     until = np.asarray(generated.until_stop(said))
-    forced = model.attention(ASKED, *story, said=said)
+    forced = alignment(model, ASKED, *story, said=said)
     np.testing.assert_allclose(found[until], forced[until], atol=1e-6)
-    sums = found.sum(axis=1)
-    assert np.all(sums < 1.0 + 1e-6)
-    if not points:
-        np.testing.assert_allclose(sums, 1.0, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lstm_attention", "pointer_network"])
 def test_online_nothing_later_is_looked_at(name):
     model = drawn(build(name, ONLINE))
     xs = jnp.asarray(np.random.default_rng(0).standard_normal((6, 3)), jnp.float32)
-    found = model.attention(Sequence(xs))
+    found = alignment(model, Sequence(xs))
     np.testing.assert_array_equal(found, np.tril(found))
     assert np.all(found[np.tril_indices(6)] > 0)
-    assert build(name, ONCE).attention(Sequence(xs)).shape == (1, 6)
+    assert alignment(build(name, ONCE), Sequence(xs)).shape == (1, 6)
 
 
 def test_a_pointer_says_what_stands_in_the_question():
     """By hand: a class has the weights of all steps at which it stands."""
     model = drawn(build("pointer_network"))
     asked = Sequence(jnp.array([3, 1, 3, 3, 0, 0]), present=jnp.arange(6) < 5)
-    logits, weights = model.forced(SAID, asked), model.attention(asked, said=SAID)
+    logits, weights = model.forced(SAID, asked), alignment(model, asked, said=SAID)
     shares = jax.nn.softmax(logits)
     np.testing.assert_allclose(
         shares[:, 3], weights[:, [0, 2, 3]].sum(axis=1), atol=1e-6
     )
     np.testing.assert_allclose(shares[:, 1], weights[:, 1], atol=1e-6)
     np.testing.assert_allclose(shares[:, 0], weights[:, 4], atol=1e-6)
-    np.testing.assert_allclose(shares[:, STOP], 1 - weights.sum(axis=1), atol=1e-6)
+    np.testing.assert_allclose(shares[:, STOP], weights[:, -1], atol=1e-6)
     np.testing.assert_array_equal(logits[:, [2, 4, START]], -SURE)
 
 

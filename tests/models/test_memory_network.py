@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.compiled import answer
 
+from nnarena.check.quick import quick_jit
 from nnarena.core.problems import CannotPlay
 from nnarena.core.types import (
     Classes,
@@ -66,7 +67,10 @@ def coded(rows: np.ndarray, code: str) -> np.ndarray:
 
 
 def by_hand(model: Any, hops: int, code: str, *, adjacent: bool, linear: bool = False):
-    """Returns the answer in double precision, by the paper's equations, in loops."""
+    """Returns answer and hops in double precision, by the paper's equations, in loops.
+
+    A hop is its weights, the newest sentence first.
+    """
     tables = [np.array(table, float) for table in model.tables]
     for table in tables:
         table[0] = 0.0
@@ -77,7 +81,7 @@ def by_hand(model: Any, hops: int, code: str, *, adjacent: bool, linear: bool = 
         pairs = [(tables[0], tables[1])] * hops
         query, head = np.array(model.query, float), np.array(model.head, float)
         carry = np.array(model.carry, float)
-    u = coded(query[list(QUESTION)], code)
+    u, looks = coded(query[list(QUESTION)], code), []
     for a, c in pairs:
         scores, outs = [], []
         for age, sentence in enumerate(reversed(STORY)):
@@ -92,7 +96,8 @@ def by_hand(model: Any, hops: int, code: str, *, adjacent: bool, linear: bool = 
         raised = np.exp(np.array(scores) - max(scores))
         p = np.array(scores) if linear else raised / raised.sum()
         u = u @ carry + p @ np.array(outs)
-    return u @ head
+        looks.append(p)
+    return u @ head, np.array(looks)
 
 
 @pytest.mark.parametrize("code", ["released", "paper", "none"])
@@ -100,16 +105,23 @@ def by_hand(model: Any, hops: int, code: str, *, adjacent: bool, linear: bool = 
 @pytest.mark.parametrize("hops", [1, 3])
 def test_the_answer_is_that_of_the_equations(tying, hops, code):
     model = build(tying=tying, hops=hops, encoding=code)
-    found = answer(model, told(QUESTION), told(*STORY))
-    expected = by_hand(model, hops, code, adjacent=tying == "adjacent")
+    question, story = told(QUESTION), told(*STORY, padding=4)
+    found, maps = quick_jit(lambda m, *a: (m(*a), m.attention_maps(*a)))(
+        model, question, story
+    )
+    expected, looks = by_hand(model, hops, code, adjacent=tying == "adjacent")
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+    shown = maps["hops"]
+    assert (shown.rows, shown.places) == ("hops", ("sentences",))
+    np.testing.assert_allclose(shown.weights[:, :3], looks[:, ::-1], atol=2e-5)
+    np.testing.assert_array_equal(shown.weights[:, 3:], 0.0)  # no sentence stands there
 
 
 def test_a_linear_start_is_the_equations_without_a_softmax():
     model = build(linear_start=5)
     begun = model.at_update(jnp.array(4))
     found = answer(begun, told(QUESTION), told(*STORY))
-    expected = by_hand(model, 3, "released", adjacent=True, linear=True)
+    expected, _ = by_hand(model, 3, "released", adjacent=True, linear=True)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     over = answer(model.at_update(jnp.array(5)), told(QUESTION), told(*STORY))
     soft = answer(model, told(QUESTION), told(*STORY))
@@ -212,6 +224,9 @@ def test_steps_are_the_memory_where_there_is_no_story():
     p = np.exp(scores) / np.exp(scores).sum()
     expected = (u + p @ (window @ c[:3] + c[3:])) @ np.array(every.head, float)
     np.testing.assert_allclose(found[8], expected, rtol=1e-4)
+    shown = quick_jit(type(every).attention_maps)(every, Sequence(xs))["hop 1"].weights
+    np.testing.assert_allclose(shown[8], [0, 0, 0, 0, 0, *p[::-1]], atol=1e-5)
+    np.testing.assert_array_equal(shown, np.tril(shown))
 
 
 def test_a_context_of_other_words_is_refused():

@@ -249,9 +249,20 @@ def test_attention_is_that_of_torch(causal: bool, case: str):
     ours = SelfAttention(WIDTH, HEADS, rotary=False, causal=causal, key=KEY)
     ours = fill_attention(oracle, ours)
     xs = oracle[f"{case}.inputs"]
-    found = eqx.filter_jit(ours)(xs, jnp.cumsum(ones(xs)))
+    shown = eqx.filter_jit(lambda ours, *asked: (ours(*asked), ours.weights(*asked)))
+    found, weights = shown(ours, xs, jnp.cumsum(ones(xs)))
     expected = outputs_of(oracle, case, causal=causal)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
+    # What torch's values come to by the weights that are shown is torch's answer, too.
+    _, _, into, merge = (
+        *np.split(np.asarray(oracle["weight.in_proj_weight"]), 3),
+        np.asarray(oracle["weight.out_proj.weight"]),
+    )
+    values = xs @ into.T + np.asarray(oracle["weight.in_proj_bias"])[-WIDTH:][None]
+    by_head = np.asarray(values).reshape(len(xs), HEADS, -1)
+    gathered = np.einsum("hqk,khd->qhd", weights, by_head).reshape(len(xs), -1)
+    by_hand = gathered @ merge.T + np.asarray(oracle["weight.out_proj.bias"])[None]
+    np.testing.assert_allclose(by_hand, expected, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("case", CASES)

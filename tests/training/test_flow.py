@@ -23,11 +23,12 @@ from nnarena.core.types import (
     Signature,
 )
 from nnarena.models import MODELS
-from nnarena.models.base import AbstractCell, Nudges
+from nnarena.models.base import AbstractCell
 from nnarena.models.contender import Contender
 from nnarena.models.elman import Elman
 from nnarena.models.sequence import Recurrent, SequenceModel
 from nnarena.nn.parametrization import resolve
+from nnarena.nn.trace import Nudges
 from nnarena.tasks import AbstractTask, SyntheticSplits
 from nnarena.tasks.files import DataFolder
 from nnarena.training.base import fit

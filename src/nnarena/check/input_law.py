@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from ..core.types import Example, Features, Sequence, Signature, Tokens
-from ..nn.sentences import cut, there
+from ..nn.sentences import cut
 from .laws import require
 from .task_case import TaskCase
 
@@ -41,7 +41,7 @@ def _require_facts(signature: Signature, examples: Example) -> None:
         return
     ages = np.asarray(support)
     require_kind(ages, "`support`", np.integer)
-    counts = jax.vmap(lambda one: cut(one.xs, there(one), sentences).total)(told)
+    counts = jax.vmap(lambda one: cut(one.xs, one.there, sentences).total)(told)
     require(
         ((ages >= -1) & (ages < np.asarray(counts)[:, None])).all(),
         "expected `support` to count sentences of the context back from the last, 0, "

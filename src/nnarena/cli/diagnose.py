@@ -37,9 +37,7 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
     """
     bring(plugins)
     store = open_store(results)
-    records = [record for record in store if record.result.outcome == "finished"]
-    if not records:
-        raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
+    records = finished_runs(store, results)
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
     labels = zip(contender_labels(records), task_labels(records), strict=True)
     left_out: dict[tuple[str, str], list[int]] = {}
@@ -50,10 +48,7 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
             seeds = left_out.setdefault((" on ".join(cell), str(error)), [])
             seeds.append(record.identity.seed)
     for (cell, reason), seeds in left_out.items():
-        listed = ", ".join(map(str, sorted(seeds)))
-        which = f"seed{'s' if len(seeds) > 1 else ''} {listed}"
-        text = f"left out {cell}, {which}: {reason}"
-        news.print(text, markup=False, soft_wrap=True)
+        say_left_out(cell, seeds, reason)
     rows = list(_rows(cells))
     if as_json:
         print_json(rows)
@@ -61,6 +56,25 @@ def show_diagnosis(results: str, plugins: Sequence[str], *, as_json: bool) -> No
         _print(rows)
     if not rows:
         raise typer.Exit(1)
+
+
+def finished_runs(store: AbstractStore, results: str) -> list[Record]:
+    """Returns the records of runs that have finished.
+
+    Raises:
+        typer.Exit: there are none (usage).
+    """
+    records = [record for record in store if record.result.outcome == "finished"]
+    if not records:
+        raise refuse(f"there are no finished runs in {results}; `arena run` makes some")
+    return records
+
+
+def say_left_out(cell: str, seeds: list[int], reason: str) -> None:
+    """Prints which runs are left out, and why."""
+    listed = ", ".join(map(str, sorted(seeds)))
+    which = f"seed{'s' if len(seeds) > 1 else ''} {listed}"
+    news.print(f"left out {cell}, {which}: {reason}", markup=False, soft_wrap=True)
 
 
 def _measure(record: Record, store: AbstractStore) -> dict[str, Any]:

@@ -201,6 +201,17 @@ def evaluate(
 def diagnose(
     folder: ResultsArgument = None,
     results: Results = None,
+    attention: Annotated[
+        Path | None,
+        typer.Option(
+            "--attention",
+            metavar="FOLDER",
+            help="Draw where they look into this folder, in place of the table.",
+        ),
+    ] = None,
+    example: Annotated[
+        int, typer.Option(help="Which validation example is drawn, from 0 on.", min=0)
+    ] = 0,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -208,7 +219,16 @@ def diagnose(
 
     For every contender and task, the median over seeds of the memory horizon in steps
     and of the gradient at the first step over that at the last.
+
+    --attention FOLDER: where each looks for its answers to one example, as an SVG file
+    per contender and task, of its first seed; with --json also every weight.
     """
+    where, plugins = folder_of(results, folder), plugin or []
+    if attention is not None:
+        from .attention import draw_attention
+
+        draw_attention(where, attention, plugins, example=example, as_json=json)
+        return
     from .diagnose import show_diagnosis
 
-    show_diagnosis(folder_of(results, folder), plugin or [], as_json=json)
+    show_diagnosis(where, plugins, as_json=json)

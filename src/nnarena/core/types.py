@@ -227,6 +227,11 @@ class Sequence(eqx.Module):
         return self.dts.shape[0]
 
     @property
+    def there(self) -> Bool[Array, " time"]:
+        """Which steps are there, also where all are."""
+        return jnp.ones(self.length, bool) if self.present is None else self.present
+
+    @property
     def last(self) -> int | Int[Array, ""]:
         """The place of the last step that is there."""
         if self.present is None:
@@ -280,5 +285,4 @@ class Example(eqx.Module):
             return self.counts
         if answers == "once":
             return jnp.array(True)
-        present = self.question.present
-        return jnp.ones(self.question.length, bool) if present is None else present
+        return self.question.there

@@ -33,7 +33,8 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core.compiling import filter_jit
 from ..core.types import Example, Scalar, When
-from ..models.base import AbstractModel, Nudges, Trace
+from ..models.base import AbstractModel
+from ..nn.trace import Nudges, Trace
 from ..tasks.base import AbstractTask, Rows
 from ..training.losses import Loss
 from .lookup import looked_up

@@ -19,7 +19,8 @@ from jaxtyping import Array, PyTree
 
 from ..core.compiling import RUN_ONCE, filter_jit
 from ..core.types import Signature, Tokens
-from ..models.base import NO_NUDGES, AbstractModel, Trace, nudged
+from ..models.base import AbstractModel
+from ..nn.trace import NO_NUDGES, Trace, nudged
 from ..tasks.base import AbstractTask, Rows
 
 

@@ -18,9 +18,11 @@ from typing import Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact, Int, PyTree
+from jaxtyping import Array, Float, Inexact, Int, PyTree
 
-from ..core.types import Key, Scalar, Sequence, State, Times
+from ..core.types import Key, Scalar, Sequence, State
+from ..nn.attention_map import Maps
+from ..nn.trace import NO_NUDGES, Nudges, Trace, nudged
 from ..nn.unroll import Checkpoint, Unrolled
 
 
@@ -75,6 +77,14 @@ class AbstractCell(eqx.Module):
             return eqx.filter(following, eqx.is_inexact_array)
 
         return jax.vjp(step, moving)[1](covector)[0]
+
+    def attention_maps(self, states: State) -> Maps:
+        """Returns where it looked at each step, by name, of the states after them.
+
+        A cell that addresses a memory has the addresses in its state.
+        """
+        del states
+        return {}
 
 
 class AbstractFold(AbstractCell):
@@ -161,6 +171,11 @@ class AbstractLayer(eqx.Module):
     ) -> Float[Array, "time hidden"]:
         """Returns one vector of `hidden_size` numbers per step of feature vectors."""
 
+    def attention_maps(self, sequence: Sequence) -> Maps:
+        """Returns where each step looked, by name; nothing where it does not say so."""
+        del sequence
+        return {}
+
 
 class AbstractRecurrence(AbstractLayer):
     """A layer that runs cells over the steps, each in an order of its own.
@@ -197,49 +212,6 @@ class AbstractRecurrence(AbstractLayer):
         self, hs: tuple[Float[Array, "time hidden"], ...], sequence: Sequence
     ) -> Float[Array, "time hidden"]:
         """Returns the layer's outputs, of those of each cell; a linear map."""
-
-
-class Nudges(eqx.Module):
-    """What is added on the way to an answer, to see what the answer feels.
-
-    `inputs` is added to what the first layer reads; `states` to the state that each
-    step of each layer finds; `hs` to its output, on the way to the next layer or the
-    readout. All are shaped as in the `Trace`; None adds nothing.
-    """
-
-    inputs: Float[Array, "time width"] | None = None
-    states: tuple[State | None, ...] | None = None
-    hs: tuple[Float[Array, "time hidden"], ...] | None = None
-
-
-NO_NUDGES = Nudges()
-
-
-class Trace(eqx.Module):
-    """What a model did on the way to its answers.
-
-    Its steps are those of the question, after those of a context where both are read as
-    one. `inputs` is what its first layer reads, None for tokens that a model of its own
-    looks up out of sight. `states` and `hs` have an entry per layer, from the first on:
-    what each step of a cell left behind, None for a layer without a state, and the
-    outputs; of a layer of several cells the states are a tuple, each as its cell reads.
-    A model without layers that are known to the arena has none. `dts` and `present` are
-    those of the steps, where there are layers.
-    """
-
-    answers: Inexact[Array, " outputs"] | Inexact[Array, "answers outputs"]
-    inputs: Float[Array, "time width"] | None = None
-    states: tuple[State | None, ...] = ()
-    hs: tuple[Float[Array, "time hidden"], ...] = ()
-    dts: Times | None = None
-    present: Bool[Array, " time"] | None = None
-
-
-def nudged(
-    vectors: Float[Array, "time width"], nudge: Float[Array, "time width"] | None
-) -> Float[Array, "time width"]:
-    """Returns the sum, or the vectors as they are where nothing is to be added."""
-    return vectors if nudge is None else vectors + nudge
 
 
 class AbstractModel(eqx.Module):
@@ -296,3 +268,13 @@ class AbstractModel(eqx.Module):
             return Trace(self(sequence, *context))
         inputs = nudged(sequence.xs, nudges.inputs)
         return Trace(self(sequence.with_xs(inputs), *context), inputs)
+
+    def attention_maps(self, sequence: Sequence, *context: Sequence) -> Maps:
+        """Returns where it looked for its answers, by name.
+
+        Computed beside the answers, of the same weights, for whoever asks: training
+        never does. Generated answers are those that it says itself. Nothing where a
+        model has no attention, or does not say where it looked.
+        """
+        del sequence, context
+        return {}

@@ -62,7 +62,7 @@ class AbstractDecoder(AbstractModel):
 
     def free(self, memory: PyTree, state: State) -> Float[Array, "answers outputs"]:
         """Returns the logits of what it says when it is fed its own classes."""
-        return free(self, _generated(self), memory, state)
+        return free(self, answers_of(self), memory, state)
 
     def forced(
         self,
@@ -72,7 +72,7 @@ class AbstractDecoder(AbstractModel):
     ) -> Float[Array, "answers outputs"]:
         """Returns the logits of each class of an answer, given those before it."""
         encoded = self.encode(*asked, key=key)
-        return forced(self, _generated(self), targets, *encoded)
+        return forced(self, answers_of(self), targets, *encoded)
 
     def __call__(self, sequence, *context, key=None):
         return self.free(*self.encode(sequence, *context, key=key))
@@ -95,7 +95,8 @@ def taught(
     return decoder.forced(example.targets, *example.asked, key=key)
 
 
-def _generated(decoder: AbstractDecoder) -> Generated:
+def answers_of(decoder: AbstractDecoder) -> Generated:
+    """Returns how a decoder generates its answers."""
     answers = decoder.signature.answers
     assert isinstance(answers, Generated), "planning asks no decoder for other answers"
     return answers
@@ -133,7 +134,7 @@ class AbstractParallelDecoder(AbstractDecoder):
     @property
     def nothing_said(self) -> Said:
         """The state before the first class."""
-        longest = _generated(self).longest
+        longest = answers_of(self).longest
         return Said(jnp.zeros(longest, jnp.int32), jnp.array(0))
 
     def encode(self, sequence, context=None, *, key=None):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from ..core.numbers import AboveZero, AtLeastOne, Finite, held
 from ..core.types import Key
 from ..nn import initializers
+from ..nn.attention_map import by_head
 from ..nn.external_memory import Request, access, blank
 from . import MODELS
 from .base import AbstractCell
@@ -113,6 +114,13 @@ class DNC(AbstractCell):
         memory, read = access(memory, self.request(h))
         reads = read.reshape(-1)
         return ((h, c), memory, reads), jnp.concatenate([h, reads])
+
+    def attention_maps(self, states):
+        memory = states[1]
+        reading = jnp.swapaxes(memory.reading, 0, 1)
+        return by_head("read", reading, "steps", "slots") | by_head(
+            "write", memory.writing[None], "steps", "slots"
+        )
 
     def request(self, h: Float[Array, " hidden"]) -> Request:
         """Returns what the controller's output asks of the memory, within ranges."""

@@ -10,8 +10,10 @@ from jaxtyping import Array, Float
 
 from ..core.types import Key, Times
 from ..nn.attention import Present, glorot_linear
+from ..nn.attention_map import by_head
 from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
+from ..nn.self_attention import SelfAttention
 from .base import AbstractLayer
 
 
@@ -50,6 +52,14 @@ class EncoderBlock(eqx.Module):
         normed = jax.vmap(self.feed_norm)(xs)
         return xs + affine(self.narrow, jax.nn.gelu(affine(self.widen, normed)))
 
+    def weights(
+        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
+    ) -> Float[Array, "heads time time"] | None:
+        """Returns how much every step weighs each, of attention that says so."""
+        if not isinstance(self.attention, SelfAttention):
+            return None
+        return self.attention.weights(jax.vmap(self.attention_norm)(xs), ts, present)
+
 
 class Stack(NamedTuple):
     """The parts of an encoder."""
@@ -75,13 +85,26 @@ class AbstractEncoder(AbstractLayer):
 
     def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        xs, ts = sequence.xs, self.position.places(sequence.dts)
-        if self.enter is not None:
-            xs = affine(self.enter, xs)
-        xs = self.position(xs, ts)
+        ts = self.position.places(sequence.dts)
+        xs = self._entered(sequence.xs, ts)
         for block in self.blocks:
             xs = block(xs, ts, sequence.present)
         return jax.vmap(self.norm)(xs)
+
+    def attention_maps(self, sequence):
+        maps, ts = {}, self.position.places(sequence.dts)
+        xs = self._entered(sequence.xs, ts)
+        for number, block in enumerate(self.blocks, 1):
+            weights = block.weights(xs, ts, sequence.present)
+            maps |= by_head(f"block {number}", weights, "steps", "steps")
+            xs = block(xs, ts, sequence.present)
+        return maps
+
+    def _entered(
+        self, xs: Float[Array, "time features"], ts: Times
+    ) -> Float[Array, "time hidden"]:
+        """Returns what the first block reads."""
+        return self.position(xs if self.enter is None else affine(self.enter, xs), ts)
 
 
 def stacked(

@@ -1,16 +1,20 @@
 """The frames of contenders that generate: on from a state, or all in parallel."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from ..core.types import Sequence
+from ..nn.attention_map import AttentionMap, Maps
+from ..nn.decoding import fed
 from ..nn.joined import joined
 from ..nn.linear import affine, embedded
 from ..nn.parametrization import resolve
+from ..nn.trace import NO_NUDGES, nudged
 from ..nn.unroll import Unrolled, own_vectors
-from .base import NO_NUDGES, AbstractCell, nudged
-from .decoder import AbstractDecoder, AbstractParallelDecoder
+from .base import AbstractCell
+from .decoder import AbstractDecoder, AbstractParallelDecoder, answers_of
 from .sequence import SequenceModel, traced
 
 
@@ -69,6 +73,25 @@ class RecurrentDecoder(AbstractDecoder):
         seen = self.reader.through(steps, nudges=nudges, states=True)
         return traced(self.free(*self._handed_over(steps, seen)), steps, seen)
 
+    def attention_maps(self, sequence, *context):
+        memory, state = self.encode(sequence, *context)
+        said = jnp.argmax(self.free(memory, state), axis=1)
+
+        def step(state, token):
+            left, _ = self.step(memory, state, token)
+            return left, left
+
+        tokens = fed(answers_of(self), said)
+        states = jax.lax.scan(step, state, tokens)[1]
+        reading = self.reader.attention_maps(sequence, *context)
+        maps: Maps = {f"reading, {name}": reading[name] for name in reading}
+        for number, (cell, left) in enumerate(zip(self.cells, states, strict=True), 1):
+            layer = f"layer {number}, " if len(self.cells) > 1 else ""
+            for name, found in cell.attention_maps(left).items():
+                own = AttentionMap(found.weights, "answers", found.places)
+                maps[f"answering, {layer}{name}"] = own
+        return maps
+
 
 class CausalDecoder(AbstractParallelDecoder):
     """Causal layers that read the question and the answer so far as one sequence.
@@ -111,6 +134,22 @@ class CausalDecoder(AbstractParallelDecoder):
         steps = steps.with_xs(nudged(steps.xs, nudges.inputs))
         answers = self.free((steps, None), self.nothing_said)
         return traced(answers, steps, self.reader.through(steps, states=True))
+
+    def attention_maps(self, sequence, *context):
+        steps, key = self.remember(sequence, *context)
+        said = jnp.argmax(self.free((steps, key), self.nothing_said), axis=1)
+        vectors = embedded(self.table, fed(answers_of(self), said))
+        whole, places = joined(steps, Sequence(vectors))
+        read = jnp.arange(steps.length) < places[0]
+
+        def of_answers(found: AttentionMap) -> AttentionMap:
+            rows = found.weights[places]
+            before = jnp.where(read[None], rows[:, : steps.length], 0.0)
+            apart = jnp.concatenate([before, rows[:, places]], axis=1)
+            return AttentionMap(apart, "answers", ("steps", "said"))
+
+        maps = self.reader.maps_along(whole)
+        return {name: of_answers(found) for name, found in maps.items()}
 
 
 def frame_of(model: PyTree) -> SequenceModel | None:

@@ -17,11 +17,10 @@ from ..nn.sentences import (
     bags,
     bags_so_far,
     cut,
-    there,
     time_scale,
     with_places,
 )
-from ..nn.slots import Slots, dated, last_steps
+from ..nn.slots import Looks, Slots, dated, hop_maps, last_steps
 from . import MODELS
 from .base import AbstractModel
 
@@ -157,6 +156,18 @@ class MemoryNetwork(AbstractModel):
         *,
         key: Key | None = None,
     ):
+        return self._told(sequence, context, key)[0]
+
+    def attention_maps(self, sequence, *context):
+        _, looks = self._told(sequence, context[0] if context else None, None)
+        if not context:
+            return hop_maps(looks, sequence, "steps")
+        return hop_maps(looks, None, "sentences" if self.sentences else "context")
+
+    def _told(
+        self, sequence: Sequence, context: Sequence | None, key: Key | None
+    ) -> tuple[Array, Looks]:
+        """Returns the answers, and where each looked."""
         once = self.signature.answers == "once"
         if context is not None:
             memory, queries = self._memory(context, key), self._queries(sequence)
@@ -166,7 +177,7 @@ class MemoryNetwork(AbstractModel):
             return jax.vmap(lambda u: self._answer(u, wide, memory.there))(queries)
         vectors = as_vectors(sequence.xs, self.signature.inputs)
 
-        def answered(step: Int[Array, ""]) -> Array:
+        def answered(step: Int[Array, ""]) -> tuple[Array, Looks]:
             memory = self._dated(*last_steps(vectors, step, self.slots), key)
             query = vectors[step] @ self._words(self._query_table)
             return self._answer(query, self._embedded(memory), memory.there)
@@ -180,7 +191,7 @@ class MemoryNetwork(AbstractModel):
             vectors = as_vectors(context.xs, self.signature.inputs)
             last = jnp.asarray(context.last)
             return self._dated(*last_steps(vectors, last, self.slots), key)
-        where = cut(context.xs, there(context), self.sentences)
+        where = cut(context.xs, context.there, self.sentences)
         contents = bags(
             context.xs,
             where,
@@ -205,7 +216,7 @@ class MemoryNetwork(AbstractModel):
         """Returns the query after each step of a question: its words so far."""
         read = bags_so_far(
             question.xs,
-            there(question),
+            question.there,
             size=self.signature.inputs.size,
             sentences=self.sentences,
             code=self.encoding,
@@ -250,15 +261,16 @@ class MemoryNetwork(AbstractModel):
         u: Float[Array, " hidden"],
         wide: Float[Array, "tables slots hidden"],
         there: Bool[Array, " slots"],
-    ) -> Float[Array, " outputs"]:
-        """Returns the logits, or values, that the hops lead to."""
+    ) -> tuple[Float[Array, " outputs"], Looks]:
+        """Returns the logits, or values, that the hops lead to, and where they look."""
+        weights = []
         for hop in range(self.hops):
             first = hop if self.tying == "adjacent" else 0
             p = self._looked_up(wide[first] @ u, there)
             u = (u if self.carry is None else u @ self.carry) + p @ wide[first + 1]
-        if self.head is None:
-            return u @ self._words(self.tables[-1]).T
-        return u @ self.head
+            weights.append(p)
+        head = self._words(self.tables[-1]).T if self.head is None else self.head
+        return u @ head, Looks(tuple(weights), there)
 
     def _looked_up(
         self, scores: Float[Array, " slots"], there: Bool[Array, " slots"]

@@ -15,6 +15,7 @@ from ..core.roles import role
 from ..core.types import Key
 from ..nn import initializers
 from ..nn.addressing import Aim, addressed, rewritten
+from ..nn.attention_map import by_head
 from . import MODELS
 from .base import AbstractCell
 from .lstm import LSTM
@@ -165,6 +166,12 @@ class NTM(AbstractCell):
         reads = (reading @ words).reshape(-1)
         words = rewritten(words, writing, erase, add)
         return (controller, words, looks, reads), jnp.concatenate([h, reads])
+
+    def attention_maps(self, states):
+        looks = jnp.swapaxes(states[2], 0, 1)
+        return by_head("read", looks[: self.read_heads], "steps", "slots") | by_head(
+            "write", looks[self.read_heads :], "steps", "slots"
+        )
 
     def request(
         self, h: Float[Array, " hidden"]

@@ -115,6 +115,10 @@ class PointerNetwork(AbstractAttentiveDecoder):
         keys = ready.attend.keys(hs)
         return Memory(ready, hs, keys, present, Meaning(means, vectors)), state
 
+    @property
+    def places(self):
+        return ("steps",) if self.stop is None else ("question", "stop")
+
     def vector(self, memory, token):
         return memory.own.vectors[token]
 
@@ -125,7 +129,7 @@ class PointerNetwork(AbstractAttentiveDecoder):
         weights = jax.nn.softmax(scores)
         if ready.head is not None:
             return state, Said(ready.head(weights @ memory.hs), weights)
-        return state, Said(of_classes(scores, memory.own.means), weights[:-1])
+        return state, Said(of_classes(scores, memory.own.means), weights)
 
     def _means(self, xs: Inputs) -> Bool[Array, "steps outputs"]:
         """Returns which class each step of a question is, and that the last stops."""

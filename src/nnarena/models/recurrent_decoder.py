@@ -18,11 +18,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..core.problems import CannotPlay
 from ..core.types import Key, Sequence, Signature, State
+from ..nn.attention_map import AttentionMap, Axis, Maps
+from ..nn.decoding import fed
 from ..nn.joined import Context, Embedding, before, make_context
 from ..nn.linear import embedded
 from ..nn.parametrization import resolve
+from ..nn.trace import NO_NUDGES, Trace, nudged
 from ..nn.unroll import checkpointed, own_vectors
-from .base import NO_NUDGES, Trace, nudged
 from .decoder import AbstractDecoder
 from .ends import embedding
 
@@ -32,10 +34,13 @@ Places = Int[Array, " steps"] | None
 
 
 class Said(NamedTuple):
-    """An answer, and how much each step that was read weighed in it, if known."""
+    """An answer, and how much each step that was read weighed in it, if known.
+
+    Of a pointer also the stop, as the last.
+    """
 
     answer: Float[Array, " outputs"]
-    weights: Float[Array, " time"] | None
+    weights: Float[Array, " places"] | None
 
 
 class Memory(eqx.Module):
@@ -208,27 +213,36 @@ class AbstractRecurrentDecoder(AbstractDecoder):
 class AbstractAttentiveDecoder(AbstractRecurrentDecoder):
     """One that says where it looks."""
 
-    def attention(
+    @property
+    def places(self) -> tuple[Axis, ...]:
+        """What it looks at."""
+        return ("steps",)
+
+    def attention_maps(
         self,
         sequence: Sequence,
-        context: Sequence | None = None,
-        *,
+        *context: Sequence,
         said: Int[Array, " answers"] | None = None,
-    ) -> Float[Array, "answers source"]:
-        """Returns how much every answer weighs each step that was read, to be drawn.
+    ) -> Maps:
+        """Returns how much every answer weighs each step that was read: "alignment".
 
-        A row per answer, a column per step: of a context first, then of the question.
         Generated answers are its own, or those `said`, as of a figure that compares
-        contenders; rows after the first `stop` mean nothing.
+        contenders.
         """
+        found = self._looked(said, sequence, *context).weights
+        assert found is not None, "it says where it looks"
+        rows = jnp.atleast_2d(found)
+        return {"alignment": AttentionMap(rows, "answers", self.places)}
+
+    def _looked(
+        self,
+        said: Int[Array, " answers"] | None,
+        *asked: Sequence,
+    ) -> Said:
+        """Returns the answers with their weights."""
         if (answers := self.signature.generated) is None:
-            found = self.answered(*self.read(sequence, context))
-            assert found.weights is not None, "it says where it looks"
-            return jnp.atleast_2d(found.weights)
-        memory, state = self.encode(sequence, context)
+            return self.answered(*self.read(*asked))
+        memory, state = self.encode(*asked)
         said = jnp.argmax(self.free(memory, state), axis=1) if said is None else said
-        tokens = jnp.concatenate([jnp.array([answers.start], said.dtype), said[:-1]])
-        fed = jax.vmap(lambda token: self.vector(memory, token))(tokens)
-        found = self.along(memory, state, fed)
-        assert found.weights is not None, "it says where it looks"
-        return found.weights
+        vectors = jax.vmap(lambda token: self.vector(memory, token))
+        return self.along(memory, state, vectors(fed(answers, said)))

@@ -96,6 +96,11 @@ class AugmentedAttention(AbstractAttention):
         parts = [head(index, cell) for index, cell in enumerate(self.cells)]
         return affine(self.merge, jnp.concatenate(parts, axis=-1))
 
+    def weights(self, queries, memory, query_ts, memory_ts, present=None):
+        asked, keys, _ = self.project(queries, memory, query_ts, memory_ts)
+        scores = similarities(asked, keys, causal=self.causal, present=present)
+        return jax.nn.softmax(scores, axis=-1)
+
 
 @MODELS.register(
     "rnn_augmented_transformer", family="attention", source="brantner2021neural"

@@ -9,20 +9,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..core.numbers import BelowOne, require
 from ..core.types import Inputs, Key, Sequence, Signature, State
+from ..nn.attention_map import Maps
 from ..nn.fold import unroll_fold
 from ..nn.joined import Context, Embedding, before
 from ..nn.linear import affine, as_vectors, embedded
+from ..nn.trace import NO_NUDGES, Nudges, Trace, nudged
 from ..nn.unroll import Checkpoint, Unrolled, unroll
 from .base import (
-    NO_NUDGES,
     AbstractCell,
     AbstractFold,
     AbstractLayer,
     AbstractModel,
     AbstractRecurrence,
-    Nudges,
-    Trace,
-    nudged,
 )
 
 
@@ -93,6 +91,9 @@ class Recurrent(AbstractRecurrence):
             nudges=nudges,
             states=states,
         )
+
+    def attention_maps(self, sequence):
+        return self.cell.attention_maps(self.unroll(sequence, states=True).states)
 
 
 class SequenceModel(AbstractModel):
@@ -219,6 +220,20 @@ class SequenceModel(AbstractModel):
         seen = self.through(steps, key=key, nudges=nudges, states=True)
         answers = self._answers(seen[-1].hs, steps, places)
         return traced(answers, steps, seen)
+
+    def attention_maps(self, sequence, *context):
+        return self.maps_along(self.read(sequence, *context)[0])
+
+    def maps_along(self, steps: Sequence) -> Maps:
+        """Returns where the layers looked, of the vectors that the first one reads."""
+        maps: Maps = {}
+        for number, layer in enumerate(self.layers, 1):
+            found = layer.attention_maps(steps)
+            if len(self.layers) > 1:
+                found = {f"layer {number}, {name}": found[name] for name in found}
+            maps |= found
+            steps = steps.with_xs(layer(steps))
+        return maps
 
     def _answers(
         self,

@@ -12,7 +12,7 @@ from ..core.problems import CannotPlay
 from ..core.roles import role
 from ..core.types import Classes, Key, Sentences, Sequence, Signature, Tokens
 from ..nn.hard_lookup import TIMES, Ages, Looking, preferred, ranked
-from ..nn.sentences import bags, bags_so_far, cut, there
+from ..nn.sentences import bags, bags_so_far, cut
 from . import MODELS
 from .supervised import AbstractSupervised
 
@@ -161,12 +161,12 @@ class SupervisedMemoryNetwork(AbstractSupervised):
         inputs, story = self.signature.inputs, _story(self.signature)
         read = bags_so_far(
             sequence.xs,
-            there(sequence),
+            sequence.there,
             size=inputs.size,
             sentences=inputs.sentences if isinstance(inputs, Tokens) else None,
             code="none",
         )
-        where = cut(context.xs, there(context), _cut_by(story))
+        where = cut(context.xs, context.there, _cut_by(story))
         told = bags(
             context.xs,
             where,

@@ -39,6 +39,17 @@ class AbstractAttention(eqx.Module):
     ) -> Float[Array, "queries width"]:
         """Returns one vector per query."""
 
+    def weights(
+        self,
+        queries: Float[Array, "queries width"],
+        memory: Float[Array, "memory width"],
+        query_ts: Float[Array, " queries"],
+        memory_ts: Float[Array, " memory"],
+        present: Present = None,
+    ) -> Float[Array, "heads queries memory"] | None:
+        """Returns how much every query weighs each memory; None if by no weights."""
+        del queries, memory, query_ts, memory_ts, present
+
 
 class Projections(eqx.Module):
     """The queries, keys and values of every head: one affine map for each kind.
@@ -116,6 +127,11 @@ class Attention(AbstractAttention):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
         mixed = attend(asked, keys, values, causal=self.causal, present=present)
         return affine(self.merge, mixed.reshape(len(queries), -1))
+
+    def weights(self, queries, memory, query_ts, memory_ts, present=None):
+        asked, keys, _ = self.project(queries, memory, query_ts, memory_ts)
+        scores = similarities(asked, keys, causal=self.causal, present=present)
+        return jax.nn.softmax(scores, axis=-1)
 
 
 def similarities(

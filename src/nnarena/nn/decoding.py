@@ -34,8 +34,13 @@ def forced(
 
     What a target has after its `stop` changes no logits up to it.
     """
-    first = jnp.array([answers.start], targets.dtype)
-    return decoder.steps(memory, state, jnp.concatenate([first, targets[:-1]]))
+    return decoder.steps(memory, state, fed(answers, targets))
+
+
+def fed(answers: Generated, said: Int[Array, " answers"]) -> Int[Array, " answers"]:
+    """Returns what a decoder is fed for each class that it says: the one before."""
+    first = jnp.array([answers.start], said.dtype)
+    return jnp.concatenate([first, said[:-1]])
 
 
 def free(decoder: Any, answers: Generated, memory: PyTree, state: State) -> Logits:

@@ -100,11 +100,20 @@ class DecoderLayer(eqx.Module):
         asking: Present = None,
     ) -> Float[Array, "queries width"]:
         """Returns the vectors of the queries, of which those `asking` are there."""
-        asked = self.attention(ys, ys, ys_ts, ys_ts, asking)
-        ys = jax.vmap(self.attention_norm)(ys + asked)
+        ys = self.asked(ys, ys_ts, asking)
         gathered = self.cross(ys, encoded, ys_ts, ts, present)
         ys = jax.vmap(self.cross_norm)(ys + gathered)
         return jax.vmap(self.feed_norm)(ys + self.feed(ys))
+
+    def asked(
+        self,
+        ys: Float[Array, "queries width"],
+        ys_ts: Float[Array, " queries"],
+        asking: Present = None,
+    ) -> Float[Array, "queries width"]:
+        """Returns what looks at the encoded: queries that have seen each other."""
+        seen = self.attention(ys, ys, ys_ts, ys_ts, asking)
+        return jax.vmap(self.attention_norm)(ys + seen)
 
 
 class EncoderDecoder(eqx.Module):
@@ -222,15 +231,21 @@ class EncoderDecoder(eqx.Module):
         present: Present = None,
     ) -> Float[Array, "answers outputs"]:
         """Returns the logits after each class of an answer so far."""
-        outputs = self.start.weight.shape[1]
-        classes = jax.nn.one_hot(tokens, outputs, dtype=encoded.dtype)
-        places = jnp.arange(len(tokens), dtype=ts.dtype)
-        ys = self._scaled(affine(self.start, classes), places)
+        ys, places = self.spoken(tokens, ts)
         return self._decoded(ys, places, encoded, ts, present)
+
+    def spoken(
+        self, tokens: Int[Array, " answers"], ts: Times
+    ) -> tuple[Float[Array, "answers width"], Float[Array, " answers"]]:
+        """Returns what asks where classes were said, and its places."""
+        outputs = self.start.weight.shape[1]
+        classes = jax.nn.one_hot(tokens, outputs, dtype=self.start.weight.dtype)
+        places = jnp.arange(len(tokens), dtype=ts.dtype)
+        return self.scaled(affine(self.start, classes), places), places
 
     def encode(self, vectors: Vectors, ts: Times, present: Present = None) -> Vectors:
         """Returns what the encoder makes of embedded inputs at their places."""
-        hs = self._scaled(vectors, ts)
+        hs = self.scaled(vectors, ts)
         for layer in self.encoder:
             hs = layer(hs, ts, present)
         return hs
@@ -247,9 +262,15 @@ class EncoderDecoder(eqx.Module):
 
         `present` says what is there of the encoded, `asking` of the tokens.
         """
-        token = self.start(jnp.ones(self.start.in_features, encoded.dtype))
-        ys = self._scaled(jnp.tile(token, (places.shape[0], 1)), places)
+        ys = self.started(places)
         return self._decoded(ys, places, encoded, ts, present, asking)
+
+    def started(
+        self, places: Float[Array, " queries"]
+    ) -> Float[Array, "queries width"]:
+        """Returns the start tokens that ask at some places."""
+        token = self.start(jnp.ones(self.start.in_features, self.start.weight.dtype))
+        return self.scaled(jnp.tile(token, (places.shape[0], 1)), places)
 
     def _decoded(
         self,
@@ -265,7 +286,8 @@ class EncoderDecoder(eqx.Module):
             ys = layer(ys, places, encoded, ts, present, asking)
         return affine(self.head, ys)
 
-    def _scaled(self, vectors: Vectors, ts: Times) -> Vectors:
+    def scaled(self, vectors: Vectors, ts: Times) -> Vectors:
+        """Returns vectors at the size of the first layer's, and their places."""
         return self.position(math.sqrt(vectors.shape[1]) * vectors, ts)
 
 

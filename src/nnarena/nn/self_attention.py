@@ -10,7 +10,14 @@ from jaxtyping import Array, Float
 from ..core.numbers import AtLeastOne, require
 from ..core.types import Key, Times
 from . import positions
-from .attention import Memory, Present, Queries, attend, glorot_linear
+from .attention import (
+    Memory,
+    Present,
+    Queries,
+    attend,
+    glorot_linear,
+    similarities,
+)
 from .linear import affine
 
 
@@ -27,6 +34,12 @@ class AbstractMixing(eqx.Module):
     ) -> Queries:
         """Returns what every query gathers, head by head."""
 
+    def weights(
+        self, queries: Queries, keys: Memory, present: Present
+    ) -> Float[Array, "heads queries memory"] | None:
+        """Returns how much every query weighs each key; None if it does not say so."""
+        del queries, keys, present
+
 
 class Softmax(AbstractMixing):
     """softmax(Q K^T / sqrt(size)) V over all steps, or over those so far."""
@@ -39,6 +52,10 @@ class Softmax(AbstractMixing):
 
     def __call__(self, queries, keys, values, present):
         return attend(queries, keys, values, causal=self.causal, present=present)
+
+    def weights(self, queries, keys, present):
+        scores = similarities(queries, keys, causal=self.causal, present=present)
+        return jax.nn.softmax(scores, axis=-1)
 
 
 class SelfAttention(eqx.Module):
@@ -84,6 +101,15 @@ class SelfAttention(eqx.Module):
         )
         mixed = self.mixing(queries, keys, values, present)
         return affine(self.merge, mixed.reshape(xs.shape[0], -1))
+
+    def weights(
+        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
+    ) -> Float[Array, "heads time time"] | None:
+        """Returns how much every step weighs each, if the mixing says so."""
+        queries, keys, _ = split_heads(
+            self.project, xs, ts, self.heads, rotary=self.rotary
+        )
+        return self.mixing.weights(queries, keys, present)
 
 
 def head_size(width: int, heads: int) -> int:

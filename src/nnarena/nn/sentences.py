@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..core.types import Sentences, Sequence
+from ..core.types import Sentences
 
 
 PlaceCode = Literal["released", "paper", "none"]
@@ -37,13 +37,6 @@ class Cut(NamedTuple):
     ages: Int[Array, " time"]
     places: Int[Array, " time"]
     total: Int[Array, ""]
-
-
-def there(sequence: Sequence) -> Bool[Array, " time"]:
-    """Returns which steps of a stream are there."""
-    if sequence.present is None:
-        return jnp.ones(sequence.length, bool)
-    return sequence.present
 
 
 def cut(

@@ -1,13 +1,15 @@
 """Slots of a memory in the order of their ages, with gaps between them in training."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..core.types import Key
+from ..core.types import Key, Sequence
+from .attention_map import AttentionMap, Axis, Maps
 
 
 class Slots(NamedTuple):
@@ -73,3 +75,46 @@ def gapped_ages(
     ranks = jnp.sum(drawn[None] < drawn[:, None], axis=1)
     kept = jnp.cumsum(ranks >= gaps)  # of the places up to each, those with a sentence
     return jnp.sum(kept[None] <= jnp.arange(slots)[:, None], axis=1)
+
+
+class Looks(NamedTuple):
+    """How much each hop weighed the slots, and which are in use; the newest first.
+
+    Where there is an answer after every step, all lead with one axis of these.
+    """
+
+    weights: tuple[Float[Array, "*steps slots"], ...]
+    there: Bool[Array, "*steps slots"]
+
+
+def hop_maps(looks: Looks, sequence: Sequence | None, places: Axis) -> Maps:
+    """Returns a map of all hops of one answer, or one per hop of those at every step.
+
+    In the order of time. Slots are the last steps up to one of a `sequence`, where
+    each weight then stands at its step; else `places` of a context.
+    """
+    if not looks.weights:
+        return {}
+    if looks.there.ndim == 1:
+        count = jnp.sum(looks.there)
+        end = count if sequence is None else jnp.asarray(sequence.last + 1)
+        rows = [_in_time(one, end, sequence) for one in looks.weights]
+        return {"hops": AttentionMap(jnp.stack(rows), "hops", (places,))}
+    ends = jnp.arange(len(looks.there)) + 1
+    if sequence is None:
+        ends = jnp.sum(looks.there, axis=1)
+    in_time = jax.vmap(partial(_in_time, sequence=sequence))
+    return {
+        f"hop {number}": AttentionMap(in_time(one, ends), "answers", (places,))
+        for number, one in enumerate(looks.weights, 1)
+    }
+
+
+def _in_time(
+    weights: Float[Array, " slots"], end: Int[Array, ""], sequence: Sequence | None
+) -> Float[Array, " places"]:
+    """Returns the weights of the places before `end`, the oldest first, then zeros."""
+    places = len(weights) if sequence is None else sequence.length
+    ages = end - 1 - jnp.arange(places)
+    known = (ages >= 0) & (ages < len(weights))
+    return jnp.where(known, weights[jnp.clip(ages, 0, len(weights) - 1)], 0.0)

@@ -134,5 +134,9 @@ def _drawings(
 
 def drawing(figure: Figure, ending: str) -> bytes:
     """Returns a figure in a format of `DRAWN`, as it looks on paper."""
-    spec = figure.spec(width=max(WIDTH, figure.least_width)) | {"config": LOOK}
-    return DRAWN[ending](spec)
+    return on_paper(figure.spec(width=max(WIDTH, figure.least_width)), ending)
+
+
+def on_paper(spec: dict[str, Any], ending: str) -> bytes:
+    """Returns a Vega-Lite specification drawn in a format of `DRAWN`."""
+    return DRAWN[ending](spec | {"config": LOOK})

@@ -183,6 +183,14 @@ class BAbI(AbstractTask):
         return words_of(self.task, self.vocabulary)  # pyright: ignore
 
     @property
+    def token_names(self):
+        return self.words
+
+    @property
+    def class_names(self):
+        return self.words
+
+    @property
     def signature(self):
         tokens = Tokens(len(self.words), self._sentences)
         facts = max(one.facts for one in self._known)

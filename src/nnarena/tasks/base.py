@@ -150,6 +150,16 @@ class AbstractTask(eqx.Module):
     scoring: eqx.AbstractVar[Scoring]
     axis: ClassVar[str | None] = None
 
+    @property
+    def token_names(self) -> tuple[str, ...] | None:
+        """What tokens that are read are called; None where they have numbers alone."""
+        return None
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The same of classes that are answered."""
+        return None
+
     @abc.abstractmethod
     def splits(self, data: DataFolder, *, key: Key) -> Splits:
         """Returns the rows; `key` depends on the task alone.

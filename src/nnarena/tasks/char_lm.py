@@ -99,6 +99,14 @@ class CharLM(AbstractTask):
         self.length = length
 
     @property
+    def token_names(self):
+        return tuple(CHARACTERS.replace("\n", "↵").replace(" ", "␣"))
+
+    @property
+    def class_names(self):
+        return self.token_names
+
+    @property
     def signature(self):
         size = len(CHARACTERS)
         return Signature(Tokens(size), Classes(size), "every step", causal=True)

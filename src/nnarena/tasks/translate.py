@@ -58,6 +58,18 @@ class Translate(AbstractTask):
         self.held_out = SyntheticSplits()
 
     @property
+    def token_names(self):
+        kinds = ("adj", "noun", "verb")
+        return tuple(f"{kind} {n}" for kind in kinds for n in range(self.words))
+
+    @property
+    def class_names(self):
+        words = [word.upper() for word in self.token_names]
+        others, verbs = words[: 2 * self.words], words[2 * self.words :]
+        forms = [f"{verb}{form}" for verb in verbs for form in "ab"]
+        return (*others, *forms, "start", "stop")
+
+    @property
     def signature(self):
         """Adjectives, nouns and verbs; then adjectives, nouns and verbs in two forms.
 

@@ -19,9 +19,10 @@ from jaxtyping import Array, Bool, Float, PyTree
 from ..core.frozen import trainable
 from ..core.types import Example, Scalar, Sequence, State, Times
 from ..metrics.base import Mean
-from ..models.base import AbstractCell, AbstractModel, AbstractRecurrence, Nudges, Trace
+from ..models.base import AbstractCell, AbstractModel, AbstractRecurrence
 from ..models.supervised import AbstractSupervised
 from ..nn.parametrization import resolve
+from ..nn.trace import Nudges, Trace
 from .step_output import output_pulled_back
 
 

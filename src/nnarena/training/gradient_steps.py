@@ -10,7 +10,8 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from ..core.types import Key, Scalar
-from ..models.base import AbstractModel, Nudges, Trace
+from ..models.base import AbstractModel
+from ..nn.trace import Nudges, Trace
 from .base import Figure
 from .batches import Draws
 from .descent import AbstractDescent, Progress

@@ -11,9 +11,10 @@ from ..core.registry import UnknownName
 from ..core.types import Example, Key, When
 from ..metrics import METRICS, AbstractMetric, Mean
 from ..metrics.base import merged
-from ..models.base import AbstractModel, Nudges, Trace
+from ..models.base import AbstractModel
 from ..models.decoder import taught
 from ..models.supervised import AbstractSupervised
+from ..nn.trace import Nudges, Trace
 from ..tasks.base import AbstractTask
 from .batches import Draws
 from .losses import Loss
