@@ -63,3 +63,9 @@ def test_an_example_that_is_not_there_is_named(results, tmp_path):
     assert done.exit_code == 1
     assert "there is no example 5000: there are 1,000, from 0 on" in done.stderr
     assert not (tmp_path / "maps").exists()
+
+
+def test_an_example_is_asked_for_with_a_folder_to_draw_it_in(results):
+    done = run(app, ["diagnose", str(results), "--example", "3"])
+    assert done.exit_code == 2
+    assert "--example says which one --attention FOLDER draws" in done.stderr

@@ -210,8 +210,11 @@ def diagnose(
         ),
     ] = None,
     example: Annotated[
-        int, typer.Option(help="Which validation example is drawn, from 0 on.", min=0)
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Which validation example is drawn, from 0 on.  [default: 0]", min=0
+        ),
+    ] = None,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -227,8 +230,12 @@ def diagnose(
     if attention is not None:
         from .attention import draw_attention
 
-        draw_attention(where, attention, plugins, example=example, as_json=json)
+        draw_attention(where, attention, plugins, example=example or 0, as_json=json)
         return
+    if example is not None:
+        from .console import refuse
+
+        raise refuse("--example says which one --attention FOLDER draws: give that too")
     from .diagnose import show_diagnosis
 
     show_diagnosis(where, plugins, as_json=json)

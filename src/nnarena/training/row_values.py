@@ -27,6 +27,7 @@ from ..core.types import (
 )
 from ..metrics import AbstractMean
 from ..metrics.base import merged
+from ..nn.sentences import cut
 from ..tasks.base import AbstractTask, Rows, Splits
 from .objective import objective_of
 
@@ -47,6 +48,7 @@ class Broken(NamedTuple):
     present: Bool[Array, "*rows"]
     targets: Bool[Array, "*rows"]
     classes: Bool[Array, "*rows"]
+    support: Bool[Array, "*rows"]
     unjudged: Bool[Array, "*rows"]
 
 
@@ -58,6 +60,7 @@ TOLD = {
     "present": "a step that is there after one that is not, or no step at all,",
     "targets": "targets that are not finite",
     "classes": "classes that are not among those of its signature",
+    "support": "a `support` that names sentences which its story does not have",
 }
 """What is said of an example that has it; one of which nothing is judged is sound."""
 
@@ -132,6 +135,7 @@ def _of_example(example: Example, signature: Signature) -> Broken:
         present=_any([_no_prefix(one) for one in read]),
         targets=_any([~jnp.isfinite(example.targets)]),
         classes=_any([outside & counts]),
+        support=_any([_no_sentence(example, signature)]),
         unjudged=~jnp.any(counts),
     )
 
@@ -141,6 +145,15 @@ def _outside(values: Array, kind: Tokens | Features | Outputs | None) -> Array:
     if not isinstance(kind, Tokens | Classes):
         return jnp.zeros((), bool)
     return (values < 0) | (values >= kind.size)
+
+
+def _no_sentence(example: Example, signature: Signature) -> Bool[Array, "*facts"]:
+    """Returns which of the sentences named are not there, and are not -1, for none."""
+    sentences = getattr(signature.context, "sentences", None)
+    story, named = example.context, example.support
+    if not signature.facts or sentences is None or story is None or named is None:
+        return jnp.zeros((), bool)
+    return (named < -1) | (named >= cut(story.xs, story.there, sentences).total)
 
 
 def _no_prefix(sequence: Sequence) -> Bool[Array, ""]:
