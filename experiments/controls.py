@@ -48,11 +48,11 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 
 def wanted() -> list[Choice]:
     """Returns every task of the package, at its defaults and as all suites have it."""
-    own = [entry.name for entry in TASKS if not entry.outside]
-    asked = [Choice(name=name) for name in own if name not in WITHOUT_DATA]
+    asked = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
     suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
     asked += [task for suite in suites for task in load_suite(suite).tasks]
-    return distinct(map(obtainable, asked))
+    there = [task for task in asked if task.name not in WITHOUT_DATA]
+    return distinct(map(obtainable, there))
 
 
 def obtainable(task: Choice) -> Choice:

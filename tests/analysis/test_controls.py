@@ -38,10 +38,11 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 def asked() -> list[Choice]:
     """Returns every task of the package, at its defaults and as each suite has it."""
     names = [entry.name for entry in TASKS if not entry.outside]
-    own = [Choice(name=name) for name in names if name not in WITHOUT_DATA]
+    own = [Choice(name=name) for name in names]
     suites = [task for name in suite_names() for task in load_suite(name).tasks]
     experiments = sorted(EXPERIMENTS.glob("*.toml"))
-    return [*own, *suites, *(task for path in experiments for task in posed(path))]
+    every = [*own, *suites, *(task for path in experiments for task in posed(path))]
+    return [task for task in every if task.name not in WITHOUT_DATA]
 
 
 def posed(path: Path) -> list[Choice]:
