@@ -6,7 +6,7 @@
 A page says what goes where, and of which store, by two comments:
 
     <!-- table: claims/unitary -->  ...  <!-- end -->
-    <!-- tasks: claims/babi -->     ...  <!-- end -->  tasks as rows, failed ones counted
+    <!-- tasks: claims/babi -->     ...  <!-- end -->  tasks as rows, and failures
     <!-- grid: claims/esn -->       ...  <!-- end -->  one contender by two settings
     <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
