@@ -271,7 +271,28 @@ def test_bad_settings_are_refused_in_a_sentence(settings, words):
     assert "\n" not in str(caught.value)
 
 
-def test_more_rows_than_there_are_expressions_are_refused():
-    task = ListOps(length=5, shortest=0, depth=2, arguments=2)
-    with pytest.raises(DataProblem, match="listops found 400 different expressions"):
-        task.splits(DataFolder(), key=KEY)
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"length": 5, "shortest": 0, "depth": 2, "arguments": 2}, "400 different"),
+        ({"length": 8, "train": 5_000}, "too few to draw 9,000 that differ"),
+    ],
+    ids=["none left", "short ones run out"],
+)
+def test_more_rows_than_there_are_expressions_are_refused(settings, words):
+    """What is left when the short ones have run out has another chance."""
+    with pytest.raises(DataProblem, match=words):
+        ListOps(**settings).splits(DataFolder(), key=KEY)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"length": 20}, {"length": 60, "depth": 50}], ids=["short", "deep"]
+)
+def test_no_operators_at_the_last_depths_is_no_fault(settings):
+    """Where all of a block are too long by then; values stay as frequent as told."""
+    task = ListOps(**settings, train=10_000)
+    splits: Any = task.splits(DataFolder(), key=KEY)
+    counts = np.bincount(splits.train.values) / 10_000
+    assert abs(counts.max() - task.scoring.chance) < 4 * (0.15 / 10_000) ** 0.5
+    error = splits.train.lengths.std() / 2_000**0.5
+    assert abs(splits.train.lengths.mean() - splits.test.lengths.mean()) < 4 * error

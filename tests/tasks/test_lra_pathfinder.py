@@ -1,6 +1,7 @@
 """Pathfinder: what its images say, read back from the dashes that were drawn."""
 
 import hashlib
+import io
 from collections import deque
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from sklearn.model_selection import cross_val_score
 
 from nnarena.core.types import Features, Tokens
 from nnarena.tasks import lra_pathfinder
-from nnarena.tasks.files import DataFolder
+from nnarena.tasks.files import DataFolder, DataProblem
 from nnarena.tasks.lra_pathfinder import LRAPathfinder
 from nnarena.tasks.made_rows import kept_rows
 from nnarena.tasks.pathfinder_dashes import LEVELS, Level, dashes_of
@@ -199,13 +200,48 @@ def test_rows_are_kept_and_made_anew_where_they_are_damaged(tmp_path, monkeypatc
     assert (other.test.pixels != first.test.pixels).any(axis=1).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"no archive"])
+def saved(rows: Any, write: Any = np.savez) -> bytes:
+    file = io.BytesIO()
+    write(file, **rows)
+    return file.getvalue()
+
+
+NO_ROWS = {
+    "empty": b"",
+    "cut": b"PK\3\4",
+    "no archive": b"no archive",
+    "one array": saved({"arr": np.arange(3)}, np.save),
+    "fewer rows": saved({"labels": np.arange(2)}),
+    "another name": saved({"targets": np.arange(3)}),
+    "one more": saved({"labels": np.arange(3), "more": np.arange(3)}),
+}
+
+
+@pytest.mark.parametrize("content", NO_ROWS.values(), ids=NO_ROWS)
 def test_what_is_no_file_of_rows_is_replaced(tmp_path, content):
     (tmp_path / "rows.npz").write_bytes(content)
-    rows = {"labels": np.arange(3)}
-    kept_rows(tmp_path, "rows", lambda: rows)
-    found = kept_rows(tmp_path, "rows", lambda: {})
+    rows, shapes = {"labels": np.array([4, 5, 6])}, {"labels": (3,)}
+    kept_rows(tmp_path, "rows", shapes, lambda: rows)
+    found = kept_rows(tmp_path, "rows", shapes, lambda: {})
     np.testing.assert_array_equal(found["labels"], rows["labels"])
+
+
+def test_what_cannot_be_kept_is_said_before_it_is_made(tmp_path):
+    """And nothing is left of what was begun."""
+    made: list[int] = []
+
+    def make():
+        made.append(1)
+        return {"labels": np.arange(3)}
+
+    (tmp_path / "taken").write_text("no folder", encoding="utf-8")
+    with pytest.raises(DataProblem, match="set NNARENA_CACHE to a folder that can be"):
+        kept_rows(tmp_path, "taken/rows", {"labels": (3,)}, make)
+    assert not made
+    (tmp_path / "rows.npz").mkdir()
+    with pytest.raises(DataProblem, match="cannot be kept as"):
+        kept_rows(tmp_path, "rows", {"labels": (3,)}, make)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["rows.npz", "taken"]
 
 
 def test_the_same_seed_draws_the_same_images_on_any_machine():

@@ -32,6 +32,9 @@ NESTED = 64
 BLOCK = 4_096
 """How many expressions are tried at once."""
 
+REPEATED = 0.1
+"""The largest share of draws that may be an expression that was drawn before."""
+
 
 class Limits(NamedTuple):
     """What an expression may be: LRA's words for it are in the comments."""
@@ -70,26 +73,30 @@ def draw_expressions(
     """Returns so many different expressions, as the generator of LRA draws them.
 
     Raises:
-        DataProblem: there are hardly so many.
+        DataProblem: more than one in ten was drawn before. Then those that are short
+            run out, so that shares of values and lengths are others than those drawn.
     """
     found: dict[bytes, int] = {}
+    drawn = 0
     while len(found) < count:
-        before, accepted = len(found), 0
         for text, value in _block(limits, random):
-            accepted += 1
+            drawn += 1
             found.setdefault(text, value)
-        if len(found) - before < accepted / 10:
+            if len(found) == count:
+                break
+        if len(found) < (1 - REPEATED) * drawn:
             raise DataProblem(
-                f"listops found {len(found):,} different expressions of more than "
-                f"{limits.shortest} and fewer than {limits.length} tokens and hardly "
-                f"more, not {count:,}; take fewer rows or a larger length"
+                f"listops found {len(found):,} different expressions among {drawn:,} "
+                f"of more than {limits.shortest} and fewer than {limits.length} "
+                f"tokens, too few to draw {count:,} that differ; take fewer rows or a "
+                "larger length"
             )
-    texts = list(found)[:count]
+    texts = list(found)
     tokens = np.zeros((count, limits.length - 1), np.uint8)
     for row, text in zip(tokens, texts, strict=True):
         row[: len(text)] = np.frombuffer(text, np.uint8)
     lengths = np.fromiter(map(len, texts), np.int32, count)
-    values = np.fromiter(found.values(), np.uint8, len(found))[:count]
+    values = np.fromiter(found.values(), np.uint8, count)
     return Expressions(tokens, lengths, values)
 
 
@@ -123,7 +130,7 @@ def _draw_levels(
     for depth in range(1, limits.depth):
         arity = random.randint(2, limits.arguments + 1, len(tree), np.int8)
         draws = random.bytes(len(tree) * limits.arguments)
-        chances = np.frombuffer(draws, np.uint8).reshape(len(tree), -1)
+        chances = np.frombuffer(draws, np.uint8).reshape(-1, limits.arguments)
         most = NESTED if depth < limits.depth - 1 else 0
         nested = (chances < most) & (slots < arity[:, None])
         inner, place = np.divmod(np.flatnonzero(nested), limits.arguments)
