@@ -46,10 +46,15 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 """Tasks of which no file is to be had here: nothing of them is measured."""
 
 
+TOO_LONG = ("lra",)
+"""Suites whose tasks take too long to be measured here: days of a GPU."""
+
+
 def wanted() -> list[Choice]:
     """Returns every task of the package, at its defaults and as all suites have it."""
     asked = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
-    suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
+    own = [name for name in suite_names() if name not in TOO_LONG]
+    suites = [*own, *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
     asked += [task for suite in suites for task in load_suite(suite).tasks]
     there = [task for task in asked if task.name not in WITHOUT_DATA]
     return distinct(map(obtainable, there))
