@@ -88,6 +88,32 @@ def _cell(cell: Any, card: TaskCard) -> str:
     return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{diverged}"
 
 
+def tasks_table(store: str) -> Iterator[str]:
+    """Yields a row per task and a column per contender, and how many tasks each failed.
+
+    Of a seed a task is failed where the run did not solve it.
+    """
+    frame = rows_of(store)
+    board = leaderboard(frame)
+    names = [standing.contender for standing in board.standings]
+    yield f"| task | {' | '.join(names)} |"
+    yield "|---|" + "---:|" * len(names)
+    for card in board.tasks:
+        cells = [_cell(one.cell(card.task), card) for one in board.standings]
+        yield f"| {card.task} | {' | '.join(cells)} |"
+    failed = (~frame.solved.astype(bool)).groupby([frame.contender, frame.seed]).sum()
+    counts = [failed[name] for name in names]
+    told = [f"{one.mean():.3g} ({one.min()} to {one.max()})" for one in counts]
+    head = f"failed of {len(board.tasks)}, mean over seeds (range)"
+    yield f"| {head} | {' | '.join(told)} |"
+    yield ""
+    metrics = ", ".join(sorted({card.metric for card in board.tasks}))
+    yield f"Test {metrics}, mean over seeds [95 % interval], k/n runs that solved it."
+    for note in (*one_level_note(board), *board.trained):
+        yield ""
+        yield note
+
+
 def grid_table(store: str) -> Iterator[str]:
     """Yields the means of one contender with their intervals, by two of its settings.
 

@@ -46,13 +46,18 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 """Tasks of which no file is to be had here: nothing of them is measured."""
 
 
+TOO_LONG = ("lra",)
+"""Suites whose tasks take too long to be measured here: days of a GPU."""
+
+
 def wanted() -> list[Choice]:
     """Returns every task of the package, at its defaults and as all suites have it."""
-    own = [entry.name for entry in TASKS if not entry.outside]
-    asked = [Choice(name=name) for name in own if name not in WITHOUT_DATA]
-    suites = [*suite_names(), *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
+    asked = [Choice(name=entry.name) for entry in TASKS if not entry.outside]
+    own = [name for name in suite_names() if name not in TOO_LONG]
+    suites = [*own, *map(str, sorted(EXPERIMENTS.glob("*.toml")))]
     asked += [task for suite in suites for task in load_suite(suite).tasks]
-    return distinct(map(obtainable, asked))
+    there = [task for task in asked if task.name not in WITHOUT_DATA]
+    return distinct(map(obtainable, there))
 
 
 def obtainable(task: Choice) -> Choice:

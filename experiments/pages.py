@@ -6,12 +6,13 @@
 A page says what goes where, and of which store, by two comments:
 
     <!-- table: claims/unitary -->  ...  <!-- end -->
+    <!-- tasks: claims/babi -->     ...  <!-- end -->  tasks as rows, and failures
     <!-- grid: claims/esn -->       ...  <!-- end -->  one contender by two settings
     <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
-    <!-- seeds: claims/ntm -->     ...  <!-- end -->  every run at every length
+    <!-- seeds: claims/ntm -->      ...  <!-- end -->  every run at every length
     <!-- told: claims/lengths -->   ...  <!-- end -->  which contenders are told apart
     <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
     <!-- success: claims/latch -->  ...  <!-- end -->  how often a task is learned
@@ -31,6 +32,7 @@ from experiments.claim_tables import (
     claim_table,
     grid_table,
     seeds_table,
+    tasks_table,
     told_table,
 )
 from experiments.drawings import figure_content, figure_lines, figure_path, figure_svg
@@ -38,20 +40,19 @@ from experiments.published_tables import missing_table, swap_table, thesis_table
 from experiments.success import success_table
 
 
-KINDS = (
-    *(
-        "table",
-        "grid",
-        "asked",
-        "thesis",
-        "swap",
-        "missing",
-        "told",
-        "success",
-        "seeds",
-    ),
-    "figure",
-)
+TABLES = {
+    "table": claim_table,
+    "grid": grid_table,
+    "asked": asked_table,
+    "thesis": thesis_table,
+    "swap": swap_table,
+    "missing": missing_table,
+    "told": told_table,
+    "success": success_table,
+    "seeds": seeds_table,
+    "tasks": tasks_table,
+}
+KINDS = (*TABLES, "figure")
 """What a block of a page may show."""
 BLOCK = re.compile(
     rf"(<!-- ({'|'.join(KINDS)}): (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)",
@@ -77,19 +78,6 @@ def stale_figures(page: str) -> dict[Path, str]:
         if not path.exists()
         or figure_content(path.read_text(encoding="utf-8")) != figure_content(svg)
     }
-
-
-TABLES = {
-    "table": claim_table,
-    "grid": grid_table,
-    "asked": asked_table,
-    "thesis": thesis_table,
-    "swap": swap_table,
-    "missing": missing_table,
-    "told": told_table,
-    "success": success_table,
-    "seeds": seeds_table,
-}
 
 
 def renewed(page: str, folder: Path = ROOT / "docs" / "claims") -> str:

@@ -6,10 +6,12 @@ from jaxtyping import Array
 from nnarena.core.types import Sequence
 from nnarena.models import AbstractLayer, AbstractModel
 from nnarena.nn import ode, unroll as loop
+from nnarena.training import objective
 
 
 unroll = eqx.filter_jit(loop.unroll)
 integrate = eqx.filter_jit(ode.integrate)
+evaluate = eqx.filter_jit(objective.evaluate)
 
 
 @eqx.filter_jit

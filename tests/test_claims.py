@@ -56,7 +56,7 @@ WITH_TABLES = sorted(
 )
 
 
-SHOWN = ("table", "grid", "success")
+SHOWN = ("table", "tasks", "grid", "success")
 """The tables that show what runs came to."""
 
 
@@ -115,6 +115,18 @@ def test_a_drawing_that_says_something_else_is_stale(monkeypatch, tmp_path, old,
     assert old in svg
     path.write_text(svg.replace(old, new, 1), encoding="utf-8")
     assert list(pages.stale_figures(ASKED)) == [path]
+
+
+def test_a_table_of_tasks_counts_the_failed_ones_of_each_seed():
+    lines = list(claim_tables.tasks_table("claims/time_scales"))
+    heads, failed = (
+        [cell.strip() for cell in line.split("|")[2:-1]]
+        for line in (lines[0], lines[4])
+    )
+    found = dict(zip(heads, failed, strict=True))
+    assert found["clockwork"] == "0 (0 to 0)"
+    assert found["skip_rnn"] == "0.4 (0 to 1)"  # the latch, by 3 seeds of 5
+    assert found["lstm"] == "2 (2 to 2)"
 
 
 def test_who_is_told_apart_says_what_compare_says(monkeypatch):

@@ -35,13 +35,19 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 """Of these no file has been here: they have no controls."""
 
 
+TOO_LONG = ("lra",)
+"""Suites whose tasks take too long to be measured here: they have no controls."""
+
+
 def asked() -> list[Choice]:
     """Returns every task of the package, at its defaults and as each suite has it."""
     names = [entry.name for entry in TASKS if not entry.outside]
-    own = [Choice(name=name) for name in names if name not in WITHOUT_DATA]
-    suites = [task for name in suite_names() for task in load_suite(name).tasks]
+    own = [Choice(name=name) for name in names]
+    measured = [name for name in suite_names() if name not in TOO_LONG]
+    suites = [task for name in measured for task in load_suite(name).tasks]
     experiments = sorted(EXPERIMENTS.glob("*.toml"))
-    return [*own, *suites, *(task for path in experiments for task in posed(path))]
+    every = [*own, *suites, *(task for path in experiments for task in posed(path))]
+    return [task for task in every if task.name not in WITHOUT_DATA]
 
 
 def posed(path: Path) -> list[Choice]:

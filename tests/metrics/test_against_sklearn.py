@@ -36,6 +36,9 @@ def scorer(name: str, outputs: Outputs) -> Callable[..., Tally]:
     return jax.jit(lambda *drawn: own.tally(judge(own, *drawn)))
 
 
+odds_against_others = jax.jit(log_odds)
+
+
 def ours(name: str, outputs: Outputs, seed: int) -> float:
     return float(scorer(name, outputs)(*draw(seed, outputs)).mean_score)
 
@@ -86,7 +89,7 @@ def ranked(score: Callable, answers, targets, outputs):
     elif outputs.size == 2:
         marks, truth = answers[:, 1:] - answers[:, :1], targets[:, None] == 1
     else:  # as we compute it, so that what is equal here is equal there
-        marks = np.asarray(log_odds(jnp.asarray(answers, jnp.float32)))
+        marks = np.asarray(odds_against_others(np.float32(answers)))
         truth = targets[:, None] == np.arange(outputs.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -157,7 +160,7 @@ def test_answers_that_are_nearly_sure_keep_their_order(name):
     "logits", [[1.0, 1.0], [2.0, 2.0, -1.0], [0.0, 60.0, 1.0], [3.0, 3.0, 3.0]]
 )
 def testlog_odds_are_those_of_float64_and_equal_where_probabilities_are(logits):
-    found = np.asarray(log_odds(jnp.asarray(logits)))
+    found = np.asarray(odds_against_others(jnp.asarray(logits)))
     exact = np.array(logits)
     others = [np.logaddexp.reduce(np.delete(exact, at)) for at in range(len(exact))]
     np.testing.assert_allclose(found, exact - others, rtol=1e-5, atol=1e-6)
@@ -201,16 +204,19 @@ def test_no_metric_is_left_out():
 def test_parts_of_a_split_merge_to_the_whole(name, outputs):
     """Statistics add up, or stand one after another, in whatever parts they come."""
     own = objective(name, outputs)
+
+    @jax.jit
+    def in_parts(*drawn: jax.Array) -> Tally:
+        parts = [
+            judge(own, *(array[start:stop] for array in drawn))
+            for start, stop in itertools.pairwise((0, 1, 5, ROWS))
+        ]
+        if not own.metric.collects:
+            parts = [jax.tree.map(lambda x: x.sum(0, keepdims=True), p) for p in parts]
+        return own.tally(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts))
+
     drawn = draw(11, outputs)
-    whole = own.tally(judge(own, *drawn))
-    cuts = (0, 1, 5, ROWS)
-    parts = [
-        judge(own, *(array[start:stop] for array in drawn))
-        for start, stop in itertools.pairwise(cuts)
-    ]
-    if not own.metric.collects:
-        parts = [jax.tree.map(lambda x: x.sum(0, keepdims=True), p) for p in parts]
-    merged = own.tally(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts))
+    whole, merged = scorer(name, outputs)(*drawn), in_parts(*drawn)
     np.testing.assert_allclose(merged.mean_score, whole.mean_score, rtol=1e-6)
     np.testing.assert_allclose(merged.mean_loss, whole.mean_loss, rtol=1e-6)
     assert np.isfinite(float(whole.mean_score))

@@ -1,6 +1,6 @@
 """A memory layer in the place of attention, against plain loops over pairs."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +11,7 @@ import pytest
 from tests.compiled import answer, unroll
 from tests.memory_layer_equation import solve
 
+from nnarena.check.quick import quick_jit
 from nnarena.core.types import Sequence
 from nnarena.models.contender import count_parameters
 from nnarena.models.memory_layer import MemoryLayer
@@ -31,20 +32,28 @@ def draw_sequence() -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(xs), jnp.asarray(rng.uniform(0.1, 2.0, LENGTH))
 
 
-def make_attention(over: Any, *, causal: bool = False) -> MemoryAttention:
-    return MemoryAttention(WIDTH, SIZE, over=over, causal=causal, unfolds=2, key=KEY)
+def make_attention(over: Any, **numbers: Any) -> MemoryAttention:
+    numbers = {"causal": False, "unfolds": 2} | numbers
+    make = quick_jit(partial(MemoryAttention, WIDTH, SIZE, over=over, **numbers))
+    return make(key=KEY)
 
 
-def read_pairs(attention: Any, xs: jax.Array, dts: jax.Array, *, causal: bool):
+def make_layer(**numbers: Any) -> MemoryLayerTransformer:
+    make = quick_jit(partial(MemoryLayerTransformer, WIDTH, WIDTH, **numbers))
+    return make(key=KEY)
+
+
+def read_pairs(attention: Any, xs: Any, dts: Any, *, causal: bool):
     """Returns what a loop over queries, and one over values, leaves in the memory."""
     memory: Any = resolve(attention.memory)
-    kept = []
+    step = quick_jit(lambda memory, *given: memory(*given))
+    xs, dts, kept = np.asarray(xs), np.asarray(dts), []
     for place, query in enumerate(xs):
         state, h = memory.init_state(), None
         for value, dt in list(zip(xs, dts, strict=True))[
             : place + 1 if causal else None
         ]:
-            state, h = memory(state, jnp.concatenate([query, value]), dt)
+            state, h = step(memory, state, np.concatenate([query, value]), dt)
         kept.append(np.asarray(h))
     return np.stack(kept)
 
@@ -66,30 +75,26 @@ def test_over_pairs_it_is_the_loop_over_queries_and_values(causal: bool):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
+@cache
+def solved() -> np.ndarray:
+    """Returns what each query's run leaves after each value, by scipy."""
+    xs, dts = map(np.asarray, draw_sequence())
+    memory = jax.tree.map(np.asarray, make_attention("pairs").memory)
+    beside = [np.column_stack([np.tile(x, (LENGTH, 1)), xs]) for x in xs]
+    return np.stack([solve(memory, one, 0.3 * dts) for one in beside])
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_every_query_is_left_with_what_scipy_solves(causal: bool):
     """The equation of each query's run; more unfolds come nearer at order one."""
     away = []
     with jax.enable_x64(True):
-        xs, dts = (np.asarray(part, np.float64) for part in draw_sequence())
-        dts = 0.3 * dts
+        xs, dts = draw_sequence()
         for unfolds in (32, 64):
-            attention = MemoryAttention(
-                WIDTH, SIZE, over="pairs", causal=causal, unfolds=unfolds, key=KEY
-            )
-            runs = [
-                solve(
-                    attention.memory,
-                    np.column_stack([np.tile(x, (LENGTH, 1)), xs]),
-                    dts,
-                )
-                for x in xs
-            ]
+            attention = make_attention("pairs", causal=causal, unfolds=unfolds)
             ends = np.arange(LENGTH) if causal else np.full(LENGTH, LENGTH - 1)
-            exact = merged(attention, np.stack(runs)[np.arange(LENGTH), ends])
-            found = np.asarray(
-                eqx.filter_jit(attention)(jnp.asarray(xs), jnp.asarray(dts))
-            )
+            exact = merged(attention, solved()[np.arange(LENGTH), ends])
+            found = np.asarray(eqx.filter_jit(attention)(xs, 0.3 * dts))
             away.append(float(np.max(np.abs(found - exact))))
     assert abs(np.log2(away[0] / away[1]) - 1.0) < 0.1
     assert 1e-6 < away[1] < 1e-2 * np.ptp(exact)
@@ -139,18 +144,20 @@ def test_recomputing_changes_no_gradient():
     ids=str,
 )
 def test_it_looks_ahead_only_where_it_says_so(numbers: dict[str, Any], causal: bool):
-    layer = MemoryLayerTransformer(WIDTH, WIDTH, key=KEY, **numbers)
+    layer = make_layer(**numbers)
     xs, dts = draw_sequence()
-    before = answer(layer, Sequence(xs, dts))
-    after = answer(layer, Sequence(xs.at[-1].set(3.0), dts.at[-1].set(0.5)))
+    others = Sequence(xs.at[-1].set(3.0), dts.at[-1].set(0.5))
+    before, after = (
+        np.asarray(answer(layer, one)) for one in (Sequence(xs, dts), others)
+    )
     assert layer.causal is causal
-    assert bool(jnp.allclose(before[:-1], after[:-1], atol=1e-6)) is causal
-    assert not bool(jnp.allclose(before[-1], after[-1], atol=1e-3))
+    assert np.allclose(before[:-1], after[:-1], atol=1e-6) is causal
+    assert not np.allclose(before[-1], after[-1], atol=1e-3)
 
 
 @pytest.mark.parametrize("numbers", [{"over": "pairs"}, {"over": "sequence"}], ids=str)
 def test_time_matters(numbers: dict[str, Any]):
-    layer = MemoryLayerTransformer(WIDTH, WIDTH, encoding="none", key=KEY, **numbers)
+    layer = make_layer(encoding="none", **numbers)
     xs, dts = draw_sequence()
     apart = jnp.abs(
         answer(layer, Sequence(xs, dts)) - answer(layer, Sequence(xs, 0.2 * dts))

@@ -4,6 +4,7 @@ One random tanh network with a linear head serves all tests: answered once and a
 step, by values and by classes, of drawn and of recorded rows.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import equinox as eqx
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Float
 from sklearn.linear_model import Ridge as Reference
+from tests.compiled import answer, evaluate
 from tests.training.test_gradient_descent import assert_same_bits
 
 from nnarena.core.scoring import accuracy, mean_squared_error
@@ -37,7 +39,6 @@ from nnarena.training.base import (
     weight_shapes,
     with_weights,
 )
-from nnarena.training.objective import evaluate
 from nnarena.training.readout import (
     moments_of,
     readout,
@@ -126,6 +127,7 @@ TASKS = {
 }
 
 
+@cache
 def split(task: Sums) -> Splits:
     return task.splits(DataFolder(), key=jax.random.key(3))
 
@@ -150,29 +152,42 @@ def run(program, init, data):
     return states, checks
 
 
-def asked(task: Sums, model: Network, rows) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what the head reads and the targets, of the answers that count."""
-    examples = jax.jit(jax.vmap(task.example))(rows)
-    hidden = np.asarray(
-        jax.jit(jax.vmap(model.hidden))(examples.question.xs), np.float64
-    )
-    targets = np.asarray(examples.targets)
+@eqx.filter_jit
+def seen_by(model: Network, task: Sums, rows) -> list[jax.Array]:
+    """Returns what the head reads, the targets, and which of them count."""
+
+    def one(row):
+        example = task.example(row)
+        judged = example.judged(task.signature.answers)
+        return [model.hidden(example.question.xs), example.targets, judged]
+
+    return jax.vmap(one)(rows)
+
+
+def asked(task: Sums, model: Network, rows) -> Callable:
+    """Returns what the head reads and the targets, of the answers that count.
+
+    Asked for the first rows, how many.
+    """
+    hidden, targets, counts = map(np.asarray, seen_by(model, task, rows))
+    hidden = hidden.astype(np.float64)
     if isinstance(task.signature.outputs, Classes):
         targets = np.eye(2)[targets]
-    if task.signature.answers == ONCE:
-        return hidden[:, -1], targets
-    counts = np.asarray(
-        jax.vmap(lambda one: one.judged(task.signature.answers))(examples)
-    )
-    return hidden[counts], targets[counts]
+
+    def first(rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        if task.signature.answers == ONCE:
+            return hidden[:rows, -1], targets[:rows]
+        return hidden[:rows][counts[:rows]], targets[:rows][counts[:rows]]
+
+    return first
 
 
-def rows_of(task: Sums, steps: int, data_key) -> jax.Array:
-    """Returns the rows of the first steps, in some order."""
-    if task.recorded:  # 22 rows in batches of 4: the sixth has two
-        order = jax.random.permutation(jax.random.fold_in(data_key, 0), 22)
-        return jnp.asarray(split(task).train)[order[: 4 * steps]]
-    return jax.vmap(lambda p: jax.random.fold_in(data_key, p))(jnp.arange(4 * steps))
+@eqx.filter_jit
+def rows_of(train: jax.Array | None, data_key) -> jax.Array:
+    """Returns the rows of all six steps, those of each in some order."""
+    if train is not None:  # 22 rows in batches of 4: the sixth has two
+        return train[jax.random.permutation(jax.random.fold_in(data_key, 0), 22)]
+    return jax.vmap(lambda p: jax.random.fold_in(data_key, p))(jnp.arange(24))
 
 
 @pytest.mark.parametrize(
@@ -186,11 +201,12 @@ def test_every_check_is_the_regression_of_scikit_learn(name, bias):
     task, data = TASKS[name], DATA_KEYS[0]
     program = program_of(name, bias=bias)
     states, checks = run(program, KEYS[0], data)
-    model = jax.jit(build_for(task, bias=bias))(KEYS[0])
-    held = asked(task, model, split(task).validation)
+    model = eqx.filter_jit(build_for(task, bias=bias))(KEYS[0])
+    held = asked(task, model, split(task).validation)()
+    read = asked(task, model, rows_of(split(task).train, data))
     least, best = np.inf, (0, 0.0, Reference())
     for steps, check in zip((2, 4, 6), checks, strict=True):
-        inputs, targets = asked(task, model, rows_of(task, steps, data))
+        inputs, targets = read(4 * steps)
         tried = []
         for strength in RECIPE.strengths:
             # scikit-learn's penalty stands beside the sum over answers, not their mean.
@@ -244,7 +260,8 @@ def test_the_figures_are_the_task_s_own(name):
         float(seen.mean_loss), rel=1e-4
     )
     assert float(check.validation_score) == pytest.approx(float(seen.mean_score))
-    rows = rows_of(task, int(check.step), DATA_KEYS[0])[4 * (int(check.step) - 2) :]
+    step = int(check.step)
+    rows = rows_of(split(task).train, DATA_KEYS[0])[4 * (step - 2) : 4 * step]
     trained = evaluate(model, task, rows, batch=64)
     assert float(check.train_loss) == pytest.approx(float(trained.mean_loss), rel=1e-4)
     tested = program.test(states[-1])
@@ -254,15 +271,10 @@ def test_the_figures_are_the_task_s_own(name):
 
 def test_nothing_but_the_readout_moves():
     name = "values at every step"
-    model = fit(
-        RECIPE,
-        build_for(TASKS[name]),
-        TASKS[name],
-        split(TASKS[name]),
-        init_key=KEYS[0],
-        data_key=DATA_KEYS[0],
-    ).model
-    start = arrays_by_path(jax.jit(build_for(TASKS[name]))(KEYS[0]))
+    program = program_of(name)
+    states, _ = run(program, KEYS[0], DATA_KEYS[0])
+    model = with_weights(build_for(TASKS[name]), program.best(states[-1]))
+    start = arrays_by_path(eqx.filter_jit(build_for(TASKS[name]))(KEYS[0]))
     moved = {
         path
         for path, array in arrays_by_path(model).items()
@@ -327,11 +339,18 @@ def test_numbers_that_are_not_finite_end_as_diverged_and_harm_no_neighbor():
     assert int(later.step[0]) == int(after.step[0]) + 2
 
 
-@pytest.mark.parametrize("model", ["gru", "encoder_decoder_transformer"])
-def test_every_contender_with_one_head_is_accepted(model):
+@pytest.mark.parametrize(
+    ("model", "numbers"),
+    [
+        ("gru", {}),
+        ("encoder_decoder_transformer", {"encoder_layers": 1, "decoder_layers": 1}),
+    ],
+    ids=["gru", "encoder_decoder_transformer"],
+)
+def test_every_contender_with_one_head_is_accepted(model, numbers):
     """The encoder-decoder keeps its head in a part of itself."""
     signature = Signature(Features(2), Values(2), EVERY, causal=False)
-    contender = Contender(model)
+    contender = Contender(model, numbers)
     assert RECIPE.accepts(contender.shapes(signature, 4)) is None
     task = TASKS["values at every step"]
 
@@ -346,7 +365,9 @@ def test_every_contender_with_one_head_is_accepted(model):
         init_key=KEYS[0],
         data_key=DATA_KEYS[0],
     )
-    blind = evaluate(build(KEYS[0]), task, split(task).validation, batch=64)
+    blind = evaluate(
+        eqx.filter_jit(build)(KEYS[0]), task, split(task).validation, batch=64
+    )
     assert min(fitted.history.validation_loss) < 0.9 * float(blind.mean_loss)
 
 
@@ -366,10 +387,12 @@ class TwoHeads(AbstractModel):
 
 def test_a_model_without_one_head_is_refused_with_the_reason():
     signature = Signature(Features(2), Values(2), ONCE)
-    two = TwoHeads(
-        eqx.nn.Linear(2, 2, key=KEYS[0]), Network(signature, bias=True, key=KEYS[1])
-    )
-    for model in (two, weight_shapes(lambda key: two)):
+
+    def build(key):
+        linear = eqx.nn.Linear(2, 2, key=key)
+        return TwoHeads(linear, Network(signature, bias=True, key=key))
+
+    for model in (eqx.filter_jit(build)(KEYS[0]), weight_shapes(build)):
         assert RECIPE.accepts(model) == (
             "it has 2 linear maps named 'head', where one is to give its answers"
         )
@@ -466,10 +489,13 @@ def test_a_run_goes_by_its_own_weights_after_another():
 @pytest.mark.parametrize("answers", [ONCE, EVERY])
 def test_a_frame_without_its_head_shows_what_an_identity_in_its_place_does(answers):
     signature = Signature(Features(2), Values(3), answers, causal=False)
-    model = Contender("esn").build(signature, 6, key=KEYS[0])
+    build = eqx.filter_jit(Contender("esn").build)
+    model = build(signature, 6, key=KEYS[0])
     width = readout(model).weight.shape[1]
     identity = replaced(readout(model), jnp.eye(width), jnp.zeros(width))
     sequence = Sequence(jax.random.normal(KEYS[1], (5, 2)))
-    shown = showing_hidden(model)(sequence)
+    shown = answer(showing_hidden(model), sequence)
     assert shown.shape[-1] == 6
-    np.testing.assert_array_equal(shown, with_readout(model, identity)(sequence))
+    np.testing.assert_array_equal(
+        shown, answer(with_readout(model, identity), sequence)
+    )

@@ -193,8 +193,13 @@ class BAbI(AbstractTask):
     @property
     def signature(self):
         tokens = Tokens(len(self.words), self._sentences)
-        facts = max(one.facts for one in self._known)
-        return Signature(tokens, Classes(tokens.size), context=tokens, facts=facts)
+        return Signature(
+            tokens, Classes(tokens.size), context=tokens, facts=self._facts
+        )
+
+    @property
+    def _facts(self) -> int:
+        return max(one.facts for one in self._known)
 
     @property
     def scoring(self):

@@ -1,5 +1,6 @@
 """The exponential map against scipy, and the laws of the unitary group."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +17,28 @@ def exponential_map(raw: jax.Array) -> unitary.ExponentialMap:
     """Returns the exponential of n^2 unconstrained numbers."""
     return unitary.ExponentialMap(unitary.SkewHermitian(raw))
 
+
+@jax.jit
+def matrix_of(raw: jax.Array) -> jax.Array:
+    """Returns the unitary matrix."""
+    return exponential_map(raw).unitary()
+
+
+@jax.jit
+def value_of(raw: jax.Array) -> jax.Array:
+    """Returns the matrix in its real form."""
+    return exponential_map(raw).value()
+
+
+@jax.jit
+def both_of(raw: jax.Array) -> tuple[jax.Array, jax.Array]:
+    weight = exponential_map(raw)
+    return weight.unitary(), weight.value()
+
+
+skew_hermitian = jax.jit(unitary.skew_hermitian)
+exponential = jax.jit(unitary.exponential)
+real_form = jax.jit(unitary.real_form)
 
 SIZES = [1, 2, 5, 16]
 SCALES = [0.01, 0.1, 1.0]
@@ -46,7 +69,7 @@ def skew_of(raw: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("size", SIZES)
 def test_skew_hermitian_is_skew_and_filled_as_documented(size: int):
     raw = draw_raw(size, 1.0)
-    found = np.asarray(unitary.skew_hermitian(jnp.asarray(raw)))
+    found = np.asarray(skew_hermitian(jnp.asarray(raw)))
     np.testing.assert_array_equal(found, -found.conj().T)
     np.testing.assert_array_equal(found, skew_of(raw).astype(np.complex64))
 
@@ -55,7 +78,7 @@ def test_skew_hermitian_is_skew_and_filled_as_documented(size: int):
 @pytest.mark.parametrize("size", SIZES)
 def test_exponential_is_that_of_scipy(size: int, scale: float):
     raw = draw_raw(size, scale)
-    found = exponential_map(jnp.asarray(raw)).unitary()
+    found = matrix_of(jnp.asarray(raw))
     expected = scipy.linalg.expm(skew_of(raw))
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
 
@@ -63,7 +86,7 @@ def test_exponential_is_that_of_scipy(size: int, scale: float):
 @pytest.mark.parametrize("angle", [0.3, 3.9, 7.8, 7.9, 15.6, 62.0])
 def test_large_phases_are_exact(angle: float):
     """Where jax.scipy.linalg.expm 0.10 errs by up to 1e-2 in single precision."""
-    found = exponential_map(jnp.full((1, 1), 0.5 * angle)).unitary()[0, 0]
+    found = np.asarray(matrix_of(jnp.full((1, 1), 0.5 * angle)))[0, 0]
     rounding = 6e-8 * max(1.0, angle)
     assert abs(complex(found) - np.exp(1j * angle)) < 4 * rounding
 
@@ -72,7 +95,7 @@ def test_exponential_in_double_is_that_of_scipy():
     with jax.enable_x64(True):
         for size, scale in [(3, 0.1), (16, 1.0), (16, 10.0)]:
             skew = skew_of(draw_raw(size, scale))
-            found = np.asarray(unitary.exponential(jnp.asarray(skew)))
+            found = np.asarray(exponential(jnp.asarray(skew)))
             expected = scipy.linalg.expm(skew)
             np.testing.assert_allclose(
                 found, expected, rtol=0, atol=1e-12 * (1 + scale)
@@ -82,16 +105,22 @@ def test_exponential_in_double_is_that_of_scipy():
 @pytest.mark.parametrize("scale", [*SCALES, 10.0])
 @pytest.mark.parametrize("size", SIZES)
 def test_matrix_is_unitary(size: int, scale: float):
-    matrix = exponential_map(jnp.asarray(draw_raw(size, scale))).unitary()
+    matrix = matrix_of(jnp.asarray(draw_raw(size, scale)))
     wide = np.asarray(matrix).astype(np.complex128)
     np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=2e-6)
+
+
+@partial(jax.jit, static_argnums=2)
+def multiplied(start: jax.Array, matrix: jax.Array, steps: int) -> jax.Array:
+    """Returns a state after many products."""
+    return jax.lax.fori_loop(0, steps, lambda _, state: state @ matrix, start)
 
 
 def norm_change(matrix: jax.Array, steps: int) -> float:
     """Returns by what share the norm of a state has changed after many products."""
     rng = np.random.default_rng(0)
     start = jnp.asarray(rng.standard_normal(matrix.shape[0]), dtype=matrix.dtype)
-    end = jax.lax.fori_loop(0, steps, lambda _, state: state @ matrix, start)
+    end = multiplied(start, matrix, steps)
     lengths = [np.linalg.norm(np.asarray(v).astype(np.float64)) for v in (start, end)]
     return abs(float(lengths[1] / lengths[0]) - 1.0)
 
@@ -102,7 +131,7 @@ def norm_change(matrix: jax.Array, steps: int) -> float:
 )
 def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: float):
     """To the rounding of W: 6e-8 an entry, which small matrices average out less."""
-    matrix = exponential_map(jnp.asarray(draw_raw(size, scale))).value()
+    matrix = value_of(jnp.asarray(draw_raw(size, scale)))
     assert norm_change(matrix, 1_000) < limit
 
 
@@ -110,7 +139,7 @@ def test_norm_is_kept_over_a_thousand_steps(size: int, limit: float, scale: floa
 def test_norm_changes_by_rounding_alone(size: int):
     with jax.enable_x64(True):
         raw = jnp.asarray(draw_raw(size, 1.0).astype(np.float64))
-        matrix = exponential_map(raw).value()
+        matrix = value_of(raw)
         assert matrix.dtype == jnp.float64
         assert norm_change(matrix, 1_000) < 1e-11
 
@@ -121,8 +150,8 @@ def test_real_form_acts_as_the_complex_matrix(size: int):
     parts = rng.standard_normal((4, size, size)).astype(np.float32)
     matrix = parts[0] + 1j * parts[1]
     z = parts[2, 0] + 1j * parts[3, 0]
-    state = jnp.concatenate([jnp.real(z), jnp.imag(z)])
-    found = state @ unitary.real_form(jnp.asarray(matrix))
+    state = np.concatenate([np.real(z), np.imag(z)])
+    found = state @ np.asarray(real_form(jnp.asarray(matrix)))
     expected = z.astype(np.complex128) @ matrix.astype(np.complex128)
     both = np.concatenate([np.real(expected), np.imag(expected)])
     np.testing.assert_allclose(found, both, rtol=0, atol=2e-5)
@@ -130,10 +159,9 @@ def test_real_form_acts_as_the_complex_matrix(size: int):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_value_is_the_real_form_of_the_matrix(size: int):
-    weight = exponential_map(jnp.asarray(draw_raw(size, 1.0)))
-    matrix = np.asarray(weight.unitary())
+    matrix, value = map(np.asarray, both_of(jnp.asarray(draw_raw(size, 1.0))))
     rows = [[np.real(matrix), np.imag(matrix)], [-np.imag(matrix), np.real(matrix)]]
-    np.testing.assert_array_equal(weight.value(), np.block(rows))
+    np.testing.assert_array_equal(value, np.block(rows))
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 16])
@@ -144,7 +172,7 @@ def test_map_reaches_any_unitary_matrix(size: int):
     # The diagonal of the logarithm is purely imaginary, and entered twice.
     halved = np.triu(np.imag(logarithm), 1) + 0.5 * np.diag(np.diag(np.imag(logarithm)))
     raw = np.tril(np.real(logarithm), -1) + halved
-    found = exponential_map(jnp.asarray(raw.astype(np.float32))).unitary()
+    found = matrix_of(jnp.asarray(raw.astype(np.float32)))
     np.testing.assert_allclose(found, target, rtol=0, atol=3e-6)
 
 
@@ -152,9 +180,9 @@ def test_phases_are_uniform():
     start: Any = unitary.unitary_map(
         "exponential", 64, start="phases", key=jax.random.key(0)
     )
-    raw = start.generator.raw
+    raw = np.asarray(start.generator.raw)
     assert np.max(np.abs(raw)) <= np.pi / 2.0  # the map doubles the diagonal
-    phases = np.asarray(start.unitary())
+    phases = np.asarray(matrix_of(raw))
     diagonal = np.diag(phases)
     np.testing.assert_allclose(phases, np.diag(diagonal), rtol=0, atol=1e-6)
     np.testing.assert_allclose(np.abs(diagonal), 1.0, rtol=0, atol=1e-6)
@@ -218,12 +246,12 @@ def test_matrix_is_unitary_after_a_thousand_steps_of_training():
 
         return jax.lax.fori_loop(0, 1_000, update, raw)
 
-    start = jnp.asarray(draw_raw(size, 0.3))
-    trained = descend(start)
-    assert float(jnp.max(jnp.abs(trained - start))) > 0.5  # it has gone far
-    matrix = np.asarray(exponential_map(trained).unitary())
+    start = draw_raw(size, 0.3)
+    trained = np.asarray(descend(jnp.asarray(start)))
+    assert np.max(np.abs(trained - start)) > 0.5  # it has gone far
+    matrix = np.asarray(matrix_of(jnp.asarray(trained)))
     wide = matrix.astype(np.complex128)
     np.testing.assert_allclose(wide.conj().T @ wide, np.eye(size), rtol=0, atol=1e-5)
     np.testing.assert_allclose(
-        matrix, scipy.linalg.expm(skew_of(np.asarray(trained))), rtol=0, atol=2e-5
+        matrix, scipy.linalg.expm(skew_of(trained)), rtol=0, atol=2e-5
     )

@@ -48,7 +48,11 @@ def _tiles(found: LabeledMap) -> alt.Chart:
         "weight:Q",
         scale=alt.Scale(scheme="cividis", domain=[0, 1], clamp=True),
         legend=alt.Legend(
-            title="weight", orient="right", gradientLength=100, tickCount=2
+            title="weight",
+            titleFontWeight="normal",
+            orient="right",
+            gradientLength=100,
+            tickCount=2,
         ),
     )
     return (
