@@ -51,7 +51,7 @@ def attention_maps(
         IndexError: there is no such row.
     """
     count = jax.tree.leaves(rows)[0].shape[0]
-    if not 0 <= index < count:
+    if not isinstance(index, int | np.integer) or not 0 <= index < count:
         raise IndexError(f"there is no example {index}: there are {count:,}, from 0 on")
     row = jax.tree.map(lambda column: jnp.asarray(column[index]), rows)
     example, answers, maps = _shown(task, model, row)
