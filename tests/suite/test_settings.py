@@ -48,7 +48,7 @@ MEANT = {
         *("longformer.dilated_heads", "performer.epsilon"),
         *("memory_network.hops", "memory_network.time_noise"),
         *("memory_network.linear_start", "ntm.reach", "halve_after", "squares_kept"),
-        *("dropout", "fillers", "washout", "listops.shortest"),
+        *("dropout", "fillers", "washout"),
         *("warmup", "gradient_descent.clip", "weight_decay", "min_gain", "momentum"),
     },
 }

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
-from ..core.numbers import AtLeastOne, NotNegativeInt, held
+from ..core.numbers import AtLeastOne, held
 from ..core.scoring import accuracy
 from ..core.types import Classes, Example, Sequence, Signature, Tokens
 from . import TASKS
@@ -65,7 +65,7 @@ class ListOps(AbstractTask):
         self,
         *,
         length: Length = 200,
-        shortest: NotNegativeInt | None = None,
+        shortest: AtLeastOne | None = None,
         depth: Depth = 10,
         arguments: Arguments = 10,
         train: AtLeastOne = 96_000,
