@@ -252,7 +252,7 @@ def test_chance_is_the_share_of_the_most_frequent_value():
         for a, b in itertools.product(range(10), repeat=2)
         for value in (min(a, b), max(a, b), (a + b) // 2, (a + b) % 10)
     ]
-    task = ListOps(length=5, shortest=0, depth=2, arguments=2)
+    task = ListOps(length=5, shortest=1, depth=2, arguments=2)
     assert task.scoring.chance == pytest.approx(max(np.bincount(pairs)) / 400)
 
 
@@ -274,7 +274,7 @@ def test_bad_settings_are_refused_in_a_sentence(settings, words):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"length": 5, "shortest": 0, "depth": 2, "arguments": 2}, "400 different"),
+        ({"length": 5, "shortest": 1, "depth": 2, "arguments": 2}, "400 different"),
         ({"length": 8, "train": 5_000}, "too few to draw 9,000 that differ"),
     ],
     ids=["none left", "short ones run out"],
