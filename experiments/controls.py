@@ -39,11 +39,11 @@ COMMAND = "python experiments/controls.py --results controls"
 EXPERIMENTS = Path(__file__).parent
 
 UNOBTAINABLE = ("activity",)
-"""Tasks whose published file is not to be had here: only their excerpt is measured."""
+"""Tasks whose published file is not available here: only their excerpt is measured."""
 
 
 WITHOUT_DATA = ("lra_image", "lra_retrieval")
-"""Tasks of which no file is to be had here: nothing of them is measured."""
+"""Tasks of which no file is available here: none is measured."""
 
 
 TOO_LONG = ("lra",)

@@ -272,7 +272,7 @@ def share_kept(own: np.ndarray, fine: np.ndarray) -> float | None:
 
 
 def rounded(numbers: Any) -> list[float | None]:
-    """Returns three digits of each; nothing for what is no number."""
+    """Returns three digits of each; nothing for what is not a number."""
     return [float(f"{x:.3g}") if np.isfinite(x) else None for x in numbers]
 
 

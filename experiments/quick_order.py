@@ -122,7 +122,7 @@ def movers(variants: Mapping[str, Any]) -> list[str]:
 
 
 def table(results: Mapping[str, Any]) -> Iterator[str]:
-    """Yields a row per variant: the order with overall scores, and what is told."""
+    """Yields a row per variant: the order with overall scores, and what follows."""
     variants = results["variants"]
     yield "| `quick`, but | order: overall score (places) | pairs told apart |"
     yield "|---|---|---:|"

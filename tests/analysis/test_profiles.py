@@ -23,7 +23,7 @@ def test_a_profile_falls_and_stays_in_its_band():
     assert (found.low <= found.shares).all()
     assert (found.shares <= found.high).all()
     assert found.shares[0] == found.high[0] == 1.0
-    # That all runs reach a score is no certainty.
+    # That all runs reach a score is not a certainty.
     assert found.low[0] < 0.9
 
 

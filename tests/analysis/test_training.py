@@ -63,7 +63,7 @@ def test_a_long_list_is_cut():
 
 
 def test_two_trainers_are_told_apart_by_name_and_by_what_both_have():
-    """What one of them alone can be set to is no difference from the other."""
+    """What one of them alone can be set to is not a difference from the other."""
     made = records()[0], records()[4]
     guessing = Entrant(
         name="guessing", version="1", settings={"steps": 50, "spread": 9.0}

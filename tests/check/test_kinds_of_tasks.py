@@ -12,6 +12,7 @@ from nnarena.core.types import (
     Classes,
     Example,
     Features,
+    Sentences,
     Sequence,
     Signature,
     Tokens,
@@ -99,6 +100,81 @@ def test_a_context_is_what_the_signature_says(enter, make, traced, sentence):
     if traced is not None:
         with pytest.raises(EntrantProblem, match=traced):
             sound_splits(make(), "flawed", DataFolder())
+
+
+SENTENCES = Tokens(PEOPLE + PLACES, Sentences(end=0, longest=1, most=3))
+
+
+class Supported(Story):
+    """Anna? of three sentences of a word, and which of them the answer rests on."""
+
+    support = (2, -1)
+
+    @property
+    def signature(self):
+        return Signature(WORDS, Classes(PLACES), context=SENTENCES, facts=2)
+
+    def example(self, row):
+        asked = Story.example(self, row)
+        told = jnp.array([1, 0, 2, 0, 3, 0])
+        return Example(
+            *(asked.question, asked.targets),
+            context=Sequence(told),
+            support=None if self.support is None else jnp.array(self.support),
+        )
+
+
+class Beyond(Supported):
+    """A fourth sentence is named, and there are three."""
+
+    support = (0, 3)
+
+
+class Below(Supported):
+    """-2 is neither a sentence nor none."""
+
+    support = (-2, 0)
+
+
+class Single(Supported):
+    """One sentence is named where the signature says two."""
+
+    support = (0,)
+
+
+class Silent(Supported):
+    """No sentence is named where the signature says two."""
+
+    support = None
+
+
+def test_named_sentences_meet_the_law_of_inputs(enter):
+    enter(TASKS, Supported)
+    assert "inputs" not in broken("flawed")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (Beyond, "expected `support` to count sentences of the context back"),
+        (Below, "expected `support` to count sentences of the context back"),
+        (
+            Single,
+            "expected `support` of shape (2,), as the signature says, but got (1,)",
+        ),
+        (
+            Silent,
+            "expected `support` of shape (2,), as the signature says, but got None",
+        ),
+    ],
+)
+def test_what_is_named_are_sentences_of_the_story(enter, make, sentence):
+    enter(TASKS, make)
+    found = judge(
+        next(one for one in TASK_LAWS if one.name == "inputs"), TaskCase("flawed")
+    )
+    assert found.passed is False
+    assert sentence in found.detail
 
 
 def test_start_is_no_answer(enter):

@@ -250,7 +250,7 @@ FLAWED_MODELS = {
             "learns": "but it is 0.88",
         },
     ),
-    "gradient is no number": (
+    "gradient is not a number": (
         layer_with(lambda hs, dts: without_gradient(hs)),
         {
             "gradients": "every weight, but that of `embed.weight` is not",

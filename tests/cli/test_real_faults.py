@@ -61,7 +61,7 @@ def own_mounts() -> list[str]:
     try:
         subprocess.run([*words, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("user namespaces are not to be had here")
+        pytest.skip("user namespaces are not available here")
     return words
 
 

@@ -149,7 +149,7 @@ def test_a_linear_recurrence_has_powers_of_its_rate(rate):
 
 
 def test_what_vanished_is_still_measured():
-    """To 2^-99, whose square is no number of single precision."""
+    """To 2^-99, whose square is not a number of single precision."""
     norms = np.asarray(gradient_flow(linear_model(0.5), Noise(time=100), rows(4)).norms)
     np.testing.assert_allclose(norms[-1] / norms[0], 0.5**99, rtol=1e-4)
     assert horizon(norms) == 6

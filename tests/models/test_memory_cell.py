@@ -62,7 +62,7 @@ def test_the_preset_of_the_thesis_solves_its_task_before_training():
 
 @pytest.mark.parametrize("substeps", [4, 8, 32])
 def test_the_preset_of_the_thesis_fails_in_finer_steps(substeps: int):
-    """A pulse switches both neurons on, and both stay on: it is no flip-flop."""
+    """A pulse switches both neurons on, and both stay on: it is not a flip-flop."""
     pulses, held = thesis_sequences()
     found = refined(MemoryCell(2, 1, **PRESET, key=KEY), pulses, substeps // 2)
     assert abs(np.mean((found - held) ** 2) - 0.209) < 0.0005

@@ -96,7 +96,7 @@ def test_sharpening_is_a_power():
 
 @pytest.mark.parametrize("sharpness", [200.0, 1e6])
 def test_the_largest_weight_wins_at_last(sharpness: float):
-    """0.4^200 is no number of single precision; its share is."""
+    """0.4^200 is not a number of single precision; its share is."""
     found = sharpened(SOFT, jnp.array([sharpness]))
     np.testing.assert_allclose(found[0], one_hot(1), atol=1e-6)
 

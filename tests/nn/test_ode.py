@@ -163,7 +163,7 @@ def answers(name: str, solver: Solver, unfolds: int, parts: int = 1) -> jax.Arra
 def fine_steps(name: str) -> tuple[int, int]:
     """Returns steps of Runge-Kutta that are exact to rounding: per part, and parts.
 
-    The LSTM within an ODE-LSTM is no flow: its intervals are not to be cut.
+    The LSTM within an ODE-LSTM is not a flow: its intervals are not to be cut.
     """
     return (6, 1) if name == "ode_lstm" else (2, 12)
 

@@ -205,7 +205,7 @@ def test_an_unknown_way_is_refused():
 
 def test_attention_has_no_steps_to_checkpoint():
     contender = Contender("transformer", {"checkpoint": "step"})
-    with pytest.raises(ValueError, match="is no recurrence, and checkpoint"):
+    with pytest.raises(ValueError, match="is not a recurrence, and checkpoint"):
         contender.build(Signature(Features(3), Values(2)), 8, key=jax.random.key(0))
 
 

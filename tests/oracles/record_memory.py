@@ -43,7 +43,7 @@ class DNC(torch.nn.Module):
         super().__init__()
         self.controller = torch.nn.LSTMCell(FEATURES + HEADS * WORD, HIDDEN)
         self.interface = torch.nn.Linear(HIDDEN, (HEADS + 3) * WORD + 5 * HEADS + 3)
-        # In a list, so that its own layers are no parameters: they are not used.
+        # In a list, so that its own layers are not parameters: they are not used.
         self.memory = [Memory(HIDDEN, SLOTS, WORD, HEADS, independent_linears=False)]
         self.memory[0].I = self.memory[0].I.double()
         dnc.memory.δ = dnc.util.δ = 0.0

@@ -96,7 +96,7 @@ def test_a_key_tells_run_and_task_and_no_defaults():
 
 @pytest.mark.parametrize("key", ["../x", "a-b-c", "-", "a/b", "a.b", "a--b"])
 def test_no_other_key_has_a_file(key):
-    with pytest.raises(ValueError, match="is no key"):
+    with pytest.raises(ValueError, match="is not a key"):
         name_of("evaluations", key)
 
 

@@ -195,7 +195,7 @@ HEADERS = {
     "a type that numpy has not": safetensors(tensor("BF16", [2], 4), b"1234"),
     "a type of half bytes": safetensors(tensor("F4", [2], 1), b"1"),
     "a type that nobody has": safetensors(tensor("F31", [2], 4), b"1234"),
-    "notes that are no texts": safetensors({"__metadata__": {"a": [1]}}),
+    "notes that are not texts": safetensors({"__metadata__": {"a": [1]}}),
     "notes with half a letter": safetensors(b'{"__metadata__":{"a":"\\ud800"}}'),
 }
 

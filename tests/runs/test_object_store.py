@@ -142,7 +142,7 @@ def test_hostile_keys_are_refused(store, key):
         lambda: store.set_aside("records", key),
         lambda: store.content("history", key),
     ):
-        with pytest.raises(ValueError, match="is no key of a run"):
+        with pytest.raises(ValueError, match="is not a key of a run"):
             act()
     assert key not in store
 
@@ -154,7 +154,7 @@ def test_a_path_is_a_folder(tmp_path):
 
 @pytest.mark.parametrize("address", ["s3://", "ftp://host/x", "http://host/x", "://x"])
 def test_other_addresses_are_refused_in_a_sentence(address):
-    with pytest.raises(StoreProblem, match=r"is no store: give a folder, or s3://"):
+    with pytest.raises(StoreProblem, match=r"is not a store: give a folder, or s3://"):
         open_store(address)
 
 

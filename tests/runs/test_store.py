@@ -353,7 +353,7 @@ def test_hostile_keys_are_refused(store, make_record, key):
         lambda: store.put_text("logs", key, "text"),
         lambda: store.weights(key),
     ):
-        with pytest.raises(ValueError, match="is no key of a run"):
+        with pytest.raises(ValueError, match="is not a key of a run"):
             act()
     assert key not in store
     assert list(store.root.parent.iterdir()) == []

@@ -75,7 +75,7 @@ def test_who_cannot_play_is_refused_with_the_reason_and_no_other_pair(size):
         *(("backwards", "add"), ("transformer", "add")),
         *(("elman", "add"), ("elman", "rollout")),
     }
-    hint = "; with causal=true, or without a word on it, it can play"
+    hint = "; with causal=true, or without that setting, it can play"
     assert [refusal.label for refusal in refusals] == [
         f"backwards cannot play rollout: {REASON}",
         f"transformer cannot play rollout: {REASON}{hint}",

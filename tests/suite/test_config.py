@@ -105,7 +105,7 @@ def test_unknown_names_suggest_near_ones():
 def test_a_file_that_is_no_toml_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("models = [")
-    with pytest.raises(SuiteProblem, match=r"mine\.toml is no valid TOML"):
+    with pytest.raises(SuiteProblem, match=r"mine\.toml is not valid TOML"):
         load_suite(str(path))
     with pytest.raises(SuiteProblem, match="there is no suite file"):
         load_suite(str(tmp_path / "other.toml"))

@@ -333,5 +333,5 @@ def test_an_address_where_nobody_listens_is_told_at_once(address):
 
 @pytest.mark.parametrize("address", ["head", "ray://head", ":1", "head:x"])
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(ClusterProblem, match="is no address of a cluster"):
+    with pytest.raises(ClusterProblem, match="is not an address of a cluster"):
         require_listener(address)

@@ -189,7 +189,7 @@ def test_where_the_rates_of_a_seed_do_not_fit_they_are_tried_in_turn(
 def test_seeds_go_on_without_those_they_were_broken_off_with(
     searching, tmp_path, monkeypatch, checks
 ):
-    """As with fewer `--seeds`, or where another process has a sibling in hand."""
+    """As with fewer `--seeds`, or where another process is doing a sibling."""
     monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
     list(InProcess(tmp_path / "calm", axes=True).run(searching))
     break_off(tmp_path / "wild", searching, checks)

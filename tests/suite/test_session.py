@@ -187,7 +187,7 @@ def test_a_broken_model_fails_its_own_runs_with_a_reason(tiny_suite, tmp_path, w
 
 
 def test_a_plugin_edited_since_the_runs_were_planned_fails_them(tiny_suite, tmp_path):
-    """A worker imports the file when it begins: new code is no run of the old key."""
+    """A worker imports the file when it begins: no new code runs under an old key."""
     body = "return jnp.tanh(xs @ self.weight)"
     session = plugin_session(tiny_suite, tmp_path, "edited", body)
     path = tmp_path / "edited.py"

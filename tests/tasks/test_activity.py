@@ -119,7 +119,7 @@ BAD_LINES = {
 @pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
 def test_a_bad_line_is_told_in_one_sentence(tmp_path, line):
     path = write(tmp_path, [FIRST, line, FIRST])
-    with pytest.raises(DataProblem, match="is no list of readings") as caught:
+    with pytest.raises(DataProblem, match="is not a list of readings") as caught:
         read_recordings(path, whole=3)
     assert "(line 2: " in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -31,7 +31,7 @@ def test_a_bad_file_is_told_in_one_sentence(tmp_path, content, words):
     with pytest.raises(DataProblem) as caught:
         read_codes(path)
     said = str(caught.value)
-    assert said.startswith(f"the file {path} is no text of the 65 characters")
+    assert said.startswith(f"the file {path} is not a text of the 65 characters")
     assert words in said
     assert said.endswith(f"delete it and fetch it from {TEXT.mirrors[0]}")
     assert "\n" not in said

@@ -114,7 +114,8 @@ def test_a_bad_file_is_told_in_one_sentence(tmp_path, make, why):
     with pytest.raises(DataProblem) as caught:
         read_archive(path)
     said = str(caught.value)
-    assert said.startswith(f"the file {path} is no archive of CIFAR-10's binary ver")
+    begin = f"the file {path} is not an archive of CIFAR-10's binary ver"
+    assert said.startswith(begin)
     assert why in said
     assert said.endswith(f"delete it and fetch it from {ARCHIVE.mirrors[0]}")
     assert "\n" not in said

@@ -63,7 +63,7 @@ def test_a_bad_file_is_told_in_one_sentence(write, content):
     path = write(content)
     with pytest.raises(DataProblem) as caught:
         read_idx(path)
-    assert str(caught.value).startswith(f"the file {path} is no gzipped idx file")
+    assert str(caught.value).startswith(f"the file {path} is not a gzipped idx file")
     assert str(caught.value).endswith("delete it and fetch it again")
 
 

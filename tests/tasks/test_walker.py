@@ -129,7 +129,8 @@ BAD_ARRAYS = {
 def test_a_bad_array_is_told_in_one_sentence(tmp_path, array):
     path = tmp_path / "rollout_000.npy"
     np.save(path, array)
-    with pytest.raises(DataProblem, match="is no array of 17 real numbers per step"):
+    words = "is not an array of 17 real numbers per step"
+    with pytest.raises(DataProblem, match=words):
         read_rollout(path)
 
 

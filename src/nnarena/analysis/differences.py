@@ -129,7 +129,7 @@ class Differences:
         """Returns the first contender against the second.
 
         Raises:
-            KeyError: the two are no pair of the store.
+            KeyError: the two are not a pair of the store.
         """
         for pair in self.pairs:
             if (pair.first, pair.second) == (first, second):
@@ -196,7 +196,7 @@ def gaps_between(
     Args:
         both: the runs of the cells of both `(..., cells)`.
         signed: what a cell counts in the difference, above 0 of the first, below 0 of
-            the second, 0 where it is no part: `(..., cells)`.
+            the second, 0 where it is not part of it: `(..., cells)`.
         least: the least that a run of each cell can count: `(..., cells)`.
         confidence: how often each interval holds the truth.
     """

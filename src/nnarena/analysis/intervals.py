@@ -209,7 +209,7 @@ def wilson(
         ValueError: there is no trial.
     """
     if trials < 1 or not 0 <= successes <= trials:
-        raise ValueError(f"{successes} of {trials} is no proportion")
+        raise ValueError(f"{successes} of {trials} is not a proportion")
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     share, weight = successes / trials, z * z / trials
     center = (share + weight / 2) / (1 + weight)

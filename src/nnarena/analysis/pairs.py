@@ -79,7 +79,7 @@ def superiority_test(share: float, first: int, second: int) -> float:
     """Returns the two-sided p-value of a superiority of 0.5, of so many runs each.
 
     Twice the chance that of min(first, second) fair trials such a share or more succeed
-    (where it is below 0.5: or fewer). For shares that are no count of trials the
+    (where it is below 0.5: or fewer). For shares that are not a count of trials the
     incomplete beta function continues the tail of the binomial distribution.
 
     Args:

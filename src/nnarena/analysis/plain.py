@@ -8,7 +8,7 @@ from typing import Any
 def plain(value: Any) -> Any:
     """Returns dataclasses and named tuples as dictionaries, tuples as lists.
 
-    What is no number, or has no end, becomes None.
+    What is not a number, or has no end, becomes None.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value)}

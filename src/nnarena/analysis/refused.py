@@ -18,7 +18,7 @@ class Refused:
 
     @property
     def sentence(self) -> str:
-        """What is told of it."""
+        """The sentence on it."""
         return f"{self.contender} cannot play {self.task}: {self.reason}."
 
 

@@ -41,8 +41,8 @@ class Scores:
     def kinds(self) -> dict[str, list[int]]:
         """The places of tasks that differ in their length alone, by their series.
 
-        Several lengths of one task are no several tasks, where it is asked what would
-        come of others.
+        Several lengths of one task do not count as several tasks, where it is asked
+        what would come of others.
         """
         found: dict[str, list[int]] = {}
         for place, task in enumerate(self.tasks):

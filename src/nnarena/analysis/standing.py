@@ -58,7 +58,7 @@ class Cell:
 
     `test_rows` is on how many test examples each run was judged, None where records do
     not hold it; `test_interval` how far the mean could lie from that of all examples
-    for that reason (Wilson). None where the score is no share of right answers: the
+    for that reason (Wilson). None where the score is not a share of right answers: the
     error of a mean of losses, or of a ranking such as AUROC, needs every answer, which
     records do not hold. Where an example has several answers it is too wide rather than
     too narrow, as they may depend on each other.
@@ -145,7 +145,7 @@ class Leaderboard:
     run at several lengths, with the effective length of each contender.
     `refused` are the pairs that cannot be run; `trained` says where contenders were
     not trained alike, `reported` what some say of themselves. `controls` are those
-    without memory that are no contenders here, as measured apart.
+    without memory that are not contenders here, as measured apart.
     """
 
     tasks: tuple[TaskCard, ...]

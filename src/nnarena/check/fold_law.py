@@ -28,13 +28,13 @@ def check_fold(case: ModelCase) -> None:
 
     Raises:
         LawBroken: a form has others.
-        NotJudged: it is no fold.
+        NotJudged: it is not a fold.
     """
     model = case.model(EVERY_STEP[0])
     layer = model.layers[0] if isinstance(model, SequenceModel) else None
     cell = layer.cell if isinstance(layer, Recurrent) else None
     if not (isinstance(model, SequenceModel) and isinstance(cell, AbstractFold)):
-        raise NotJudged("it is no AbstractFold: its steps are taken in turn")
+        raise NotJudged("it is not an AbstractFold: its steps are taken in turn")
     xs, _ = draw_inputs(EVERY_STEP[0], STEPS)
     dts = np.random.default_rng(1).uniform(0.2, 2.0, STEPS).astype(np.float32)
     steps = Sequence(model.embedded(jnp.asarray(xs)), jnp.asarray(dts))

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from ..core.types import Example, Features, Sequence, Signature, Tokens
-from ..nn.sentences import cut
+from ..training.row_values import no_sentence
 from .laws import require
 from .task_case import TaskCase
 
@@ -30,20 +30,15 @@ def check_inputs(case: TaskCase) -> None:
 
 def _require_facts(signature: Signature, examples: Example) -> None:
     """Returns if what each answer is said to rest on are sentences of its story."""
-    told, support = examples.context, examples.support
-    sentences = getattr(signature.context, "sentences", None)
+    support = examples.support
     require(
         support is not None and support.shape[1:] == (signature.facts,),
         f"expected `support` of shape ({signature.facts},), as the signature says, but "
         f"got {None if support is None else support.shape[1:]}",
     )
-    if support is None or told is None or sentences is None:
-        return
-    ages = np.asarray(support)
-    require_kind(ages, "`support`", np.integer)
-    counts = jax.vmap(lambda one: cut(one.xs, one.there, sentences).total)(told)
+    require_kind(np.asarray(support), "`support`", np.integer)
     require(
-        ((ages >= -1) & (ages < np.asarray(counts)[:, None])).all(),
+        not jax.vmap(lambda one: no_sentence(one, signature))(examples).any(),
         "expected `support` to count sentences of the context back from the last, 0, "
         "or to be -1, but some are others",
     )

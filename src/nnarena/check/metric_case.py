@@ -80,7 +80,8 @@ class MetricCase:
         make = self.entry.make
         if not (isinstance(make, type) and issubclass(make, AbstractMetric)):
             raise EntrantProblem(
-                f"{place_of(make)}is registered as a metric, but is no AbstractMetric"
+                f"{place_of(make)}is registered as a metric, but is not an "
+                "AbstractMetric"
             )
         judges = getattr(make, "judges", None)
         if not (isinstance(judges, tuple) and judges and {*judges} <= {*KINDS}):

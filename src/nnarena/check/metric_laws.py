@@ -76,7 +76,7 @@ def _check_nothing(case: MetricCase) -> None:
         require(
             weight == 0.0,
             f"{_told(outputs)}: expected the weight 0 where no answer counts, as there "
-            f"is no score, but it is {weight:.4g}",
+            f"is not a score, but it is {weight:.4g}",
         )
 
 
@@ -101,7 +101,7 @@ METRIC_LAWS = (
     Law("counts", "Answers that do not count change nothing.", _check_counts),
     Law("order", "The order of examples changes nothing.", _check_order),
     Law("merges", "Parts of a split merge to the whole.", _check_merges),
-    Law("finite", "Has no score where an answer is no number.", _check_finite),
+    Law("finite", "Has no score where an answer is not a number.", _check_finite),
     Law("nothing", "Has the weight 0 where no answer counts.", _check_nothing),
 )
 """The laws of metrics; the chance that a task states of one is the task's law."""

@@ -89,7 +89,7 @@ def _check_step(case: ModelCase) -> None:
     layers = model.layers if isinstance(model, SequenceModel) else ()
     recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
     if not recurrent:
-        raise NotJudged("it is no cell: it has no single step to compare with")
+        raise NotJudged("it is not a cell: it has no single step to compare with")
     layer = recurrent[0]
     raw = getattr(model, "embed", None) is None
     read = SIGNATURES[0].inputs.size if raw else case.width

@@ -70,7 +70,8 @@ class PenaltyCase:
         make: Any = self.entry.make
         if not (isinstance(make, type) and issubclass(make, ACCEPTED)):
             raise EntrantProblem(
-                f"{place_of(make)}is registered as a penalty, but is no AbstractPenalty"
+                f"{place_of(make)}is registered as a penalty, but is not an "
+                "AbstractPenalty"
             )
         require_constructor(make, "", {}, key=False)
         for signature in SIGNATURES:

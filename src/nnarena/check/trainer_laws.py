@@ -116,8 +116,8 @@ def _check_diverges(case: TrainerCase) -> None:
     checks = case.run(case.compiled(build=spoiled)).checks
     require(
         len(checks) == 1 and bool(checks[0].diverged) and bool(checks[0].stopped),
-        "expected a model whose answers are no numbers to end at the first check, as "
-        f"`diverged` and `stopped`, but after {len(checks)} it is told as "
+        "expected a model whose answers are not numbers to end at the first check, as "
+        f"`diverged` and `stopped`, but after {len(checks)} it is reported as "
         f"diverged={bool(checks[-1].diverged)}, stopped={bool(checks[-1].stopped)}",
     )
 

@@ -75,7 +75,7 @@ def run(
 
     Runs that are already in the results folder are not repeated, and an interrupted
     run goes on where it stopped: give the same command again. Ctrl-C stops after the
-    checks in hand, a second one at once; `arena status` looks on from elsewhere.
+    current checks, a second one at once; `arena status` looks on from elsewhere.
     """
     from .placement import Placement
     from .request import Request

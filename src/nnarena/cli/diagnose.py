@@ -131,7 +131,8 @@ def _print(rows: list[dict]) -> None:
         "Of one answer: the only one, the last that is judged of those at every step, "
         "or a generated one as a whole. horizon: how many steps before its own it "
         "still feels, by 1 % of the strongest step; first / last: the gradient at the "
-        "first step over that at the answer's. Padding is no step. Medians over seeds.",
+        "first step over that at the answer's. Padding is not a step. Medians over "
+        "seeds.",
         markup=False,
     )
     if any(row["horizon"] is None for row in rows):

@@ -124,7 +124,7 @@ def _task_json(entry: Entry) -> dict[str, Any]:
 
 
 def _axis(entry: Entry) -> str | None:
-    """Returns the axis of a task; somebody's class may be none."""
+    """Returns the axis of a task; a user's class may be none."""
     return getattr(entry.make, "axis", None)
 
 

@@ -107,7 +107,8 @@ def _table(runs: list[RunState], names: Mapping[str, str]) -> Table:
 def quiet_seconds(progress: Progress) -> float | None:
     """Returns the time since the last sign of life of a run, by this machine's clock.
 
-    None where what was said is no date. A clock may have been set back: never below 0.
+    None where what was said is not a date. A clock may have been set back: never below
+    0.
     """
     try:
         gone = datetime.now(UTC) - datetime.fromisoformat(progress.told_at)

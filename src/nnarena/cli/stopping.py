@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once, and the checks in hand are finished; twice, and all stops.
+"""Ctrl-C and SIGTERM: once, and the current checks are finished; twice, and all stops.
 
 Schedulers send SIGTERM some time before they kill.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 
-ONCE = "stopping after the checks in hand; once more to stop at once"
+ONCE = "stopping after the current checks; once more to stop at once"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What somebody's entrant does wrong, told with file, line, expected and found."""
+"""What a user's entrant does wrong, with file, line, expected and found."""
 
 import contextlib
 import inspect
@@ -34,10 +34,10 @@ READS_AS_FROZEN = re.compile(r"has no attribute '?(array|value)\b")
 
 
 def require_sound(condition: object, owner: Any, method: str | None, told: str) -> None:
-    """Returns if what a method of somebody's class gave is as it has to be.
+    """Returns if what a method of a user's class gave is as it has to be.
 
     Raises:
-        EntrantProblem: it is not: where the method stands, and what is told.
+        EntrantProblem: it is not: where the method stands, and what is wrong.
     """
     if not condition:
         raise EntrantProblem(f"{place_of(owner, method)}{told}")
@@ -46,7 +46,7 @@ def require_sound(condition: object, owner: Any, method: str | None, told: str) 
 def place_of(owner: Any, method: str | None = None) -> str:
     """Returns where a class, or a method of it, stands: "FILE, line N: Name.method ".
 
-    Of a method that is inherited or not to be found, the class is told.
+    Of a method that is inherited or not to be found, it names the class.
     """
     code = _code(owner, method)
     name = f"{owner.__name__}.{method}" if method else owner.__name__
@@ -68,7 +68,7 @@ def _code(owner: Any, method: str | None) -> Any:
 
 @contextlib.contextmanager
 def blaming(owner: Any, method: str, doing: str) -> Iterator[None]:
-    """Tells what somebody's code raises in the block by the line that it came from.
+    """Reports what a user's code raises in the block by the line that it came from.
 
     What no line of theirs has raised goes on as it is.
 

@@ -1,4 +1,4 @@
-"""Numbers and words from anybody's files, within limits that are known.
+"""Numbers and words from any file, within limits that are known.
 
 A setting's range is part of its type, where the setting is declared:
 
@@ -93,7 +93,7 @@ def printable(text: str) -> str:
 
 
 Sentence = Annotated[str, AfterValidator(printable)]
-"""What somebody's code said, as the text of an exception."""
+"""What a user's code said, as the text of an exception."""
 
 
 def fitting(kind: Any, value: Any) -> Any:
@@ -160,7 +160,7 @@ def setting_kinds(constructor: Callable[..., Any]) -> dict[str, Any]:
     """Returns the types of a constructor's settings, or of their defaults."""
     try:
         hints = get_type_hints(constructor, include_extras=True)
-    except Exception:  # somebody's annotation that does not resolve
+    except Exception:  # a user's annotation that does not resolve
         hints = {}
     parameters = inspect.signature(constructor).parameters.values()
     return {

@@ -63,7 +63,7 @@ def import_file(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError: there is no such file.
-        BrokenFile: its text is no Python, or raises an error.
+        BrokenFile: its text is not Python, or raises an error.
     """
     path = existing_file(path)
     package = _package_of(path.parent)
@@ -181,8 +181,8 @@ class _PluginFinder:
 class _PluginLoader(SourceFileLoader):
     """Executes a module whose imports find its neighbors first.
 
-    It keeps no compiled text: that is told from newer text by its second, too coarse
-    for a file that is being edited, and would be left in somebody's folder.
+    It keeps no compiled text: only its second distinguishes it from newer text, too
+    coarse for a file that is being edited, and it would be left in a user's folder.
     """
 
     def path_stats(self, path: Any) -> Any:

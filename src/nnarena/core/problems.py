@@ -1,4 +1,4 @@
-"""What goes wrong by a user's mistake, and is told to the user in one sentence."""
+"""What goes wrong by a user's mistake, said to the user in one sentence."""
 
 from pydantic import ValidationError
 

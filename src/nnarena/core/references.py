@@ -14,7 +14,7 @@ PLACES = ("journal", "booktitle", "school", "publisher", "howpublished")
 
 
 class BadReference(ValueError):
-    """A text that is no BibTeX, or an entry that lacks what a citation needs."""
+    """A text that is not BibTeX, or an entry that lacks what a citation needs."""
 
 
 def keys() -> list[str]:

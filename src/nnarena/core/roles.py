@@ -60,7 +60,7 @@ UNDECAYED: Mapping[type, frozenset[str]] = {
     eqx.nn.ConvTranspose: frozenset({"bias"}),
     eqx.nn.PReLU: frozenset({"negative_slope"}),
 }
-"""Fields of Equinox's layers that are no maps, however many axes their arrays have."""
+"""Fields of Equinox's layers that are not maps, however many axes their arrays have."""
 
 
 @dataclass(frozen=True)

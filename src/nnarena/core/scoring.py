@@ -24,7 +24,7 @@ Weight = Annotated[float, Field(gt=0, le=1e45, allow_inf_nan=False)]
 
 
 RISING = frozenset({"macro F1", "AUROC", "average precision"})
-"""Metrics that are no share of right answers and yet lie between 0 and 1."""
+"""Metrics that are not a share of right answers and yet lie between 0 and 1."""
 
 
 class Scoring(BaseModel):

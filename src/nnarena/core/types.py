@@ -89,8 +89,8 @@ class Generated:
     """The answer is a sequence of classes, each said after the question and the last.
 
     There are at most `longest`. The model is first fed `start` and then its own last
-    class; `stop` says that the answer ends, and is a part of it. `start` is no answer:
-    it never stands in a target.
+    class; `stop` says that the answer ends, and is a part of it. `start` is not an
+    answer: it never stands in a target.
     """
 
     longest: int
@@ -133,8 +133,8 @@ class Signature(eqx.Module):
     answer rests on (`Example.support`); 0 says that none does.
 
     Raises:
-        ValueError: answers at every step without a word on `causal`, generated ones
-            that are no classes, or facts of a context without sentences.
+        ValueError: answers at every step without `causal`, generated ones
+            that are not classes, or facts of a context without sentences.
     """
 
     inputs: Features | Tokens

@@ -66,7 +66,7 @@ class AbstractMetric(eqx.Module):
     def score(self, statistics: PyTree[Array]) -> Mean:
         """Returns the score of a split, as what it is a mean of.
 
-        A score that is no mean has the weight 1; one that does not exist the weight 0.
+        A score other than a mean has weight 1; one that does not exist has weight 0.
         """
 
 

@@ -117,7 +117,7 @@ class Contender:
         reason = "its answers use later inputs, and the task forbids that"
         if "causal" not in self.entry.defaults:
             return reason
-        return f"{reason}; with causal=true, or without a word on it, it can play"
+        return f"{reason}; with causal=true, or without that setting, it can play"
 
     def _build(self, signature: Signature, width: int, *, key: Key) -> AbstractModel:
         settings = self.settings
@@ -185,7 +185,7 @@ class Contender:
         for name, value in own.items():
             if value != self.frame[name].default:
                 raise ValueError(
-                    f"{self.name!r} is no recurrence, and {name} is of the gradient "
+                    f"{self.name!r} is not a recurrence, and {name} is of the gradient "
                     "through its steps: leave it out"
                 )
         return layer

@@ -54,7 +54,7 @@ def make_head(
     and 10 answers 2.3 times as wide.
 
     Raises:
-        ValueError: there is no such head, or the layer's numbers are no answer.
+        ValueError: there is no such head, or the layer's numbers are not an answer.
     """
     require(Head, head=kind)
     outputs = signature.outputs.size

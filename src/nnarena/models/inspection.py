@@ -1,7 +1,7 @@
 """Holding a contender to what its kind returns, before anything is compiled.
 
-Shapes are traced and nothing is computed. A contender of somebody else's that returns
-what it should not is told by its file and line here; the program that it would end in
+Shapes are traced and nothing is computed. A user's contender that returns
+what it should not is named by its file and line here; the program that it would end in
 can only say which of its operations met which numbers.
 """
 
@@ -35,13 +35,13 @@ def require_contender(contender: Contender) -> None:
     """Returns if a contender's class can be made as the arena makes it.
 
     Raises:
-        EntrantProblem: it is no class of a contender, or its constructor takes others.
+        EntrantProblem: it is not a contender's class, or its constructor takes others.
     """
     make = contender.entry.make
     kinds = (AbstractCell, AbstractLayer, AbstractModel)
     if not (isinstance(make, type) and issubclass(make, kinds)):
         raise EntrantProblem(
-            f"{place_of(make)}is registered as a model, but is no AbstractCell, "
+            f"{place_of(make)}is registered as a model, but is not an AbstractCell, "
             "AbstractLayer or AbstractModel"
         )
     own = {n: v for n, v in contender.settings.items() if n not in contender.frame}
@@ -55,7 +55,7 @@ def require_answers(
     """Returns if a contender's parts return what their kinds have to, traced.
 
     Raises:
-        EntrantProblem: one does not; the first is told, with file and line.
+        EntrantProblem: one does not; names the first, with file and line.
     """
     require_contender(contender)
     make = contender.entry.make

@@ -46,8 +46,8 @@ class NCP(AbstractCell):
     Departs from the thesis in that $w$, $C$ and $G$ are the softplus of free numbers,
     started so that they have the thesis's start: it set them to zero where training
     made them negative, which every optimizer would have to know of, and a capacitance
-    of zero is no differential equation. Absent synapses are no parameters (thesis and
-    package mask full matrices and count them), recurrent ones are drawn without
+    of zero is not a differential equation. Absent synapses are not parameters (thesis
+    and package mask full matrices and count them), recurrent ones are drawn without
     repetition, and the answer goes through the frame's head, where the thesis took the
     motor neurons for logits. $a, c$ start at one, $b, d$ at zero, the rest as
     `nnarena.nn.ltc` says.

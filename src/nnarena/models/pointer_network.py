@@ -49,7 +49,7 @@ class PointerNetwork(AbstractAttentiveDecoder):
     for the stop. A task with other classes is refused, and nothing in a context is
     pointed at.
 
-    An answer that is no step, asked for once or at every step, is an affine map of
+    An answer that is not a step, asked for once or at every step, is an affine map of
     $\sum_j p(C = j) h_j$, the mean of what is pointed at, and is asked for as of
     `lstm_attention`: `backwards` and `causal` are as there. As in the paper, both
     LSTMs are one cell deep by default, and the question is read forwards. The start is

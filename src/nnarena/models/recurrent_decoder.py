@@ -75,7 +75,7 @@ def reads_backwards(
     if backwards and forwards:
         raise CannotPlay(
             "it reads the question from its end, and the task forbids answers that use "
-            "later inputs; with backwards=false, or without a word on it, it can play"
+            "later inputs; with backwards=false, or without that setting, it can play"
         )
     return not forwards if backwards is None else backwards
 

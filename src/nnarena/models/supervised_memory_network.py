@@ -63,7 +63,7 @@ class SupervisedMemoryNetwork(AbstractSupervised):
     $\Phi$ are bags of words, in which those of the question, of sentences found and of
     the candidate are different features; $s_O$ and $s_R$ have a $U$ each, of `hidden`
     rows. There are `hops` look-ups $k$ among the last `memory` sentences. With `time`
-    two candidates are compared by what was told first,
+    two candidates are compared by which was said first,
 
     $$s_{O_t}(x, y, y') = \Phi_x(x)^\top U^\top U
       (\Phi_y(y) - \Phi_y(y') + \Phi_t(x, y, y')),$$

@@ -30,7 +30,7 @@ class Cut(NamedTuple):
     """Where each word of a stream stands, and how many sentences there are.
 
     `ages` count sentences back from the last, which is 0; `places` the words of a
-    sentence from 1 on. What is no word has the age -1 and the place 0.
+    sentence from 1 on. What is not a word has the age -1 and the place 0.
     """
 
     words: Bool[Array, " time"]

@@ -32,7 +32,7 @@ class RecordingProblem(Exception):
 
 @dataclass(frozen=True)
 class Roll:
-    """What is told of one recorded roll-out."""
+    """The account of one recorded roll-out."""
 
     file: str
     sha256: str
@@ -160,7 +160,7 @@ def roll_out(
 
 
 def _keep(path: Path, stage: int, states: Any, seed: int, reward: float) -> Roll:
-    """Writes the states and returns what is told of them."""
+    """Writes the states and returns their account."""
     np.save(path, states, allow_pickle=False)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Roll(path.name, sha256, stage, seed, len(states), reward)

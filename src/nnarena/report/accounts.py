@@ -2,7 +2,7 @@
 
 Importing an entrant imports JAX, which a report must do without; a docstring can be
 had from the text alone. Records do not carry it: it would stand in each of thousands
-of them, and is no part of what a run did. That the account is of the version that ran
+of them, and is not part of what a run did. That the account is of the version that ran
 is checked by the entrant's version, which record and source both name.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 DIGITS = 5
-"""Significant digits of a number that is no integer."""
+"""Significant digits of a number that is not an integer."""
 
 Column = list[Any] | dict[str, list[Any]]
 

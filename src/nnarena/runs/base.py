@@ -8,7 +8,7 @@ A store is a set of files named by the key of their run:
     checkpoints/KEY.safetensors  of a run that is not done; removed when it is
     progress/KEY.json            how far a run under way has come; removed with it
     logs/KEY.txt                 what was said while a run was done
-    claims/KEY.lock              who has a run in hand (see `claims`)
+    claims/KEY.lock              who is doing a run (see `claims`)
     plans/KEY.json               what was asked for (see `plans`)
     evaluations/KEY-TASK.json    what its model answered to another task's test set
     set-aside/                   files that could not be read, moved out of the way
@@ -58,11 +58,11 @@ class AbstractStore(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self) -> None:
-        """Makes ready for writing, so that what forbids it is told before any work."""
+        """Makes ready for writing, so that what forbids it shows before any work."""
 
     @abc.abstractmethod
     def claim(self, key: str) -> Claim | None:
-        """Takes a run in hand; None while another process has it.
+        """Claims a run; None while another process has it.
 
         A store that cannot lock grants every claim: a run that is done twice ends
         twice with the same bits.
@@ -70,7 +70,7 @@ class AbstractStore(abc.ABC):
 
     @abc.abstractmethod
     def claimed(self) -> set[str]:
-        """Returns the keys that a process has in hand, as far as locks tell."""
+        """Returns the keys that a process is doing, as far as locks tell."""
 
     @abc.abstractmethod
     def _names(self, kind: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Claims: who has a run in hand, so that two processes do not do it twice.
+"""Claims: who is doing a run, so that two processes do not do it twice.
 
 A claim is a lock of the operating system (flock) on the file of a run. The kernel lets
 go of it when its process ends in whatever way, so that a killed owner leaves nothing
@@ -23,7 +23,7 @@ BUSY = {errno.EWOULDBLOCK, errno.EACCES}
 
 
 class Claim:
-    """A run in hand, until `release` or the end of the process."""
+    """A run that is being done, until `release` or the end of the process."""
 
     def __init__(self, path: Path | None = None, descriptor: int | None = None):
         self._path, self._descriptor = path, descriptor
@@ -64,7 +64,7 @@ def take(path: Path, *, patience: float | None = None) -> Claim | None:
 
 
 def is_claimed(path: Path) -> bool:
-    """Whether a process has the run of a claim's file in hand."""
+    """Whether a process is doing the run of a claim's file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

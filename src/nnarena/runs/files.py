@@ -35,7 +35,7 @@ def name_of(kind: str, key: str) -> str:
         ValueError: the key is none, so that the file might lie anywhere.
     """
     if not (key.replace("-", "", 1).isalnum() and key.isascii()):
-        raise ValueError(f"{key!r} is no key of a run")
+        raise ValueError(f"{key!r} is not a key of a run")
     return f"{kind}/{key}{SUFFIXES[kind]}"
 
 
@@ -66,7 +66,7 @@ def read_named_record(name: str, content: bytes) -> Record:
     """Returns the record in a file, which a copy under another name is not.
 
     Raises:
-        ValueError: it is no record, or another run's.
+        ValueError: it is not a record, or another run's.
     """
     parsed = from_json(content, allow_inf_nan=False)
     record = record_of(parsed)
@@ -94,7 +94,7 @@ def read_named_history(name: str, content: bytes) -> History:
     """Returns the history in a file.
 
     Raises:
-        ValueError: it is no history, or another run's.
+        ValueError: it is not a history, or another run's.
     """
     history = History.model_validate_json(content)
     if name != name_of("history", history.key):

@@ -1,7 +1,7 @@
 """Bringing the runs of stores together, proving that what overlaps agrees.
 
 The same key is the same run, so that on machines alike it has the same bits. Where it
-has not, neither is thrown away: each stays in its own store, and the key is told.
+has not, neither is thrown away: each stays in its own store, and the key is reported.
 """
 
 from collections.abc import Iterator, Sequence

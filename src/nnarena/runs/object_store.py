@@ -115,7 +115,7 @@ def _file_system(address: str) -> tuple[Any, str]:
     protocol, _, path = address.partition("://")
     if protocol not in PROTOCOLS or not path.strip("/"):
         known = ", ".join(f"{name}://BUCKET/PREFIX" for name in PROTOCOLS[:-1])
-        raise StoreProblem(f"{address} is no store: give a folder, or {known}")
+        raise StoreProblem(f"{address} is not a store: give a folder, or {known}")
     try:
         from fsspec.core import url_to_fs
 

@@ -63,7 +63,7 @@ def upgraded_identity(identity: Mapping[str, Any]) -> Identity:
     """Returns an identity of schema 1 as one of today.
 
     Raises:
-        KeyError, TypeError, AttributeError, ValueError: it is no such identity.
+        KeyError, TypeError, AttributeError, ValueError: it is not such an identity.
     """
     parts = {part: _entrant(part, identity[part]) for part in PARTS}
     return Identity(**{**identity, **parts})
@@ -72,11 +72,11 @@ def upgraded_identity(identity: Mapping[str, Any]) -> Identity:
 def upgraded_record(content: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the content of a record of schema 1 as that of one of today.
 
-    A run whose test loss was not finite had answered what is no number: its score,
+    A run whose test loss was not finite had answered what is not a number: its score,
     which counted such an answer as the first class, is taken back.
 
     Raises:
-        ValueError: it is no such record, or its key does not fit its identity.
+        ValueError: it is not such a record, or its key does not fit its identity.
     """
     try:
         identity, result = content["identity"], dict(content["result"])

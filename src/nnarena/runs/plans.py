@@ -81,7 +81,7 @@ class Refusal(Part):
 
     @property
     def label(self) -> str:
-        """What is told of it: "transformer cannot play cell: its answers use ..."."""
+        """The sentence on it: "transformer cannot play cell: its answers use ..."."""
         return f"{self.model.name} cannot play {self.task.name}: {self.reason}"
 
 
@@ -194,7 +194,7 @@ def _read_plan(text: str, key: str) -> Plan:
     """Returns the plan in a text, one of an older schema as one of today's.
 
     Raises:
-        ValueError: it is no plan, or that of another key.
+        ValueError: it is not a plan, or that of another key.
     """
     content = from_json(text, allow_inf_nan=False)
     filed = content["key"] if isinstance(content, dict) and "key" in content else None

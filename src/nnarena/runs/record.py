@@ -121,7 +121,7 @@ class Provenance(Part):
     `plugins` are the files from outside the package that were imported for it.
 
     `asked_parameters` is the budget that the width was solved for; missing where a
-    width was given instead, and in records from before it was kept. It is no part of
+    width was given instead, and in records from before it was kept. It is not part of
     the result: a run of one width is the same run, however its width was found.
     """
 
@@ -171,7 +171,7 @@ class History(Part):
         if len({len(values) for values in self.series.values()}) > 1:
             raise ValueError("the series of a history are not equally long")
         if any(step is None or not 0 <= step <= 2**53 for step in self.steps):
-            raise ValueError("the steps of a history are no steps")
+            raise ValueError("the steps of a history are not steps")
         return self
 
     @property
@@ -188,7 +188,7 @@ def read_record(text: str | bytes) -> Record:
 
     Raises:
         NewerRecord: a newer package wrote it.
-        ValueError: it is no record, or its key does not fit its identity.
+        ValueError: it is not a record, or its key does not fit its identity.
     """
     return record_of(from_json(text, allow_inf_nan=False))
 
@@ -198,7 +198,7 @@ def record_of(content: Any) -> Record:
 
     Raises:
         NewerRecord: a newer package wrote it.
-        ValueError: it is no record, or its key does not fit its identity.
+        ValueError: it is not a record, or its key does not fit its identity.
     """
     # Asked first: a newer record has fields that this reader does not know.
     version = content.get("schema_version") if isinstance(content, dict) else None

@@ -80,7 +80,7 @@ def open_store(address: str | Path) -> AbstractStore:
     """Returns the store of an address; nothing is made or asked for yet.
 
     Raises:
-        StoreProblem: it is no folder and no storage that is known here.
+        StoreProblem: it is neither a folder nor a storage that is known here.
     """
     if "://" not in str(address):
         return DirectoryStore(address)

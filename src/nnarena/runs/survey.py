@@ -1,9 +1,9 @@
 """How far the runs of a store have come, from its files alone.
 
 done          the record is there: finished or diverged
-running       a process has it in hand
+running       a process is doing it
 failed        it broke or was over a limit; the next `arena run` tries it again
-interrupted   begun, but nobody has it in hand; the next `arena run` goes on
+interrupted   begun, but nobody is doing it; the next `arena run` goes on
 left          not begun
 """
 
@@ -46,8 +46,9 @@ class Survey:
     """A plan with the state of each of its runs.
 
     `other_versions` are records of the same runs with another version of an entrant:
-    they are kept, but are no part of the plan. `evaluations` are how many the plan asks
-    for of models that are or will be trained, `evaluated` how many of them are done.
+    they are kept, but are not part of the plan. `evaluations` are how many the plan
+    asks for of models that are or will be trained, `evaluated` how many of them are
+    done.
     """
 
     plan: Plan

@@ -49,6 +49,6 @@ def _rename(store: AbstractStore, old: str, key: str) -> None:
     found = {kind: store.content(kind, key) for kind in FILES}
     files = {kind: content for kind, content in found.items() if content is not None}
     store.apply({name_of(kind, key): content for kind, content in files.items()})
-    # The old record goes first: without it what is left of the run is no run.
+    # The old record goes first: without it what is left of the run is not a run.
     store.apply({name_of(kind, old): None for kind in reversed(files)})
     del store.older[key]

@@ -160,11 +160,13 @@ def require_listener(address: str) -> None:
     """Checks that somebody listens at an address: Ray itself would ask for minutes.
 
     Raises:
-        ClusterProblem: nobody does, or it is no address.
+        ClusterProblem: nobody does, or it is not an address.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not (host and colon and port.isdigit()):
-        raise ClusterProblem(f"{address!r} is no address of a cluster: HOST:PORT is")
+        raise ClusterProblem(
+            f"{address!r} is not an address of a cluster: HOST:PORT is"
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:

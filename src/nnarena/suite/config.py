@@ -172,7 +172,7 @@ def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suit
 
     Raises:
         UnknownName: there is no suite of that name.
-        SuiteProblem: the file is missing, is no TOML, or says what no suite can say.
+        SuiteProblem: the file is missing, is not TOML, or says what no suite can say.
     """
     path = None
     if name_or_path.endswith(".toml"):
@@ -188,7 +188,7 @@ def load_suite(name_or_path: str, changes: dict[str, Any] | None = None) -> Suit
     try:
         content = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or too deep
-        raise SuiteProblem(f"{where} is no valid TOML: {error}") from error
+        raise SuiteProblem(f"{where} is not valid TOML: {error}") from error
     if path is not None and isinstance(content.get("plugins"), list):
         content["plugins"] = [str(path.parent / str(p)) for p in content["plugins"]]
     content = in_words(content, None if path is None else path.parent)

@@ -70,7 +70,7 @@ def make_task(choice: Choice) -> AbstractTask:
 
     Raises:
         UnknownName: no task carries the name.
-        EntrantProblem: no task can be made of somebody's class.
+        EntrantProblem: no task can be made of a user's class.
         ValueError: it has no such setting, or not that value, or its metric is unknown,
             or that or its loss cannot judge its answers.
     """

@@ -74,7 +74,7 @@ class Estimator:
         """Returns what one run of a job's program will take on one core.
 
         Raises:
-            EntrantProblem: somebody's entrant is not what it has to be.
+            EntrantProblem: a user's entrant is not what it has to be.
         """
         processor = provenance.hardware()["processor"]
         known = [
@@ -101,7 +101,7 @@ class Estimator:
 
         Raises:
             DataProblem: the task's data cannot be read.
-            EntrantProblem: somebody's entrant is not what it has to be.
+            EntrantProblem: a user's entrant is not what it has to be.
         """
         parts = assemble(job)
         splits = self._splits(parts, job.identity.task)

@@ -179,7 +179,7 @@ def evaluate(
 def _restored(
     records: Sequence[Record], questions: Sequence[tuple[str, Chosen]]
 ) -> tuple[list[Wanted], list[tuple[Record, str]]]:
-    """Returns the runs with what they are asked, and those that are not to be had.
+    """Returns the runs with what they are asked, and those that are not available.
 
     Those of one program stand together, so that its tests are compiled once.
 

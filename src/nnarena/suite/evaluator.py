@@ -78,7 +78,7 @@ class Evaluator:
                 weights do not fit the model.
             FileNotFoundError: the store has no weights of the run.
             DataProblem: a file of real data is missing or wrong.
-            EntrantProblem: somebody's task has rows that cannot be scored.
+            EntrantProblem: a user's task has rows that cannot be scored.
         """
         begun = now()
         question = self._question(job, parts, task)
@@ -227,7 +227,7 @@ def ask(
 ) -> Iterator[Event]:
     """Asks the model of a done run all tasks of its job, and keeps the answers.
 
-    Each is told of when it is begun and when it has ended: answered, or unanswered
+    Each is reported when it is begun and when it has ended: answered, or unanswered
     because something broke, which may go better next time.
 
     Raises:

@@ -21,7 +21,7 @@ Kind = Literal[
 ]
 
 ENDS: frozenset[Kind] = frozenset({"done", "failed", "stopped", "elsewhere"})
-"""The kinds that a job ends with: exactly one of them is told of every job begun."""
+"""The kinds that a job ends with: each that was begun ends with exactly one of them."""
 
 
 class Event(BaseModel):
@@ -34,7 +34,7 @@ class Event(BaseModel):
     done: the record is kept. Figures: test_score; text: the outcome.
     failed: text: the reason.
     stopped: ended early because it was asked to; the checkpoint is kept.
-    elsewhere: another process has the run in hand; nothing was done.
+    elsewhere: another process is doing the run; nothing was done.
     note: a sentence for the user; the run goes on.
     asked: its trained model is asked another task. Figures: seconds (0); text: which.
     answered: the answer is kept. Text: what came out.

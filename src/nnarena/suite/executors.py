@@ -60,7 +60,7 @@ class InProcess(AbstractExecutor):
     ):
         if limits.bytes is not None:
             raise SuiteProblem(
-                "a memory limit needs worker processes, whose memory can be told "
+                "a memory limit needs worker processes, whose memory can be read "
                 "apart: give --workers 1 or more"
             )
         self.workers = 1

@@ -33,7 +33,7 @@ def finite(value: float) -> float | None:
 
 
 def why_not_finite(test_loss: float, test_score: float) -> str | None:
-    """Returns what says of a test that an answer was no number; None if none was."""
+    """Returns what says of a test that an answer was not a number; None if none was."""
     for what, figure in (("loss", test_loss), ("score", test_score)):
         if not math.isfinite(figure):
             return f"the test {what} is not finite: {figure}"
@@ -44,7 +44,7 @@ class Kept(Part):
     """What a checkpoint holds of a ledger.
 
     `last` and `chosen` may hold what JSON cannot, as text.
-    It may come from anybody's store: what is no ledger raises a ValueError.
+    It may come from any store: what is not a ledger raises a ValueError.
     """
 
     started_at: str
@@ -106,7 +106,7 @@ class Ledger:
         self.chosen = {name: float(value) for name, value in check.chosen.items()}
 
     def figures(self) -> dict[str, float | None]:
-        """Returns what is told of the run so far: its seconds and its last check."""
+        """Returns what is known of the run so far: its seconds and its last check."""
         told = {
             name: finite(self.last[name]) for name in self.series if name in self.last
         }

@@ -1,6 +1,6 @@
 """How long a run may take and how much memory its process may use.
 
-Limits are no part of a run's identity: a run that keeps within them has the bits that
+Limits are not part of a run's identity: a run that keeps within them has the bits that
 it has without them.
 """
 
@@ -53,7 +53,7 @@ def parse_seconds(text: str) -> float:
     """Returns the seconds in "90", "90s", "30m", "1.5h" or "2d".
 
     Raises:
-        SuiteProblem: it is no such time, or not above 0.
+        SuiteProblem: it is not such a time, or not above 0.
     """
     return _amount(text, SECONDS, "s", "a time such as 90s, 30m, 1.5h or 2d")
 
@@ -62,7 +62,7 @@ def parse_bytes(text: str) -> int:
     """Returns the bytes in "4GiB" (of 1,024 MiB), "500MB" (of 1,000 kB) or "800000B".
 
     Raises:
-        SuiteProblem: it is no such size, or not above 0.
+        SuiteProblem: it is not such a size, or not above 0.
     """
     return int(_amount(text, BYTES, None, "a size such as 4GiB, 500MB or 800000B"))
 

@@ -1,6 +1,6 @@
 """The same plan on a Ray cluster: as many runs at once as its nodes have room for.
 
-Each run in hand belongs to an actor, a process on some node that holds the cores and
+Each current run belongs to an actor, a process on some node that holds the cores and
 GPUs that were asked for. The driver, which is this process, asks every actor for news
 about once a second and puts what comes into its own store; it alone knows the plan and
 the store, so that nodes share neither a file system nor a network of their own. A run
@@ -94,7 +94,7 @@ class RayCluster(AbstractExecutor):
 
 @dataclass
 class Slot:
-    """One actor, the answer that is awaited of it, and the job that it has in hand."""
+    """One actor, the answer that is awaited of it, and its current job."""
 
     number: int
     actor: Any

@@ -116,7 +116,7 @@ def plan_suite(
         UnknownName: a model or task is not registered.
         SuiteProblem: settings that an entrant does not have, or a budget that a
             contender cannot meet.
-        EntrantProblem: somebody's entrant cannot be made.
+        EntrantProblem: a user's entrant cannot be made.
     """
     try:
         _ = suite_recipe(suite)  # refused here, though every contender may have its own
@@ -229,7 +229,7 @@ def _cell_jobs(
 
 
 def _blaming(contender: Contender) -> contextlib.AbstractContextManager[None]:
-    """Returns what tells the errors of somebody's contender by file and line."""
+    """Returns what tells the errors of a user's contender by file and line."""
     if not contender.entry.outside:
         return contextlib.nullcontext()
     require_contender(contender)

@@ -68,7 +68,7 @@ def find_again(plugin: Plugin) -> str | None:
     path, shown = Path(plugin.path), printable(plugin.path)
     needs = f"needs {shown} with the text of digest {plugin.digest}"
     give = "give one with that text by --plugin FILE.py"
-    if not os.path.isfile(path):  # false for what is no path at all, too
+    if not os.path.isfile(path):  # false for what is not a path at all, too
         return f"{needs}, but that file is gone; {give}"
     if not path.is_absolute() or not _mark(path).exists():
         return (

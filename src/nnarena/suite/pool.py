@@ -1,6 +1,6 @@
 """A pool of worker processes, each on a core of its own, watched by their parent.
 
-A worker that dies costs the check in hand: another takes its place and goes on from
+A worker that dies costs the current check: another takes its place and goes on from
 the last checkpoint. A run at which workers die again and again is recorded as failed.
 """
 

@@ -81,7 +81,7 @@ class Compiled:
 def use_compilation_cache() -> None:
     """Keeps compiled programs on disk, so that the next process need not compile.
 
-    Where JAX is told another folder (`JAX_COMPILATION_CACHE_DIR`), it stays with that.
+    Where JAX has another folder (`JAX_COMPILATION_CACHE_DIR`), it stays with that.
     """
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
@@ -96,7 +96,7 @@ def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
 
     Raises:
         DataProblem: a file is missing or wrong.
-        EntrantProblem: somebody's task gives no rows, or no examples of its signature.
+        EntrantProblem: a user's task gives no rows, or no examples of its signature.
     """
     if TASKS[name].outside:
         return sound_splits(assembled.task, name, data)
@@ -104,7 +104,7 @@ def task_splits(assembled: Assembled, name: str, data: DataFolder) -> Splits:
 
 
 def require_values_of(assembled: Assembled, name: str, splits: Splits) -> None:
-    """Returns if the rows of a task, if it is somebody's, are numbers to train on.
+    """Returns if the rows of a task, if it is a user's, are numbers to train on.
 
     Raises:
         EntrantProblem: they are not; with file and line.
@@ -114,7 +114,7 @@ def require_values_of(assembled: Assembled, name: str, splits: Splits) -> None:
 
 
 def require_answers_of(assembled: Assembled, splits: Splits) -> None:
-    """Returns if a contender, if it is somebody's, answers as the task asks, traced.
+    """Returns if a contender, if it is a user's, answers as the task asks, traced.
 
     So do a metric that judges the answers and penalties that act on it.
 
@@ -156,7 +156,7 @@ def peeks(assembled: Assembled, splits: Splits) -> str | None:
     which the machine keeps, and runs it up to some hundred times.
 
     Raises:
-        EntrantProblem: somebody's contender raises something when it is tried.
+        EntrantProblem: a user's contender raises something when it is tried.
     """
     if not is_tried(assembled):
         return None

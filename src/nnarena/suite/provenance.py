@@ -111,7 +111,7 @@ def peak_memory() -> int:
 
 
 def resident_memory(process: int) -> int:
-    """Returns the resident memory of a process in bytes; 0 where it is not told."""
+    """Returns the resident memory of a process in bytes; 0 where it is not known."""
     try:
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):

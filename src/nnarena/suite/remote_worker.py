@@ -47,7 +47,7 @@ class News:
 
     @property
     def ended(self) -> bool:
-        """Whether the job in hand has come to its end."""
+        """Whether the current job has come to its end."""
         return any(event.kind in ENDS for event in self.events)
 
 
@@ -145,7 +145,7 @@ class RemoteWorker:
         return provenance.versions(), jax.default_backend()
 
     def begin(self, job: Job, files: Mapping[str, bytes]) -> News:
-        """Takes a job in hand, and returns the first news of it.
+        """Begins a job, and returns the first news of it.
 
         `files` are what the driver's store has of an earlier try, by name.
         """

@@ -51,7 +51,7 @@ def restore(
 
     Raises:
         SuiteProblem: no finished run is meant, or several are.
-        UnknownName, MissingPlugin, ValueError, FileNotFoundError: it is not to be had
+        UnknownName, MissingPlugin, ValueError, FileNotFoundError: it is not available
             (`restore_record`).
     """
     of_models, files = tables([model], "models")

@@ -47,7 +47,7 @@ from .words import chosen, in_words
 
 
 POLL_SECONDS = 1.0
-"""How often runs are looked at that another process has in hand."""
+"""How often runs are looked at that another process is doing."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Session:
         """Returns the session after a trial of what could fail; pairs may be refused.
 
         Once, before any work starts: the data of every pending task is read, each
-        contender of somebody else's is traced on each of its tasks, and on a causal
-        task every contender is asked whether it looks ahead, whatever it declares.
+        user's contender is traced on each of its tasks, and on a causal task every
+        contender is asked whether it looks ahead, whatever it declares.
 
         Raises:
             DataProblem: a file is missing or wrong.
-            EntrantProblem: somebody's entrant is not what it has to be.
+            EntrantProblem: a user's entrant is not what it has to be.
         """
         tasks: dict[str, list[Job]] = {}
         for job, *_ in by_program(self.pending):
@@ -116,7 +116,7 @@ class Session:
         Then the evaluations are done that earlier runs of the plan lack.
 
         `workers` processes, one per core by default; 0 does the work in this process;
-        or whatever `executor` is given. Runs that another process has in hand are
+        or whatever `executor` is given. Runs that another process is doing are
         waited for, and done here if it gives them up.
 
         Raises:
@@ -139,7 +139,7 @@ class Session:
             pending = [job for job in pending if job.key in elsewhere]
             if pending and not executor.stopping:
                 runs = plural(len(pending), "run")
-                text = f"waiting for {runs} that another process has in hand"
+                text = f"waiting for {runs} that another process is doing"
                 yield Event(kind="note", key=pending[0].key, text=text)
                 pending = self._await(pending, executor)
 
@@ -247,7 +247,7 @@ def run(
     Raises:
         UnknownName, SuiteProblem: something asked for does not exist.
         FileNotFoundError, BrokenFile: a file is not there, or breaks.
-        EntrantProblem: somebody's entrant is not what it has to be, and where.
+        EntrantProblem: a user's entrant is not what it has to be, and where.
         CannotPlay: no model can play any of the tasks.
         DataProblem: a file of real data is missing or wrong.
         RuntimeError: a run or an evaluation failed; the others are kept.

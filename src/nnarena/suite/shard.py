@@ -43,7 +43,7 @@ def parse_shard(text: str) -> Shard:
     """Returns the shard of words like "2/8".
 
     Raises:
-        ShardProblem: they are no such words.
+        ShardProblem: they are not such words.
     """
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):

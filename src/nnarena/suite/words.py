@@ -45,7 +45,7 @@ def chosen(word: str | Chosen) -> Chosen:
     """Returns the table of a word; one that is a table already stays.
 
     Raises:
-        SuiteProblem: what stands in its parentheses is no setting.
+        SuiteProblem: what stands in its parentheses is not a setting.
     """
     if not isinstance(word, str):
         return word
@@ -142,7 +142,7 @@ def resolve_trainer(word: Any, folder: Path | None = None) -> tuple[Any, list[st
 def in_words(content: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """Returns what a suite says, its words made tables and their files plug-ins.
 
-    What is no list of words stays, for the suite's own check.
+    What is not a list of words stays, for the suite's own check.
 
     Raises:
         FileNotFoundError, BrokenFile, SuiteProblem: as `resolve_files` does.

@@ -4,7 +4,7 @@ RESULTS is the address of a store.
 
 Reads jobs as lines of JSON from its input and writes events as lines of JSON to its
 output, until the input ends. A parent that died shows as a closed pipe, at the latest
-at the next check, and ends the worker too. SIGTERM ends it after the check in hand.
+at the next check, and ends the worker too. SIGTERM ends it after the current check.
 What is printed while a run is done goes to the log of that run. SECONDS limit a run.
 """
 
@@ -44,7 +44,7 @@ class Worker:
         self.idle = True
 
     def stop(self, *_) -> None:
-        """Ends the process after the check in hand, or now if there is none."""
+        """Ends the process after the current check, or now if there is none."""
         self.runner.stop()
         if self.idle:
             raise SystemExit

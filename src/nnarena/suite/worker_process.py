@@ -26,9 +26,9 @@ Inbox = queue.SimpleQueue[tuple["WorkerProcess", Event | None] | None]
 
 
 class WorkerProcess:
-    """One worker process and the job that it has in hand.
+    """One worker process and its current job.
 
-    `jobs` is how many it was given; `verdict` why it was ended over the run in hand, if
+    `jobs` is how many it was given; `verdict` why it was ended over the current run, if
     it was, and `is_to_blame` whether that is the doing of this run alone.
     """
 
@@ -96,11 +96,11 @@ class WorkerProcess:
 
     @property
     def run_seconds(self) -> float:
-        """Seconds of the run in hand, the check that it has not come back from too."""
+        """Seconds of the current run, the check that it has not come back from too."""
         return self._seconds + self.quiet_seconds
 
     def ask_to_stop(self) -> None:
-        """Lets it finish the check in hand; what has not begun is ended at once."""
+        """Lets it finish the current check; what has not begun is ended at once."""
         if not self._asked:
             self._asked = True
             self.process.send_signal(signal.SIGTERM if self.started else signal.SIGKILL)

@@ -91,7 +91,7 @@ def read_recordings(path: Path, *, whole: int, limit: int | None = None) -> Reco
     and has no date.
 
     Raises:
-        DataProblem: the file is no such list, or not all of it.
+        DataProblem: the file is not such a list, or not all of it.
     """
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     headed = bool(lines) and lines[0].startswith("id")
@@ -111,8 +111,8 @@ def read_recordings(path: Path, *, whole: int, limit: int | None = None) -> Reco
             found.setdefault(name, []).append((*reading, float(x), float(y), float(z)))
         except (ValueError, KeyError, IndexError) as error:
             raise DataProblem(
-                f"the file {path} is no list of readings (line {number}: {line[:40]!r})"
-                f"; delete it and {PUBLISHED.advice}"
+                f"the file {path} is not a list of readings (line {number}: "
+                f"{line[:40]!r}); delete it and {PUBLISHED.advice}"
             ) from error
     return {name: _in_time(rows) for name, rows in found.items()}
 

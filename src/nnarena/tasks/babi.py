@@ -41,7 +41,7 @@ def path_of(number: int, part: str, collection: Collection) -> str:
 
 
 UNKNOWN = path_of(3, "train", "en-10k")
-"""The one file that was not to be had, so that its sum is not known."""
+"""The one file that was not available, so that its sum is not known."""
 
 
 def _digests() -> dict[str, str | None]:

@@ -37,10 +37,10 @@ def read_questions(path: Path, advice: str) -> list[Question]:
 
     Args:
         path: where it is.
-        advice: where a sound one is to be had, in a clause.
+        advice: where to get a sound one, in a clause.
 
     Raises:
-        DataProblem: it is no such file.
+        DataProblem: it is not such a file.
     """
     try:
         text = path.read_text(encoding="ascii")
@@ -72,8 +72,8 @@ def _questions(lines: Sequence[str]) -> Iterator[Question]:
                 story.append(text)
         except (ValueError, KeyError) as error:
             raise ValueError(
-                f"line {place}, {line[:40]!r}, is no sentence and no question about "
-                "those before it"
+                f"line {place}, {line[:40]!r}, is neither a sentence nor a question "
+                "about those before it"
             ) from error
 
 

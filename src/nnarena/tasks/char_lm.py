@@ -52,7 +52,7 @@ def read_codes(path: Path) -> Codes:
             f"byte {text[strange[0]]} at {strange[0]:,}" if strange.size else "empty"
         )
         raise DataProblem(
-            f"the file {path} is no text of the {len(known)} characters of "
+            f"the file {path} is not a text of the {len(known)} characters of "
             f"{TEXT.path} ({first}); delete it and fetch it from {TEXT.mirrors[0]}"
         )
     return codes.astype(np.uint8)

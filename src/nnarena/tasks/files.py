@@ -66,7 +66,7 @@ class DataFolder:
         """Returns the path of a file whose digest is right.
 
         Raises:
-            DataProblem: it is nowhere to be had, or is not the published file.
+            DataProblem: it is nowhere available, or is not the published file.
         """
         for folder in (self.root, self.cache):
             if folder is not None and (folder / file.path).is_file():

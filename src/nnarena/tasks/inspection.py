@@ -45,7 +45,7 @@ def make_sound_task(entry: Entry, settings: Mapping[str, Any]) -> AbstractTask:
     make = entry.make
     if not (isinstance(make, type) and issubclass(make, AbstractTask)):
         raise EntrantProblem(
-            f"{place_of(make)}is registered as a task, but is no AbstractTask"
+            f"{place_of(make)}is registered as a task, but is not an AbstractTask"
         )
     require_constructor(make, "", settings, key=False)
     with blaming(make, "__init__", "with its settings"):
@@ -63,7 +63,7 @@ def make_sound_task(entry: Entry, settings: Mapping[str, Any]) -> AbstractTask:
         task.axis is None or task.axis in settings,
         make,
         None,
-        f"names {task.axis!r} as its axis, but that is no setting of it; it has: "
+        f"names {task.axis!r} as its axis, but that is not a setting of it; it has: "
         f"{', '.join(settings) or 'none'}",
     )
     return task
@@ -74,7 +74,7 @@ def sound_splits(task: AbstractTask, name: str, data: Any) -> Splits:
 
     Raises:
         DataProblem: a file is missing or wrong.
-        EntrantProblem: they are no rows, or what they become is no example.
+        EntrantProblem: they are not rows, or what they become is not an example.
     """
     make = type(task)
     with blaming(make, "splits", "asked for its rows"):
@@ -142,7 +142,7 @@ def _require_example(task: AbstractTask, splits: Splits) -> None:
     """Returns if a row becomes an example of the signature's shapes, traced.
 
     Raises:
-        EntrantProblem: it does not; the first part that is wrong is told.
+        EntrantProblem: it does not; names the first part that is wrong.
     """
     make, example = type(task), example_shapes(task, splits)
     require(

@@ -65,8 +65,8 @@ def read_archive(path: Path) -> tuple[Images, Images]:
             found = [_read(archive, members, name) for name in wanted]
     except DAMAGE as error:
         raise DataProblem(
-            f"the file {path} is no archive of CIFAR-10's binary version ({error}); "
-            f"delete it and fetch it from {ARCHIVE.mirrors[0]}"
+            f"the file {path} is not an archive of CIFAR-10's binary version "
+            f"({error}); delete it and fetch it from {ARCHIVE.mirrors[0]}"
         ) from error
     *train, test = found
     return Images(*map(np.concatenate, zip(*train, strict=True))), test
@@ -108,7 +108,7 @@ class LRAImage(AbstractTask):
          ...
         row 32  110 108  96  90 ...  74
 
-    Tests what is seen of a picture by a reader who is told no neighbors but those to
+    Tests what is seen of a picture by a reader who knows no neighbors but those to
     the left and right: the pixel below is 32 steps later. The classes of CIFAR-10
     (Krizhevsky, 2009) are airplane, automobile, bird, cat, deer, dog, frog, horse, ship
     and truck, equally often.

@@ -46,7 +46,7 @@ def read_pairs(path: Path, length: int) -> Pairs:
     escape.
 
     Raises:
-        DataProblem: it is no such file.
+        DataProblem: it is not such a file.
     """
     lines = []
     try:
@@ -101,7 +101,7 @@ class LRARetrieval(AbstractTask):
     weights, read each paper without the other, and its head compares their vectors by
     [a, b, a b, a - b]. So its figures (Transformer: 0.575) compare with none here.
 
-    Score: accuracy. Chance 0.5, that of LRA's tables: the files were not to be had
+    Score: accuracy. Chance 0.5, that of LRA's tables: the files were not available
     where this was written, so that neither it nor their digests could be measured.
     Solved at 0.9. At the default length rows take 1.5 GB.
     """

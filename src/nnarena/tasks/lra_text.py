@@ -67,7 +67,7 @@ def read_reviews(path: Path) -> tuple[list[Review], list[Review]]:
     archive has them.
 
     Raises:
-        DataProblem: it is no such archive.
+        DataProblem: it is not such an archive.
     """
     found: dict[str, Review] = {}
     try:

@@ -52,8 +52,8 @@ def kept_rows(
 
 
 def _read(path: Path) -> Arrays:
-    """Returns the arrays of a file; none of what is no such file."""
-    # Opened here, since NumPy leaves a file open that is no archive.
+    """Returns the arrays of a file; none of what is not such a file."""
+    # Opened here, since NumPy leaves a file open that is not an archive.
     with suppress(*DAMAGE), path.open("rb") as file:
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.lib.npyio.NpzFile):

@@ -71,7 +71,7 @@ def read_idx(path: Path) -> np.ndarray:
         return values.reshape(shape)
     except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
         raise DataProblem(
-            f"the file {path} is no gzipped idx file of bytes ({error}); "
+            f"the file {path} is not a gzipped idx file of bytes ({error}); "
             "delete it and fetch it again"
         ) from error
 

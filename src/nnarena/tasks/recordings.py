@@ -15,7 +15,7 @@ PINNED = 12
 
 
 def name_recording(data: DataFolder, folder: Path) -> str:
-    """Returns FOLDER@DIGEST; the folder is told from the data folder, if it is there.
+    """Returns FOLDER@DIGEST; the folder is relative to the data folder, if it is there.
 
     The digest is that of the recording's account of itself, which holds those of its
     files: the name goes into the record of every run on it.
@@ -58,4 +58,4 @@ def _files(account: Path) -> dict[str, str | None]:
         rolls = json.loads(account.read_text(encoding="utf-8"))["rollouts"]
         return {str(roll["file"]): str(roll["sha256"]) for roll in rolls}
     except (ValueError, KeyError, TypeError) as error:
-        raise DataProblem(f"{account} is no account of a recording") from error
+        raise DataProblem(f"{account} is not an account of a recording") from error

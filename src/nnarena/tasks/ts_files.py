@@ -53,10 +53,10 @@ def read_series(path: Path, advice: str) -> SeriesFile:
 
     Args:
         path: where it is.
-        advice: where a sound one is to be had, in a clause.
+        advice: where to get a sound one, in a clause.
 
     Raises:
-        DataProblem: it is no such file, or its series have no classes.
+        DataProblem: it is not such a file, or its series have no classes.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -151,7 +151,7 @@ def _numbers(words: Sequence[str]) -> np.ndarray:
         values = np.array([np.inf])
     if np.isinf(values).any():
         strange = next(word.strip() for word in words if not _is_number(word))
-        raise ValueError(f"{strange[:40]!r} is no number")
+        raise ValueError(f"{strange[:40]!r} is not a number")
     return values
 
 
@@ -171,7 +171,7 @@ def _timed(text: str) -> tuple[np.ndarray, np.ndarray]:
     while end < len(text):
         found = PAIR.match(text, end)
         if found is None:
-            raise ValueError(f"{text[end : end + 40]!r} is no pair (time,value)")
+            raise ValueError(f"{text[end : end + 40]!r} is not a pair (time,value)")
         pairs.append(found)
         end = found.end()
     values = _numbers([pair[2] for pair in pairs])

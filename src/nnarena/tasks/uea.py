@@ -52,8 +52,8 @@ class UEA(AbstractTask):
     ArrowHead, BasicMotions, GunPoint, ItalyPowerDemand, JapaneseVowels, OSULeaf and
     PickupGestureWiimoteZ, which are downloaded. Of any other set put NAME_TRAIN.ts and
     NAME_TEST.ts, or NAME.zip, into the folder uea_ucr of the data folder and name its
-    `dimensions`, `classes` and `chance`: if they are wrong, the right ones are told.
-    Such files have no known digest: a record says their name, not their content.
+    `dimensions`, `classes` and `chance`: if they are wrong, the error names the right
+    ones. Such files have no known digest: a record says their name, not their content.
 
     Test series are those of the archive. Of each class a fifth of its training series,
     one at least where there are two, is held out to validate. With `scaled`, dimensions
@@ -138,7 +138,8 @@ def _sizes(
         raise ValueError(
             f"uea needs the dimensions, classes and chance of {name}, as in "
             f"uea(dataset={name}, dimensions=1, classes=2, chance=0.5); where they are "
-            f"wrong, the right ones are told; it knows those of {', '.join(KNOWN)}"
+            "wrong, the error names the right ones; it knows those of "
+            f"{', '.join(KNOWN)}"
         )
     return Sizes(dimensions, classes, chance)
 

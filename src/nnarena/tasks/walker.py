@@ -70,8 +70,8 @@ def read_rollout(path: Path) -> Rollout:
             raise ValueError(f"it holds {states.dtype} of shape {states.shape}")
     except (OSError, EOFError, ValueError, AttributeError) as error:
         raise DataProblem(
-            f"the file {path} is no array of {SIZE} real numbers per step ({error}); "
-            "delete it and fetch it again"
+            f"the file {path} is not an array of {SIZE} real numbers per step "
+            f"({error}); delete it and fetch it again"
         ) from error
     return states
 
@@ -159,7 +159,7 @@ class Walker(AbstractForecast):
     command prints it together with their `chance`, of which the bar then is as large a
     share (`docs/walker.md`).
 
-    The answer, the state after the window, is no input of its example, and is given
+    The answer, the state after the window, is not an input of its example, and is given
     once, after the last step: no input is later. A form that asks for the next state at
     every step would have to be causal.
 

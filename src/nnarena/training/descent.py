@@ -1,7 +1,7 @@
 """The mathematics of a run that lowers the loss update by update, of one seed.
 
 What an update is, a leaf says: a gradient through an optimizer (`gradient_steps`), or
-the step of somebody's trainer (`iterative`). All else is the same for both: which rows,
+the step of a user's trainer (`iterative`). All else is the same for both: which rows,
 when to look at the validation split, which weights are kept, when a run is over.
 """
 

@@ -126,7 +126,7 @@ class AbstractIterativeTrainer(AbstractTrainer):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerSteps(AbstractDescent):
-    """A run whose updates are the steps of somebody's trainer."""
+    """A run whose updates are the steps of a user's trainer."""
 
     trainer: AbstractIterativeTrainer
 

@@ -8,7 +8,7 @@
 A run says the same, in the same order, as when its rates are tried in turn (`search`),
 but for the last bits of products of another shape. The way for an accelerator.
 
-Each seed is told of by its own checks alone, whatever the seeds beside it do: those of
+Each seed is reported by its own checks alone, whatever the seeds beside it do: those of
 a group that were broken off may go on with fewer beside them.
 """
 
@@ -30,11 +30,11 @@ from .states import choose, count_of
 
 
 class Rehearsal(eqx.Module):
-    """The state between two checks: that of every rate, and what is yet to be told.
+    """The state between two checks: that of every rate, and what is yet to be reported.
 
     `curves` hold all checks so far, at `[..., rate, check]`. `advances`
-    counts the checks that were told of, of every seed as many; after its last check a
-    seed is told of as it was there.
+    counts the checks that were reported, of every seed as many; after its last check a
+    seed is reported as it was there.
     """
 
     progress: Progress
@@ -91,7 +91,7 @@ class LockstepProgram(AbstractProgram):
         return Rehearsal(progress, state.initial, curves, state.advances)
 
     def _last_check(self, state: Rehearsal) -> Check:
-        """Returns the check of one seed that is told of last."""
+        """Returns the check of one seed that is reported last."""
         steps, trials = state.progress.step, self.trials_at_once
         # How many checks the rate has behind it that went furthest.
         computed = -(-jnp.max(steps) // self.program.descent.steps_per_check)

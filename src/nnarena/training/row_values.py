@@ -1,4 +1,4 @@
-"""What the rows of somebody's task hold, read once before anything is trained.
+"""What the rows of a user's task hold, read once before anything is trained.
 
 Shapes are held to the signature by tracing (`nnarena.tasks.inspection`). Numbers that
 are not finite, and a split on which the metric does not exist, would end every run as
@@ -71,7 +71,7 @@ def require_values(task: AbstractTask, splits: Splits) -> None:
     Rows that are drawn in training are not looked at: those held out are drawn alike.
 
     Raises:
-        EntrantProblem: they do not; the first split that is wrong is told.
+        EntrantProblem: they do not; names the first split that is wrong.
     """
     make = type(task)
     parts = {part: getattr(splits, part) for part in PARTS}
@@ -135,19 +135,19 @@ def _of_example(example: Example, signature: Signature) -> Broken:
         present=_any([_no_prefix(one) for one in read]),
         targets=_any([~jnp.isfinite(example.targets)]),
         classes=_any([outside & counts]),
-        support=_any([_no_sentence(example, signature)]),
+        support=_any([no_sentence(example, signature)]),
         unjudged=~jnp.any(counts),
     )
 
 
 def _outside(values: Array, kind: Tokens | Features | Outputs | None) -> Array:
-    """Returns which values are no tokens, or classes, of a kind that has a size."""
+    """Returns which values are not tokens, or classes, of a kind that has a size."""
     if not isinstance(kind, Tokens | Classes):
         return jnp.zeros((), bool)
     return (values < 0) | (values >= kind.size)
 
 
-def _no_sentence(example: Example, signature: Signature) -> Bool[Array, "*facts"]:
+def no_sentence(example: Example, signature: Signature) -> Bool[Array, "*facts"]:
     """Returns which of the sentences named are not there, and are not -1, for none."""
     sentences = getattr(signature.context, "sentences", None)
     story, named = example.context, example.support

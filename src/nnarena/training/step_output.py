@@ -24,7 +24,7 @@ def output_pulled_back(
 ) -> State | None:
     """Returns a covector of the output of one step as one of the state that it left.
 
-    None if the output is no function of that state, but depends on the one before in
+    None if the output is not a function of that state, but depends on the one before in
     another way too. The cell is resolved.
     """
     read = _from_left(jax.make_jaxpr(cell)(found, x, dt), left)

@@ -1,4 +1,4 @@
-"""Somebody's metric, loss and penalties, traced on one example before training.
+"""A user's metric, loss and penalties, traced on one example before training.
 
 In a run they would break within a compiled program, or broadcast to a score that means
 nothing.
@@ -29,7 +29,7 @@ Shape = jax.ShapeDtypeStruct
 
 
 def has_outside(task: AbstractTask, trainer: Any) -> bool:
-    """Returns whether somebody's metric or penalty takes part, which is to be tried."""
+    """Returns whether a user's metric or penalty takes part, which is to be tried."""
     metric = METRICS[task.scoring.metric]
     return any(entry.outside for entry in [metric, *_penalties(trainer)])
 
@@ -39,7 +39,7 @@ def _penalties(trainer: Any) -> Sequence[Entry]:
 
 
 def require_metric(task: AbstractTask, example: Example) -> None:
-    """Returns if the metric of a task, if it is somebody's, scores its answers.
+    """Returns if the metric of a task, if it is a user's, scores its answers.
 
     Args:
         task: whose scoring names the metric.
@@ -87,7 +87,7 @@ def _require_score(metric: AbstractMetric, kept: Any) -> None:
 
 
 def require_penalties(trainer: Any, model: AbstractModel, example: Example) -> None:
-    """Returns if the penalties of a trainer that are somebody's are numbers.
+    """Returns if the penalties of a trainer that are a user's are numbers.
 
     Args:
         trainer: which may have a setting `penalties`.

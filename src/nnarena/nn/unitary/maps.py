@@ -65,7 +65,7 @@ class Plan:
         """Returns the capacity as a number of parts, all of them by default.
 
         Raises:
-            ValueError: it is no number from 1 to the number of units.
+            ValueError: it is not a number from 1 to the number of units.
         """
         count = full if self.capacity is None else self.capacity
         if int(count) != count or not 1 <= count <= self.size:
