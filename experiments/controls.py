@@ -47,7 +47,7 @@ WITHOUT_DATA = ("lra_image", "lra_retrieval")
 
 
 TOO_LONG = ("lra",)
-"""Suites whose tasks take too long to be measured here: days of a GPU."""
+"""Suites whose tasks take too long to be measured here."""
 
 
 def wanted() -> list[Choice]:
