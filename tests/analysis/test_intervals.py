@@ -163,5 +163,5 @@ def test_wilson_of_five_of_five():
 
 @pytest.mark.parametrize(("k", "n"), [(0, 0), (3, 2), (-1, 4)])
 def test_wilson_refuses_what_is_no_proportion(k, n):
-    with pytest.raises(ValueError, match="no proportion"):
+    with pytest.raises(ValueError, match="is not a proportion"):
         wilson(k, n)

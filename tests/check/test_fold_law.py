@@ -38,5 +38,5 @@ def test_one_that_does_not_is_told(case):
 
 
 def test_what_is_no_fold_is_not_judged():
-    with pytest.raises(NotJudged, match="no AbstractFold"):
+    with pytest.raises(NotJudged, match="is not an AbstractFold"):
         check_fold(ModelCase("gru"))

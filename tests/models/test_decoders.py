@@ -382,7 +382,12 @@ def test_classes_without_steps_have_a_gradient_of_zero():
             Signature(Features(3), Classes(7), Generated(4, 0, 1)),
             "5 classes 2 are not places of its steps, counted from class 0",
         ),
-        ("seq2seq", {"backwards": True}, ONLINE, "with backwards=false, or without a"),
+        (
+            "seq2seq",
+            {"backwards": True},
+            ONLINE,
+            "with backwards=false, or without that",
+        ),
         ("bahdanau", {}, ONLINE, "its answers use later inputs, and the task forbids"),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_history_is_a_table_of_a_known_schema():
     assert "equally long" in told(read_named_history, name, written(uneven))
     for step in (None, -1, 1e18):
         odd = {"key": "abc", "series": {"step": [step]}}
-        assert "no steps" in told(read_named_history, name, written(odd))
+        assert "are not steps" in told(read_named_history, name, written(odd))
     newer = {"schema_version": SCHEMA + 1, "key": "abc", "series": {}}
     assert told(read_named_history, name, written(newer))
     other = {"key": "abd", "series": {}}

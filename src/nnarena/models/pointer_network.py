@@ -185,5 +185,5 @@ def _require_steps(signature: Signature) -> None:
     if others := sum(one >= known for one in said):
         raise CannotPlay(
             f"it points at steps of the question, and of the task's {len(said)} "
-            f"classes {others} are no {are}"
+            f"classes {others} are not {are}"
         )
