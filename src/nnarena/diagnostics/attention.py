@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence as Several
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,11 +56,6 @@ def attention_maps(
         raise IndexError(f"there is no example {index}: there are {count:,}, from 0 on")
     row = jax.tree.map(lambda column: jnp.asarray(column[index]), rows)
     example, answers, maps = _shown(task, model, row)
-    if not maps:
-        raise NoMaps(
-            "it has no attention to show: nothing in it weighs places, or it does not "
-            "say how (docs/attention.md)"
-        )
     named = _Named(task, example, np.asarray(answers))
     return [named.labeled(name, found) for name, found in maps]
 
@@ -73,6 +69,11 @@ def _shown(
         # Pairs, as a dictionary would come back in the order of its names.
         return example, model(*example.asked), list(maps.items())
 
+    if not eqx.filter_eval_shape(shown, model, row)[2]:
+        raise NoMaps(
+            "it has no attention to show: nothing in it weighs places, or it does not "
+            "say how (docs/attention.md)"
+        )
     return filter_jit(shown, options=RUN_ONCE)(model, row)
 
 
@@ -119,6 +120,7 @@ class _Named:
             "question": question.length,
             "steps": before + question.length,
             "stop": 1,
+            "input": 1,
         }
 
     def along(self, axis: Axis, size: int) -> list[str | None]:
@@ -134,6 +136,7 @@ class _Named:
             "steps": lambda: self.context() + self.question(),
             "sentences": self.sentences,
             "stop": lambda: ["stop"],
+            "input": lambda: ["input"],
         }
         numbered = [str(place + 1) for place in range(size)]
         names = makers[axis]()[-size:] if axis in makers else numbered

@@ -78,12 +78,18 @@ class AbstractCell(eqx.Module):
 
         return jax.vjp(step, moving)[1](covector)[0]
 
-    def attention_maps(self, states: State) -> Maps:
-        """Returns where it looked at each step, by name, of the states after them.
+    def attention_maps(
+        self, found: State, xs: Float[Array, "time features"], left: State
+    ) -> Maps:
+        """Returns where it looked at each step, by name.
 
-        A cell that addresses a memory has the addresses in its state.
+        Args:
+            found: the states before the steps, which lead with an axis of time.
+            xs: what the steps read.
+            left: the states after them; a cell that addresses a memory may have the
+                addresses there.
         """
-        del states
+        del found, xs, left
         return {}
 
 

@@ -115,8 +115,9 @@ class DNC(AbstractCell):
         reads = read.reshape(-1)
         return ((h, c), memory, reads), jnp.concatenate([h, reads])
 
-    def attention_maps(self, states):
-        memory = states[1]
+    def attention_maps(self, found, xs, left):
+        del found, xs  # the state holds the addresses
+        memory = left[1]
         reading = jnp.swapaxes(memory.reading, 0, 1)
         return by_head("read", reading, "steps", "slots") | by_head(
             "write", memory.writing[None], "steps", "slots"

@@ -13,7 +13,6 @@ from ..nn.attention import Present, glorot_linear
 from ..nn.attention_map import by_head
 from ..nn.linear import affine
 from ..nn.positions import PositionCode, Positions
-from ..nn.self_attention import SelfAttention
 from .base import AbstractLayer
 
 
@@ -55,9 +54,7 @@ class EncoderBlock(eqx.Module):
     def weights(
         self, xs: Float[Array, "time width"], ts: Times, present: Present = None
     ) -> Float[Array, "heads time time"] | None:
-        """Returns how much every step weighs each, of attention that says so."""
-        if not isinstance(self.attention, SelfAttention):
-            return None
+        """Returns how much every step weighs each; None if by no shares of 1."""
         return self.attention.weights(jax.vmap(self.attention_norm)(xs), ts, present)
 
 

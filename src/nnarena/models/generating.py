@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ..core.types import Sequence
+from ..core.types import Sequence, State
 from ..nn.attention_map import AttentionMap, Maps
 from ..nn.decoding import fed
 from ..nn.joined import joined
@@ -61,11 +61,17 @@ class RecurrentDecoder(AbstractDecoder):
         return cells, tuple(one.last for one in seen)
 
     def step(self, memory, state, token):
-        h, left = self.table(token), []
-        for cell, found in zip(memory, state, strict=True):
-            after, h = cell(found, h, jnp.ones(()))
+        left, hs = self._passed(memory, state, token)
+        return left, hs[-1] if self.head is None else self.head(hs[-1])
+
+    def _passed(self, cells: tuple[AbstractCell, ...], state: State, token):
+        """Returns the states that a step leaves, and what is read by cells and head."""
+        hs, left = [self.table(token)], []
+        for cell, found in zip(cells, state, strict=True):
+            after, h = cell(found, hs[-1], jnp.ones(()))
             left.append(after)
-        return tuple(left), h if self.head is None else self.head(h)
+            hs.append(h)
+        return tuple(left), hs
 
     def trace(self, sequence, *context, nudges=NO_NUDGES):
         steps, _ = self.reader.read(sequence, *context)
@@ -77,17 +83,18 @@ class RecurrentDecoder(AbstractDecoder):
         memory, state = self.encode(sequence, *context)
         said = jnp.argmax(self.free(memory, state), axis=1)
 
-        def step(state, token):
-            left, _ = self.step(memory, state, token)
-            return left, left
+        def step(found, token):
+            left, hs = self._passed(memory, found, token)
+            return left, (found, hs[:-1], left)
 
         tokens = fed(answers_of(self), said)
-        states = jax.lax.scan(step, state, tokens)[1]
+        passed = jax.lax.scan(step, state, tokens)[1]
         reading = self.reader.attention_maps(sequence, *context)
         maps: Maps = {f"reading, {name}": reading[name] for name in reading}
-        for number, (cell, left) in enumerate(zip(self.cells, states, strict=True), 1):
-            layer = f"layer {number}, " if len(self.cells) > 1 else ""
-            for name, found in cell.attention_maps(left).items():
+        for number, cell in enumerate(self.cells):
+            layer = f"layer {number + 1}, " if len(self.cells) > 1 else ""
+            looks = cell.attention_maps(*(part[number] for part in passed))
+            for name, found in looks.items():
                 own = AttentionMap(found.weights, "answers", found.places)
                 maps[f"answering, {layer}{name}"] = own
         return maps

@@ -3,11 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ..core.numbers import AtLeastOne, Finite, NotNegativeInt, held
 from ..core.types import Key
 from ..nn.attention import glorot_linear
+from ..nn.attention_map import by_head
 from ..nn.linear import affine
 from ..nn.relative_attention import RelativeAttention
 from ..nn.residual_gates import GateName, ResidualGate
@@ -51,12 +52,25 @@ class GatedBlock(eqx.Module):
         memory: Float[Array, "kept width"],
         exists: Bool[Array, " kept"],
     ) -> Float[Array, "steps width"]:
-        normed = jax.vmap(self.attention_norm)(jnp.concatenate([memory, xs]))
-        attended = jax.nn.relu(self.attention(normed, exists))
+        attended = jax.nn.relu(self.attention(self._seen(xs, memory), exists))
         ys = self.attention_gate(xs, attended)
         widened = affine(self.widen, jax.vmap(self.feed_norm)(ys))
         fed = affine(self.narrow, jax.nn.relu(widened))
         return self.feed_gate(ys, jax.nn.relu(fed))
+
+    def weights(
+        self,
+        xs: Float[Array, "steps width"],
+        memory: Float[Array, "kept width"],
+        exists: Bool[Array, " kept"],
+    ) -> Float[Array, "heads steps kept+steps"]:
+        """Returns how much each step weighs what was kept, and the steps."""
+        return self.attention.weights(self._seen(xs, memory), exists)
+
+    def _seen(
+        self, xs: Float[Array, "steps width"], memory: Float[Array, "kept width"]
+    ) -> Float[Array, "kept+steps width"]:
+        return jax.vmap(self.attention_norm)(jnp.concatenate([memory, xs]))
 
 
 @MODELS.register("gtrxl", family="attention", source="parisotto2020stabilizing")
@@ -128,14 +142,31 @@ class GTrXL(AbstractLayer):
 
     def __call__(self, sequence, *, key=None):
         del key  # no dropout
-        # Padding comes last, where no step that is there looks.
-        xs = sequence.xs if self.enter is None else affine(self.enter, sequence.xs)
-        steps = min(self.segment, len(xs))
-        rest = -len(xs) % steps
-        segments = jnp.pad(xs, ((0, rest), (0, 0))).reshape(-1, steps, xs.shape[1])
+        segments = self._segments(sequence.xs)
         for block in self.blocks:
             segments = jax.vmap(block)(segments, *self._past(segments))
-        return segments.reshape(-1, xs.shape[1])[: len(xs)]
+        return segments.reshape(-1, self.hidden_size)[: sequence.length]
+
+    def attention_maps(self, sequence):
+        maps, segments = {}, self._segments(sequence.xs)
+        for number, block in enumerate(self.blocks, 1):
+            past = self._past(segments)
+            weights = in_time(jax.vmap(block.weights)(segments, *past), sequence.length)
+            maps |= by_head(f"block {number}", weights, "steps", "steps")
+            segments = jax.vmap(block)(segments, *past)
+        return maps
+
+    def _segments(
+        self, xs: Float[Array, "time features"]
+    ) -> Float[Array, "segments steps hidden"]:
+        """Returns what the first block reads, padded to whole segments.
+
+        Padding comes last, where no step that is there looks.
+        """
+        xs = xs if self.enter is None else affine(self.enter, xs)
+        steps = min(self.segment, len(xs))
+        rest = -len(xs) % steps
+        return jnp.pad(xs, ((0, rest), (0, 0))).reshape(-1, steps, xs.shape[1])
 
     def _past(
         self, segments: Float[Array, "segments steps width"]
@@ -146,3 +177,18 @@ class GTrXL(AbstractLayer):
         places = steps * jnp.arange(several)[:, None] + jnp.arange(-kept, 0)[None]
         whole = jax.lax.stop_gradient(segments.reshape(-1, width))
         return whole[jnp.maximum(places, 0)], places >= 0
+
+
+def in_time(
+    weights: Float[Array, "segments heads steps seen"], time: int
+) -> Float[Array, "heads time time"]:
+    """Returns the weights of segments where their steps stand, 0 where none looks."""
+    several, heads, steps, seen = weights.shape
+    kept = seen - steps
+
+    def placed(own: Float[Array, "heads steps seen"], segment: Int[Array, ""]) -> Array:
+        blank = jnp.zeros((heads, steps, kept + several * steps))
+        return jax.lax.dynamic_update_slice_in_dim(blank, own, segment * steps, axis=2)
+
+    whole = jax.vmap(placed, out_axes=1)(weights, jnp.arange(several))
+    return whole.reshape(heads, several * steps, -1)[:, :time, kept : kept + time]

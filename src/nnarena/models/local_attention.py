@@ -3,12 +3,10 @@
 from functools import partial
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 
 from ..core.numbers import AtLeastOne, held
 from ..core.types import Key
-from ..nn.attention import attend, similarities
+from ..nn.attention import attend
 from ..nn.positions import Positions
 from ..nn.self_attention import AbstractMixing, SelfAttention
 from ..nn.window_attention import windowed
@@ -32,12 +30,6 @@ class Local(AbstractMixing):
         return windowed(
             queries, keys, values, present, window=self.window, causal=self.causal
         ).divided()
-
-    def weights(self, queries, keys, present):
-        scores = similarities(queries, keys, causal=self.causal, present=present)
-        places = jnp.arange(len(keys))
-        near = jnp.abs(places[:, None] - places[None]) <= self.window
-        return jax.nn.softmax(jnp.where(near[None], scores, -jnp.inf), axis=-1)
 
 
 @MODELS.register("local_attention", family="attention", source="luong2015effective")

@@ -9,13 +9,28 @@ from jaxtyping import Array, Bool, Float
 
 from ..core.numbers import AtLeastOne, NotNegativeInt, held
 from ..core.types import Key, Times
-from ..nn.attention import Memory, Present, Projections, Queries, attend, glorot_linear
+from ..nn.attention import (
+    Memory,
+    Present,
+    Projections,
+    Queries,
+    attend,
+    glorot_linear,
+    weights_by,
+)
 from ..nn.linear import affine
 from ..nn.positions import Positions
 from ..nn.self_attention import head_size, split_heads
 from ..nn.window_attention import Part, merged, part_of, windowed
 from . import MODELS
 from .encoder import AbstractEncoder, stacked
+
+
+Every = tuple[Memory, Memory, Memory]
+"""Queries, keys and values of all steps."""
+
+First = tuple[Queries, Memory, Memory]
+"""Queries of the first steps, and keys and values that they see of all."""
 
 
 class GlobalAttention(eqx.Module):
@@ -63,15 +78,39 @@ class GlobalAttention(eqx.Module):
     def __call__(
         self, xs: Float[Array, "time width"], ts: Times, present: Present = None
     ) -> Float[Array, "time width"]:
-        heads = len(self.dilations)
-        parts = split_heads(self.project, xs, ts, heads, rotary=self.rotary)
-        mixed = self._windowed(*parts, present)
-        if self.overall is not None:
-            few = min(self.tokens, len(xs))
-            asked, keys, values = self.overall(xs[:few], xs, ts[:few], ts)
-            seeing = attend(asked, keys, values, causal=self.causal, present=present)
-            mixed = jnp.concatenate([seeing, mixed[few:]])
+        mixed = self._gathered(*self._asked(xs, ts), present)
         return affine(self.merge, mixed.reshape(len(xs), -1))
+
+    def weights(
+        self, xs: Float[Array, "time width"], ts: Times, present: Present = None
+    ) -> Float[Array, "heads time time"]:
+        """Returns how much every step weighs each."""
+        (queries, keys, _), first = self._asked(xs, ts)
+
+        def gathered(units: Memory) -> Queries:
+            own = None if first is None else (*first[:2], units)
+            return self._gathered((queries, keys, units), own, present)
+
+        return weights_by(gathered, keys)
+
+    def _asked(
+        self, xs: Float[Array, "time width"], ts: Times
+    ) -> tuple[Every, First | None]:
+        """Returns queries, keys and values of all steps, and those of the first."""
+        heads = len(self.dilations)
+        every = split_heads(self.project, xs, ts, heads, rotary=self.rotary)
+        if self.overall is None:
+            return every, None
+        few = min(self.tokens, len(xs))
+        return every, self.overall(xs[:few], xs, ts[:few], ts)
+
+    def _gathered(self, every: Every, first: First | None, present: Present) -> Memory:
+        """Returns what all steps gather, the first by projections of their own."""
+        mixed = self._windowed(*every, present)
+        if first is None:
+            return mixed
+        seeing = attend(*first, causal=self.causal, present=present)
+        return jnp.concatenate([seeing, mixed[len(seeing) :]])
 
     def _windowed(
         self, queries: Queries, keys: Memory, values: Memory, present: Present

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 from ..core.numbers import AtLeastOne, Finite, held
 from ..core.types import Key
 from ..nn import initializers, positions
-from ..nn.attention import attend
-from ..nn.parametrization import AbstractParametrization
+from ..nn.attention import attend, weights_by
+from ..nn.attention_map import by_head
+from ..nn.parametrization import AbstractParametrization, resolve
 from . import MODELS
 from .base import AbstractCell
 
@@ -87,10 +88,22 @@ class PostNormBlock(eqx.Module):
 
     def attention(self, tokens: Tokens) -> Tokens:
         """Returns what every token gathers from all, itself included."""
-        count = tokens.shape[0]
+        mixed = attend(*self.projected(tokens), causal=False)
+        return jax.vmap(self.merge)(mixed.reshape(len(tokens), -1))
+
+    def weights(self, tokens: Tokens) -> Float[Array, "heads tokens tokens"]:
+        """Returns how much every token weighs each, itself included."""
+        queries, keys, _ = self.projected(tokens)
+
+        def gathered(units: Float[Array, "tokens heads size"]) -> Array:
+            return attend(queries, keys, units, causal=False)
+
+        return weights_by(gathered, keys)
+
+    def projected(self, tokens: Tokens) -> list[Float[Array, "tokens heads size"]]:
+        """Returns queries, keys and values."""
         parts = jnp.split(jax.vmap(self.project)(tokens), 3, axis=-1)
-        mixed = attend(*(p.reshape(count, self.heads, -1) for p in parts), causal=False)
-        return jax.vmap(self.merge)(mixed.reshape(count, -1))
+        return [part.reshape(len(tokens), self.heads, -1) for part in parts]
 
 
 @MODELS.register(
@@ -184,12 +197,29 @@ class MemoryAugmentedTransformer(AbstractCell):
 
     def __call__(self, state, x, dt):
         del dt  # a discrete model: one observation is one step
-        ready: Any = self  # once resolved, its positions are a plain array
-        embed = self.memory_embed
-        rows = state if embed is None else jax.vmap(embed)(state)
-        tokens = jnp.concatenate([self.input_embed(x)[None], rows])
-        encoded = self.block(tokens + ready.positions)
+        encoded = self.block(self._tokens(state, x))
         control = jax.vmap(self.control)(encoded[1:])
         openness = jax.nn.sigmoid(control[:, :1])
         change = control[:, 1:] if self.residual else control[:, 1:] - state
         return state + openness * change, encoded[0]
+
+    def attention_maps(self, found, xs, left):
+        del left  # it looks at the rows before it changes them
+        ready = resolve(self)
+
+        def looks(state: Array, x: Array) -> Array:
+            """Returns the row of the input's token, of which the output is made."""
+            return ready.block.weights(ready._tokens(state, x))[:, 0]
+
+        weights = jax.vmap(looks, out_axes=1)(found, xs)
+        return by_head("read", weights, "steps", "input", "slots")
+
+    def _tokens(
+        self, state: Float[Array, "rows columns"], x: Float[Array, " features"]
+    ) -> Tokens:
+        """Returns the input and the rows of the memory as tokens, at their places."""
+        ready: Any = self  # once resolved, its positions are a plain array
+        embed = self.memory_embed
+        rows = state if embed is None else jax.vmap(embed)(state)
+        tokens = jnp.concatenate([self.input_embed(x)[None], rows])
+        return tokens + ready.positions

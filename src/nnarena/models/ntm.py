@@ -167,8 +167,9 @@ class NTM(AbstractCell):
         words = rewritten(words, writing, erase, add)
         return (controller, words, looks, reads), jnp.concatenate([h, reads])
 
-    def attention_maps(self, states):
-        looks = jnp.swapaxes(states[2], 0, 1)
+    def attention_maps(self, found, xs, left):
+        del found, xs  # the state holds the addresses
+        looks = jnp.swapaxes(left[2], 0, 1)
         return by_head("read", looks[: self.read_heads], "steps", "slots") | by_head(
             "write", looks[self.read_heads :], "steps", "slots"
         )

@@ -11,7 +11,10 @@ from ..core.numbers import AtLeastOne, held
 from ..core.types import Key, Signature
 from ..nn.attention import (
     AbstractAttention,
+    Memory,
+    Present,
     Projections,
+    Queries,
     glorot_linear,
     similarities,
 )
@@ -74,7 +77,7 @@ class AugmentedAttention(AbstractAttention):
 
     def __call__(self, queries, memory, query_ts, memory_ts, present=None):
         asked, keys, values = self.project(queries, memory, query_ts, memory_ts)
-        scores = similarities(asked, keys, causal=self.causal, present=present)
+        weights = self._weights(asked, keys, present)
         end = last_place(present)
 
         def head(index, cell):
@@ -90,15 +93,19 @@ class AugmentedAttention(AbstractAttention):
                 upto = sooner(place if self.stops else None, end)
                 return read(fed, places, jnp.dot, upto=upto, checkpoint=checkpoint)
 
-            weights = jax.nn.softmax(scores[index], axis=-1)
-            return jax.vmap(one)(weights, jnp.arange(len(queries)))
+            return jax.vmap(one)(weights[index], jnp.arange(len(queries)))
 
         parts = [head(index, cell) for index, cell in enumerate(self.cells)]
         return affine(self.merge, jnp.concatenate(parts, axis=-1))
 
     def weights(self, queries, memory, query_ts, memory_ts, present=None):
         asked, keys, _ = self.project(queries, memory, query_ts, memory_ts)
-        scores = similarities(asked, keys, causal=self.causal, present=present)
+        return self._weights(asked, keys, present)
+
+    def _weights(
+        self, queries: Queries, keys: Memory, present: Present
+    ) -> Float[Array, "heads queries memory"]:
+        scores = similarities(queries, keys, causal=self.causal, present=present)
         return jax.nn.softmax(scores, axis=-1)
 
 

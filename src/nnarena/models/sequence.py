@@ -13,6 +13,7 @@ from ..nn.attention_map import Maps
 from ..nn.fold import unroll_fold
 from ..nn.joined import Context, Embedding, before
 from ..nn.linear import affine, as_vectors, embedded
+from ..nn.parametrization import resolve
 from ..nn.trace import NO_NUDGES, Nudges, Trace, nudged
 from ..nn.unroll import Checkpoint, Unrolled, unroll
 from .base import (
@@ -93,7 +94,12 @@ class Recurrent(AbstractRecurrence):
         )
 
     def attention_maps(self, sequence):
-        return self.cell.attention_maps(self.unroll(sequence, states=True).states)
+        left = self.unroll(sequence, states=True).states
+        start = resolve(self.cell).init_state()
+        found = jax.tree.map(
+            lambda first, after: jnp.concatenate([first[None], after[:-1]]), start, left
+        )
+        return self.cell.attention_maps(found, sequence.xs, left)
 
 
 class SequenceModel(AbstractModel):

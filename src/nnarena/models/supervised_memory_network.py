@@ -13,6 +13,7 @@ from ..core.roles import role
 from ..core.types import Classes, Key, Sentences, Sequence, Signature, Tokens
 from ..nn.hard_lookup import TIMES, Ages, Looking, preferred, ranked
 from ..nn.sentences import bags, bags_so_far, cut
+from ..nn.slots import Looks, hop_maps
 from . import MODELS
 from .supervised import AbstractSupervised
 
@@ -135,6 +136,11 @@ class SupervisedMemoryNetwork(AbstractSupervised):
     def found(self, sequence: Sequence, context: Sequence) -> Int[Array, " hops"]:
         """Returns the sentences that are looked up, counted back from the last, 0."""
         return self._found(*self._read(sequence, context))
+
+    def attention_maps(self, sequence, *context):
+        question, stored = self._read(sequence, *context)
+        chosen = jax.nn.one_hot(self._found(question, stored), self.slots)
+        return hop_maps(Looks(tuple(chosen), stored.there), None, "sentences")
 
     def own_loss(self, example, *, key=None):
         assert example.support is not None, "planning asks for a task that names facts"

@@ -130,8 +130,33 @@ class Attention(AbstractAttention):
 
     def weights(self, queries, memory, query_ts, memory_ts, present=None):
         asked, keys, _ = self.project(queries, memory, query_ts, memory_ts)
-        scores = similarities(asked, keys, causal=self.causal, present=present)
-        return jax.nn.softmax(scores, axis=-1)
+        return weights_by(
+            lambda units: attend(
+                asked, keys, units, causal=self.causal, present=present
+            ),
+            keys,
+        )
+
+
+def weights_by(
+    gather: Callable[[Memory], Queries], keys: Memory
+) -> Float[Array, "heads queries memory"]:
+    """Returns how much queries weigh each key, of any attention linear in the values.
+
+    What they gather of unit vectors, one for each key, so that weights are those of
+    the very sum they belong to. Unit vectors are cut into values as wide as a key,
+    which is what the kernels of accelerators ask for.
+
+    Args:
+        gather: returns what the queries gather of values at the places of the keys.
+        keys: what the queries look at.
+    """
+    count, heads, size = keys.shape
+    cuts = -(-count // size)
+    units = jnp.eye(count, cuts * size, dtype=keys.dtype).reshape(count, cuts, 1, size)
+    units = jnp.broadcast_to(units, (count, cuts, heads, size))
+    found = jax.vmap(gather, in_axes=1, out_axes=2)(units)
+    return jnp.swapaxes(found.reshape(len(found), heads, -1)[..., :count], 0, 1)
 
 
 def similarities(

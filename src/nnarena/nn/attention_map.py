@@ -15,6 +15,7 @@ Axis = Literal[
     "said",
     "stop",
     "hops",
+    "input",
     "slots",
 ]
 """What the rows or columns of a map are.
@@ -27,6 +28,7 @@ Axis = Literal[
     said       the classes that a decoder was fed: the start, then what it said
     stop       what a pointer points at to end its answer
     hops       one look after another
+    input      what the step itself reads
     slots      words of a memory
 """
 

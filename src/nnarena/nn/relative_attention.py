@@ -56,6 +56,20 @@ class RelativeAttention(eqx.Module):
                 those up to itself.
             exists: which of the kept there are; before a first step is nothing.
         """
+        weights, values = self._weighed(steps, exists)
+        mixed = jnp.einsum("hqk,khd->qhd", weights, values)
+        return mixed.reshape(len(mixed), -1) @ self.merge_weight
+
+    def weights(
+        self, steps: Float[Array, "keys width"], exists: Bool[Array, " kept"]
+    ) -> Scores:
+        """Returns how much each step that asks weighs each that it may see."""
+        return self._weighed(steps, exists)[0]
+
+    def _weighed(
+        self, steps: Float[Array, "keys width"], exists: Bool[Array, " kept"]
+    ) -> tuple[Scores, Float[Array, "keys heads size"]]:
+        """Returns the weights of the values, and the values."""
         heads, size = self.content_bias.shape
         keys, asking = len(steps), len(steps) - len(exists)
         queries = (steps[-asking:] @ self.query_weight).reshape(asking, heads, size)
@@ -74,8 +88,7 @@ class RelativeAttention(eqx.Module):
         seen = jnp.tri(asking, keys, len(exists), dtype=bool)
         seen = seen & jnp.concatenate([exists, jnp.ones(asking, bool)])[None]
         weights = jax.nn.softmax(jnp.where(seen[None], scores, -jnp.inf), axis=-1)
-        mixed = jnp.einsum("hqk,khd->qhd", weights, kept[:, 1])
-        return mixed.reshape(asking, -1) @ self.merge_weight
+        return weights, kept[:, 1]
 
 
 def by_own_distance(scores: Scores) -> Scores:

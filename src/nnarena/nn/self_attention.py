@@ -16,7 +16,7 @@ from .attention import (
     Queries,
     attend,
     glorot_linear,
-    similarities,
+    weights_by,
 )
 from .linear import affine
 
@@ -24,8 +24,8 @@ from .linear import affine
 class AbstractMixing(eqx.Module):
     """How the heads of self-attention gather from keys and values: all that differs.
 
-    Made with `(heads, size, *, causal, key)`. What is not `present` changes no output
-    of what is.
+    Made with `(heads, size, *, causal, key)`. Linear in the values. What is not
+    `present` changes no output of what is.
     """
 
     @abc.abstractmethod
@@ -37,8 +37,8 @@ class AbstractMixing(eqx.Module):
     def weights(
         self, queries: Queries, keys: Memory, present: Present
     ) -> Float[Array, "heads queries memory"] | None:
-        """Returns how much every query weighs each key; None if it does not say so."""
-        del queries, keys, present
+        """Returns how much every query weighs each key; None if by no shares of 1."""
+        return weights_by(lambda units: self(queries, keys, units, present), keys)
 
 
 class Softmax(AbstractMixing):
@@ -52,10 +52,6 @@ class Softmax(AbstractMixing):
 
     def __call__(self, queries, keys, values, present):
         return attend(queries, keys, values, causal=self.causal, present=present)
-
-    def weights(self, queries, keys, present):
-        scores = similarities(queries, keys, causal=self.causal, present=present)
-        return jax.nn.softmax(scores, axis=-1)
 
 
 class SelfAttention(eqx.Module):
@@ -105,7 +101,7 @@ class SelfAttention(eqx.Module):
     def weights(
         self, xs: Float[Array, "time width"], ts: Times, present: Present = None
     ) -> Float[Array, "heads time time"] | None:
-        """Returns how much every step weighs each, if the mixing says so."""
+        """Returns how much every step weighs each; None if by no shares of 1."""
         queries, keys, _ = split_heads(
             self.project, xs, ts, self.heads, rotary=self.rotary
         )
