@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from experiments.alignments import TASKS, Alignments, alignment_figures
 from experiments.claim_tables import ROOT
 from experiments.success import NAMES, success_figure
 
@@ -26,14 +27,16 @@ DIGITS = 6
 
 
 @functools.cache
-def figures_of(store: str) -> dict[str, Figure]:
-    """Returns the figures of a report on a store, by name."""
+def figures_of(store: str) -> dict[str, Figure | Alignments]:
+    """Returns the figures of a report on a store, by name, and those of its own."""
     kept = DirectoryStore(ROOT / "results" / store)
     records, histories = read_store(kept)
     found = findings_of(records, histories, evaluations=read_evaluations(kept))
-    drawn = all_figures(found, histories)
-    if store.removeprefix("claims/") in NAMES:
+    drawn: dict[str, Figure | Alignments] = {**all_figures(found, histories)}
+    if (name := store.removeprefix("claims/")) in NAMES:
         drawn["success"] = success_figure(store)
+    if name in TASKS:
+        drawn |= alignment_figures(name)
     return drawn
 
 
@@ -52,10 +55,14 @@ def figure_path(store: str, name: str) -> Path:
 def figure_svg(store: str, name: str) -> str:
     """Returns the drawing of a figure, which ends with a digest of what it shows."""
     figure = figures_of(store)[name]
-    figure = replace(figure, rows=[_rounded(row) for row in figure.rows])
+    if isinstance(figure, Figure):
+        figure = replace(figure, rows=[_rounded(row) for row in figure.rows])
+        drawn = drawing(figure, "svg")
+    else:
+        drawn = figure.svg()
     shown = json.dumps([figure.title, figure.caption, figure.rows], sort_keys=True)
     digest = hashlib.sha256(shown.encode()).hexdigest()
-    return f"{drawing(figure, 'svg').decode()}\n<!-- rows: {digest} -->\n"
+    return f"{drawn.decode()}\n<!-- rows: {digest} -->\n"
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

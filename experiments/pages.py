@@ -17,7 +17,8 @@ A page says what goes where, and of which store, by two comments:
     <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
     <!-- success: claims/latch -->  ...  <!-- end -->  how often a task is learned
 
-A figure is named as `arena export` names its file; it is drawn into docs/figures.
+A figure is named as `arena export` names its file, or as `alignments.py` does; it is
+drawn into docs/figures.
 Every number is a pure function of records; pages.py never trains.
 """
 

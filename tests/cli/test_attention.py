@@ -49,6 +49,7 @@ def test_it_draws_what_it_says(results, tmp_path):
     svg = Path(drawn["file"]).read_text()
     assert svg.startswith("<svg")
     assert "bahdanau on reverse, seed 0" in svg
+    assert "validation example 0; the answers are the model's own" in svg
     assert svg.count("weight: ") == len(shown["rows"]) * 3  # a tile for each
 
     found = nnarena.restore(results, "bahdanau", "reverse")

@@ -39,13 +39,13 @@ def draw_attention(
     for (cell, record), file in zip(runs.items(), files, strict=True):
         seed, of_cell = record.identity.seed, " on ".join(cell)
         try:
-            maps = _maps(record, store, example)
+            maps, note = _maps(record, store, example)
         except (*SKIPS, IndexError) as error:
             say_left_out(of_cell, [seed], str(error))
             continue
         path = folder / f"{file}.svg"
         title = f"{of_cell}, seed {seed}"
-        spec = attention_spec(maps, title, f"validation example {example}")
+        spec = attention_spec(maps, title, note)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(on_paper(spec, "svg"))
         drawn.append(_row(cell, seed, path, maps))
@@ -69,9 +69,16 @@ def _first_seeds(records: list[Record]) -> dict[tuple[str, str], Record]:
     return {cell: found[cell] for cell in order}
 
 
-def _maps(record: Record, store: AbstractStore, example: int) -> list[LabeledMap]:
+def _maps(
+    record: Record, store: AbstractStore, example: int
+) -> tuple[list[LabeledMap], str]:
+    """Returns the maps of an example, and what a reader should know of it."""
     model, task = restore_record(record, store)
-    return attention_maps(model, task, restore_splits(record).validation, example)
+    maps = attention_maps(model, task, restore_splits(record).validation, example)
+    note = f"validation example {example}"
+    if task.signature.generated is not None:
+        note += "; the answers are the model's own, right or wrong"
+    return maps, note
 
 
 def _row(
