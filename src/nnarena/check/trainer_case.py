@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ..core.faults import require_constructor
+from ..core.faults import EntrantProblem, require_constructor
 from ..core.frozen import Frozen
 from ..core.registry import Entry
 from ..core.scoring import Scoring, mean_squared_error
@@ -128,13 +128,20 @@ class TrainerCase:
         made_for_it = [e.name for e in MODELS if e.trainer == self.name]
         for name in [*made_for_it, *(e.name for e in MODELS if e.trainer is None)]:
             contender = Contender(name, {}).for_signature(self.task.signature)
-            shapes = contender.shapes(self.task.signature, 2 * WIDTH)
-            if self.trainer.accepts(shapes) is None:
+            if self._accepts(contender):
                 signature = self.task.signature
                 return lambda key: contender.build(signature, 2 * WIDTH, key=key)
         raise NotJudged(
             f"it trains no registered model; of a small one it says: {refusal}"
         )
+
+    def _accepts(self, contender: Contender) -> bool:
+        """Returns if the trainer takes a contender; one that is broken is passed by."""
+        try:
+            shapes = contender.shapes(self.task.signature, 2 * WIDTH)
+        except (EntrantProblem, ValueError):  # which is no fault of the trainer
+            return False
+        return self.trainer.accepts(shapes) is None
 
     @cached_property
     def program(self) -> AbstractProgram:
