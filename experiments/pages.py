@@ -13,6 +13,7 @@ A page says what goes where, and of which store, by two comments:
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
     <!-- seeds: claims/ntm -->      ...  <!-- end -->  every run at every length
+    <!-- replacing: claims/lra_small -->  ...  <!-- end -->  memory for attention
     <!-- told: claims/lengths -->   ...  <!-- end -->  which contenders are told apart
     <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
     <!-- success: claims/latch -->  ...  <!-- end -->  how often a task is learned
@@ -38,6 +39,7 @@ from experiments.claim_tables import (
 )
 from experiments.drawings import figure_content, figure_lines, figure_path, figure_svg
 from experiments.published_tables import missing_table, swap_table, thesis_table
+from experiments.replacing import replacing_table
 from experiments.success import success_table
 
 
@@ -52,6 +54,7 @@ TABLES = {
     "success": success_table,
     "seeds": seeds_table,
     "tasks": tasks_table,
+    "replacing": replacing_table,
 }
 KINDS = (*TABLES, "figure")
 """What a block of a page may show."""

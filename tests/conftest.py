@@ -34,7 +34,7 @@ QUICK = " ".join(
         "--xla_llvm_disable_expensive_passes=true",
         "--xla_cpu_use_fusion_emitters=false",
         "--xla_cpu_parallel_codegen_split_count=1",  # more are for more threads
-        # Short vectors and products by rows: less code, and the same on most processors.
+        # Short vectors and products by rows: less code, alike on most processors.
         "--xla_cpu_prefer_vector_width=128",
         "--xla_backend_extra_options=xla_llvm_dot_tiling_factor=1",
     )
