@@ -9,6 +9,7 @@ A page says what goes where, and of which store, by two comments:
     <!-- tasks: claims/babi -->     ...  <!-- end -->  tasks as rows, and failures
     <!-- grid: claims/esn -->       ...  <!-- end -->  one contender by two settings
     <!-- asked: claims/lengths -->  ...  <!-- end -->  what trained models were asked
+    <!-- published: claims/babi --> ... <!-- end -->  beside published figures
     <!-- thesis: thesis -->         ...  <!-- end -->  beside the thesis's figures
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
@@ -38,7 +39,12 @@ from experiments.claim_tables import (
     told_table,
 )
 from experiments.drawings import figure_content, figure_lines, figure_path, figure_svg
-from experiments.published_tables import missing_table, swap_table, thesis_table
+from experiments.published_tables import (
+    missing_table,
+    published_table,
+    swap_table,
+    thesis_table,
+)
 from experiments.replacing import replacing_table
 from experiments.success import success_table
 
@@ -47,6 +53,7 @@ TABLES = {
     "table": claim_table,
     "grid": grid_table,
     "asked": asked_table,
+    "published": published_table,
     "thesis": thesis_table,
     "swap": swap_table,
     "missing": missing_table,

@@ -8,6 +8,35 @@ from experiments.claim_tables import records_of
 
 from nnarena.analysis.published import Comparison, against_published
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
+from nnarena.analysis.words import plural
+
+
+def published_table(store: str) -> Iterator[str]:
+    """Yields the runs of a store beside the published figures of the study it names."""
+    study = store.rpartition("/")[2]
+    found = against_published(records_of(store).values(), study)
+    yield (
+        "| task | contender | n | ours | published | difference [95 %] | margin | "
+        "verdict |"
+    )
+    yield "|---|---|---:|---:|---:|---|---:|---|"
+    for cell in found:
+        gap = (
+            "-" if cell.gap is None else f"{cell.gap.low:+.3f} to {cell.gap.high:+.3f}"
+        )
+        better = {True: " (better)", False: " (worse)", None: ""}[cell.better]
+        yield (
+            f"| {cell.task} | {cell.contender} | {len(cell.scores)} | "
+            f"{cell.mean:.3f} | {cell.figure.value:.3f} | {gap} | "
+            f"{cell.figure.margin:.3g} | {cell.verdict + better} |"
+        )
+    counted = Counter((cell.figure.contender, cell.verdict) for cell in found)
+    yield ""
+    for (name, verdict), cells in sorted(counted.items()):
+        of_name = (cell for cell in found if cell.figure.contender == name)
+        reasons = sorted({one for cell in of_name for one in cell.reasons})
+        why = f", {'; '.join(reasons)}" if verdict == "not comparable" else ""
+        yield f"- {name} on {plural(cells, 'task')}: {verdict}{why}."
 
 
 def thesis_table(store: str) -> Iterator[str]:

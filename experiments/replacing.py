@@ -44,9 +44,10 @@ def replacing_table(store: str) -> Iterator[str]:
     yield f"| contender |{heads}"
     yield "|---|" + "---:|" * (3 * len(tasks))
     for standing in board.standings:
-        name, row = standing.contender, f"| {standing.contender} |"
+        row = f"| {standing.contender} |"
+        runs = frame[frame.contender == standing.contender]
         for task in tasks:
-            own = frame.query("contender == @name and task == @task")
+            own = runs.query("task == @task")
             row += _cells(own, standing.cell(task))
         yield row
     yield ""
