@@ -5,6 +5,7 @@ from tests.folds import MinimalGate
 
 from nnarena.check import LawBroken, ModelCase, NotJudged
 from nnarena.check.fold_law import check_fold
+from nnarena.core.faults import EntrantProblem
 from nnarena.models import MODELS
 
 
@@ -40,3 +41,33 @@ def test_one_that_does_not_is_told(case):
 def test_what_is_no_fold_is_not_judged():
     with pytest.raises(NotJudged, match="is not an AbstractFold"):
         check_fold(ModelCase("gru"))
+
+
+class Narrow(MinimalGate):
+    """Combines two elements to half of one."""
+
+    def combine(self, earlier, later):
+        return earlier[0] * later[0]
+
+
+class Misspelled(MinimalGate):
+    """Has no such name."""
+
+    def combine(self, earlier, later):
+        return earlier.kept * later.kept
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Narrow, r"test_fold_law\.py, line \d+: Narrow\.combine returned \(8,\) in"),
+        (Misspelled, r"test_fold_law\.py, line \d+.*no attribute 'kept'"),
+    ],
+)
+def test_elements_that_do_not_combine_to_one_are_named_by_their_file(case, make, said):
+    with pytest.raises(EntrantProblem, match=said):
+        case(make).require_sound()
+
+
+def test_elements_that_combine_to_one_are_sound(case):
+    case(MinimalGate).require_sound()

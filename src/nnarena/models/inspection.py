@@ -22,7 +22,7 @@ from ..core.faults import (
 )
 from ..core.types import Features, Sequence, Signature, Tokens
 from ..nn.parametrization import resolve
-from .base import AbstractCell, AbstractLayer, AbstractModel
+from .base import AbstractCell, AbstractFold, AbstractLayer, AbstractModel
 from .contender import Contender
 from .generating import frame_of
 from .sequence import Recurrent
@@ -89,7 +89,10 @@ def require_answers(
 def _output(layer: AbstractLayer, question: Sequence, xs: Shape) -> Shape:
     """Returns the output of one layer, held to what it has to be."""
     if isinstance(layer, Recurrent):
-        _require_step(layer.cell, Shape(xs.shape[1:], xs.dtype))
+        x = Shape(xs.shape[1:], xs.dtype)
+        _require_step(layer.cell, x)
+        if isinstance(layer.cell, AbstractFold):
+            _require_fold(layer.cell, x)
         return Shape((xs.shape[0], layer.hidden_size), xs.dtype)
     make = type(layer)
     with blaming(make, "__call__", f"given {_inputs_told(xs)}"):
@@ -136,6 +139,21 @@ def _require_step(cell: AbstractCell, x: Shape) -> None:
     )
 
 
+def _require_fold(cell: AbstractFold, x: Shape) -> None:
+    """Returns if two elements of a fold combine to one: a CPU would not ask for it."""
+    make = type(cell)
+    element = eqx.filter_eval_shape(_element, cell, x, Shape((), jnp.float32))
+    with blaming(make, "combine", f"given {told(element)} twice"):
+        combined = eqx.filter_eval_shape(_combined, cell, element, element)
+    require(
+        _form(combined) == _form(element),
+        make,
+        "combine",
+        f"returned {told(combined)} for two elements, but `element` gives "
+        f"{told(element)}: shapes and types stay, however many are combined",
+    )
+
+
 def _answer(layer: AbstractLayer, question: Sequence, xs: Any) -> Any:
     return layer(question.with_xs(xs))
 
@@ -146,6 +164,14 @@ def _start(cell: AbstractCell) -> Any:
 
 def _step(cell: AbstractCell, state: Any, x: Any, dt: Any) -> Any:
     return resolve(cell)(state, x, dt)
+
+
+def _element(cell: AbstractFold, x: Any, dt: Any) -> Any:
+    return resolve(cell).element(x, dt)
+
+
+def _combined(cell: AbstractFold, earlier: Any, later: Any) -> Any:
+    return resolve(cell).combine(earlier, later)
 
 
 def _form(state: Any) -> Any:
