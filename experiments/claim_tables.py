@@ -15,7 +15,7 @@ from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.length import LengthPoint
 from nnarena.analysis.pairs import Pair, all_pairs
 from nnarena.analysis.scores import scores_of
-from nnarena.analysis.standing import TaskCard
+from nnarena.analysis.standing import Cell, TaskCard
 from nnarena.analysis.text import ONE_LEVEL, one_level_note
 from nnarena.runs.evaluations import read_evaluations
 from nnarena.runs.record import Record
@@ -73,19 +73,24 @@ def claim_table(store: str) -> Iterator[str]:
 
 def _cell(cell: Any, card: TaskCard) -> str:
     if cell is None or cell.mean is None:
-        return "failed" if cell is not None and cell.failed else "-"
+        return broken(cell).removeprefix(", ") if cell is not None else "-"
     interval = cell.interval
     around = "" if interval is None else f" [{interval.low:.3g}, {interval.high:.3g}]"
     if interval is not None and cell.one_level:
         around += ONE_LEVEL
     if cell.ends is not None:
         around += f" (runs {cell.ends.low:.3g} to {cell.ends.high:.3g})"
-    diverged = f", {cell.diverged} diverged" if cell.diverged else ""
     if card.all_or_none:
         low, high = (100 * end for end in cell.solved_interval)
         share = f"{cell.solved}/{cell.judged} [{low:.0f}, {high:.0f}] %"
-        return f"{share}, mean {cell.mean:.3g}{diverged}"
-    return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{diverged}"
+        return f"{share}, mean {cell.mean:.3g}{broken(cell)}"
+    return f"{cell.mean:.3g}{around}, {cell.solved}/{cell.judged}{broken(cell)}"
+
+
+def broken(cell: Cell) -> str:
+    """Returns how many runs of a cell broke: ", 1 diverged, 2 failed", or nothing."""
+    ends = ((cell.diverged, "diverged"), (cell.failed, "failed"))
+    return "".join(f", {count} {end}" for count, end in ends if count)
 
 
 def tasks_table(store: str) -> Iterator[str]:

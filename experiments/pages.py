@@ -14,7 +14,8 @@ A page says what goes where, and of which store, by two comments:
     <!-- swap: thesis -->           ...  <!-- end -->  beside those of other contenders
     <!-- missing: thesis -->        ...  <!-- end -->  the seeds that are missing
     <!-- seeds: claims/ntm -->      ...  <!-- end -->  every run at every length
-    <!-- replacing: claims/lra_small -->  ...  <!-- end -->  memory for attention
+    <!-- replacing: claims/lra_small -->  ...  <!-- end -->  memory beside attention
+    <!-- replaced: claims/lra_small -->   ...  <!-- end -->  what its rule says
     <!-- told: claims/lengths -->   ...  <!-- end -->  which contenders are told apart
     <!-- figure: claims/lengths overall -->  ...  <!-- end -->  a figure of the report
     <!-- success: claims/latch -->  ...  <!-- end -->  how often a task is learned
@@ -45,7 +46,7 @@ from experiments.published_tables import (
     swap_table,
     thesis_table,
 )
-from experiments.replacing import replacing_table
+from experiments.replacing import replaced_lines, replacing_table
 from experiments.success import success_table
 
 
@@ -62,6 +63,7 @@ TABLES = {
     "seeds": seeds_table,
     "tasks": tasks_table,
     "replacing": replacing_table,
+    "replaced": replaced_lines,
 }
 KINDS = (*TABLES, "figure")
 """What a block of a page may show."""

@@ -7,13 +7,15 @@ fixed in the suite `lra-small` before any run; it is written out here once more.
 from collections.abc import Iterator
 
 import pandas as pd
-from experiments.claim_tables import rows_of
+from experiments.claim_tables import broken, rows_of
 
+from nnarena.analysis.controls import aside_note
 from nnarena.analysis.gap import gap_of
 from nnarena.analysis.intervals import Interval
 from nnarena.analysis.leaderboard import leaderboard
 from nnarena.analysis.standing import Cell
-from nnarena.analysis.text import figure, one_level_note
+from nnarena.analysis.text import ONE_LEVEL, figure, one_level_note
+from nnarena.analysis.words import plural
 
 
 ATTENTION, MEMORY = "transformer", "memory_layer_transformer"
@@ -21,6 +23,8 @@ ATTENTION, MEMORY = "transformer", "memory_layer_transformer"
 
 MARGIN = 0.02
 """By how much accuracy may fall."""
+
+UNTOLD = "cannot be told"
 
 
 def answer(interval: Interval, *, fewer: bool) -> str:
@@ -32,11 +36,18 @@ def answer(interval: Interval, *, fewer: bool) -> str:
     """
     if interval.high < -MARGIN:
         return "cannot"
-    return "can" if fewer and interval.low > -MARGIN else "cannot be told"
+    return "can" if fewer and interval.low > -MARGIN else UNTOLD
+
+
+def replaced_lines(store: str) -> Iterator[str]:
+    """Yields the rule's word on each task, and what it rests on."""
+    frame = rows_of(store)
+    for card in leaderboard(frame).tasks:
+        yield f"- {_sentence(frame.query('task == @card.task'), card.task)}"
 
 
 def replacing_table(store: str) -> Iterator[str]:
-    """Yields accuracy, parameters and time of all, and the rule's word on each task."""
+    """Yields accuracy, parameters and time of all, and what controls reach."""
     frame = rows_of(store)
     board = leaderboard(frame)
     tasks = [card.task for card in board.tasks]
@@ -47,44 +58,48 @@ def replacing_table(store: str) -> Iterator[str]:
         row = f"| {standing.contender} |"
         runs = frame[frame.contender == standing.contender]
         for task in tasks:
-            own = runs.query("task == @task")
+            own = runs.query("task == @task and outcome == 'finished'")
             row += _cells(own, standing.cell(task))
         yield row
+    for aside in board.controls:
+        scores = map(aside.scores.get, tasks)
+        told = ("-" if score is None else figure(score) for score in scores)
+        yield f"| {aside.control}, apart |" + "".join(
+            f" {one} | - | - |" for one in told
+        )
     yield ""
     yield (
         "Mean test accuracy [95 % interval], parameters, and minutes of training per "
-        "run, at both rates (median; two runs at once on two cores that other work "
-        "shared)."
+        "run, at all rates (median)."
     )
-    for note in one_level_note(board):
+    notes = (*one_level_note(board), *board.trained)
+    for note in (*notes, *aside_note(board.controls, tasks)):
         yield ""
         yield note
-    for task in tasks:
-        yield ""
-        yield _sentence(frame.query("task == @task"), task)
 
 
-def _cells(own: pd.DataFrame, cell: Cell | None) -> str:
+def _cells(finished: pd.DataFrame, cell: Cell | None) -> str:
     """Returns a contender's three cells of one task."""
-    if cell is None or cell.mean is None:
+    if cell is None:
         return " - | - | - |"
-    interval = cell.interval
-    doubt = f" [{interval.low:.3g}, {interval.high:.3g}]" if interval else ""
-    ended = (own.outcome != "finished").sum()
-    bad = f", {ended} of {len(own)} did not finish" if ended else ""
-    minutes = own.run_seconds.median() / 60
-    size = int(own.parameters.max())
-    return f" {figure(cell.mean)}{doubt}{bad} | {size:,} | {minutes:.2g} |"
+    score = "-" if cell.mean is None else figure(cell.mean)
+    if cell.interval is not None:
+        low, high = cell.interval
+        score += f" [{low:.3g}, {high:.3g}]{ONE_LEVEL if cell.one_level else ''}"
+    size = "-" if cell.parameters is None else f"{cell.parameters:,}"
+    minutes = "-"
+    if len(finished):
+        minutes = f"{finished.run_seconds.median() / 60:.2g}"
+    return f" {score}{broken(cell)} | {size} | {minutes} |"
 
 
 def _sentence(frame: pd.DataFrame, task: str) -> str:
     """Returns what the rule says of one task."""
-    ours, theirs = (
-        frame[(frame.model == name) & frame.counted_score.notna()]
-        for name in (MEMORY, ATTENTION)
-    )
+    sides = [frame.query("model == @name") for name in (MEMORY, ATTENTION)]
+    ours, theirs = (own.query("counted_score.notna()") for own in sides)
+    runs = f"{_count(sides[0])} for {_count(sides[1])}"
     if min(len(ours), len(theirs)) < 2:
-        return f"On {task}: **cannot be told**, of fewer than two runs."
+        return f"{_bold(task, UNTOLD)}: of too few runs, {runs}."
     gap = gap_of(
         ours.counted_score.to_numpy(),
         float(theirs.counted_score.mean()),
@@ -96,7 +111,22 @@ def _sentence(frame: pd.DataFrame, task: str) -> str:
     sizes = [int(own.parameters.max()) for own in (ours, theirs)]
     found = answer(gap.interval, fewer=sizes[0] < sizes[1])
     return (
-        f"On {task}: {MEMORY} less {ATTENTION} is {gap.value:+.3f} [{low:+.3f}, "
-        f"{high:+.3f}], with {sizes[0]:,} parameters for {sizes[1]:,}. Whether a "
-        f"memory layer can replace attention: **{found}**."
+        f"{_bold(task, found)}: "
+        f"{MEMORY} less {ATTENTION} is {gap.value:+.3f} [{low:+.3f}, {high:+.3f}], "
+        f"with {sizes[0]:,} parameters for {sizes[1]:,}, of {runs}."
     )
+
+
+def _bold(task: str, found: str) -> str:
+    verb = "can" if found == UNTOLD else found
+    said = f"a memory layer {verb} replace attention with fewer parameters"
+    return f"**On {task} {f'it {found} whether ' if found == UNTOLD else ''}{said}**"
+
+
+def _count(runs: pd.DataFrame) -> str:
+    """Returns how many runs there are, and what became of those that broke."""
+    diverged, failed = ((runs.outcome == end).sum() for end in ("diverged", "failed"))
+    told = plural(len(runs), "run")
+    if diverged:
+        told += f" ({diverged} diverged, counted as a blind answer)"
+    return f"{told} ({failed} failed, left out)" if failed else told
