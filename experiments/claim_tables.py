@@ -39,7 +39,7 @@ def claim_table(store: str) -> Iterator[str]:
     yield "|---|" + "---:|" * (2 + len(tasks))
     for standing in board.standings:
         own = frame[frame.contender == standing.contender]
-        cells = [_cell(standing.cell(card.task), card) for card in board.tasks]
+        cells = [cell_text(standing.cell(card.task), card) for card in board.tasks]
         cost = 1e3 * own.groupby("task").seconds_per_step.median().mean()
         parameters = f"{standing.parameters:,}" if standing.parameters else "-"
         head = f"| {standing.contender} | {parameters} | {cost:.3g} | "
@@ -71,7 +71,8 @@ def claim_table(store: str) -> Iterator[str]:
         yield note
 
 
-def _cell(cell: Any, card: TaskCard) -> str:
+def cell_text(cell: Any, card: TaskCard) -> str:
+    """Returns a mean with its interval, how many runs solved the task and broke."""
     if cell is None or cell.mean is None:
         return broken(cell).removeprefix(", ") if cell is not None else "-"
     interval = cell.interval
@@ -93,32 +94,6 @@ def broken(cell: Cell) -> str:
     return "".join(f", {count} {end}" for count, end in ends if count)
 
 
-def tasks_table(store: str) -> Iterator[str]:
-    """Yields a row per task and a column per contender, and how many tasks each failed.
-
-    Of a seed a task is failed where the run did not solve it.
-    """
-    frame = rows_of(store)
-    board = leaderboard(frame)
-    names = [standing.contender for standing in board.standings]
-    yield f"| task | {' | '.join(names)} |"
-    yield "|---|" + "---:|" * len(names)
-    for card in board.tasks:
-        cells = [_cell(one.cell(card.task), card) for one in board.standings]
-        yield f"| {card.task} | {' | '.join(cells)} |"
-    failed = (~frame.solved.astype(bool)).groupby([frame.contender, frame.seed]).sum()
-    counts = [failed[name] for name in names]
-    told = [f"{one.mean():.3g} ({one.min()} to {one.max()})" for one in counts]
-    head = f"failed of {len(board.tasks)}, mean over seeds (range)"
-    yield f"| {head} | {' | '.join(told)} |"
-    yield ""
-    metrics = ", ".join(sorted({card.metric for card in board.tasks}))
-    yield f"Test {metrics}, mean over seeds [95 % interval], k/n runs that solved it."
-    for note in (*one_level_note(board), *board.trained):
-        yield ""
-        yield note
-
-
 def grid_table(store: str) -> Iterator[str]:
     """Yields the means of one contender with their intervals, by two of its settings.
 
@@ -133,7 +108,7 @@ def grid_table(store: str) -> Iterator[str]:
     yield "|---:|" + "---:|" * len(heads)
     for own in values[1]:
         cells = [
-            _cell(found[(column, other), (row, own)].cell(card.task), card)
+            cell_text(found[(column, other), (row, own)].cell(card.task), card)
             for card in board.tasks
             for other in values[0]
         ]
@@ -217,7 +192,7 @@ def _asked_row(
         elif one.reason is not None:
             told.append(f"cannot be asked: {one.reason}")
         else:
-            told.append(_cell(one.cell, one.card))
+            told.append(cell_text(one.cell, one.card))
     return f"| {contender} | {trained} | {' | '.join(told)} |"
 
 

@@ -36,7 +36,6 @@ from experiments.claim_tables import (
     claim_table,
     grid_table,
     seeds_table,
-    tasks_table,
     told_table,
 )
 from experiments.drawings import figure_content, figure_lines, figure_path, figure_svg
@@ -48,6 +47,7 @@ from experiments.published_tables import (
 )
 from experiments.replacing import replaced_lines, replacing_table
 from experiments.success import success_table
+from experiments.tasks_tables import tasks_table
 
 
 TABLES = {

@@ -1,20 +1,23 @@
 """Tables of runs beside the figures that were published for them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from experiments.claim_tables import records_of
 
 from nnarena.analysis.published import Comparison, against_published
+from nnarena.analysis.studies import published_figures
 from nnarena.analysis.swap import Verdicts, swapped, swapped_means
 from nnarena.analysis.words import plural
+from nnarena.runs.record import Record
 
 
 def published_table(store: str) -> Iterator[str]:
     """Yields the runs of a store beside the published figures of the study it names."""
     study = store.rpartition("/")[2]
-    found = against_published(records_of(store).values(), study)
+    records = records_of(store)
+    found = against_published(records.values(), study)
     yield (
         "| task | contender | n | ours | published | difference [95 %] | margin | "
         "verdict |"
@@ -26,17 +29,47 @@ def published_table(store: str) -> Iterator[str]:
         )
         better = {True: " (better)", False: " (worse)", None: ""}[cell.better]
         yield (
-            f"| {cell.task} | {cell.contender} | {len(cell.scores)} | "
+            f"| {cell.task} | {cell.contender} | {len(cell.scores)}{_diverged(cell)} | "
             f"{cell.mean:.3f} | {cell.figure.value:.3f} | {gap} | "
             f"{cell.figure.margin:.3g} | {cell.verdict + better} |"
         )
-    counted = Counter((cell.figure.contender, cell.verdict) for cell in found)
     yield ""
+    yield from _means(found, records)
+    counted = Counter((cell.figure.contender, cell.verdict) for cell in found)
     for (name, verdict), cells in sorted(counted.items()):
         of_name = (cell for cell in found if cell.figure.contender == name)
         reasons = sorted({one for cell in of_name for one in cell.reasons})
         why = f", {'; '.join(reasons)}" if verdict == "not comparable" else ""
         yield f"- {name} on {plural(cells, 'task')}: {verdict}{why}."
+    of_study = {figure.contender for figure in published_figures(study)}
+    failed = Counter(
+        record.identity.model.name
+        for record in records.values()
+        if record.result.outcome == "failed" and record.identity.model.name in of_study
+    )
+    for name, runs in sorted(failed.items()):
+        yield f"- {name}: {plural(runs, 'failed run')} left out."
+
+
+def _means(found: Sequence[Comparison], records: Mapping[str, Record]) -> Iterator[str]:
+    """Yields the means over tasks of each contender, and how many miss the bar."""
+    for name in dict.fromkeys(cell.contender for cell in found):
+        own = [cell for cell in found if cell.contender == name]
+        cards = [records[cell.keys[0]].scoring for cell in own]
+        if len({(card.metric, card.solved) for card in cards}) > 1:
+            continue
+        printed = [cell.figure.value for cell in own]
+        pairs = {"ours": [cell.mean for cell in own], "published": printed}
+        told = [
+            f"{np.mean(values):.3f} {whose}, "
+            f"{sum(not cards[0].is_solved(value) for value in values)} short of the bar"
+            for whose, values in pairs.items()
+        ]
+        yield f"- {name}, mean over {plural(len(own), 'task')}: {'; '.join(told)}."
+
+
+def _diverged(cell: Comparison) -> str:
+    return f", {cell.diverged} diverged" if cell.diverged else ""
 
 
 def thesis_table(store: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from experiments import (
     pages,
     quick_order,
     random_walk,
+    tasks_tables,
 )
 
 from nnarena.analysis.evaluations import evaluated
@@ -120,15 +121,15 @@ def test_a_drawing_that_says_something_else_is_stale(monkeypatch, tmp_path, old,
 
 
 def test_a_table_of_tasks_counts_the_failed_ones_of_each_seed():
-    lines = list(claim_tables.tasks_table("claims/time_scales"))
+    lines = list(tasks_tables.tasks_table("claims/time_scales"))
     heads, failed = (
         [cell.strip() for cell in line.split("|")[2:-1]]
         for line in (lines[0], lines[4])
     )
     found = dict(zip(heads, failed, strict=True))
-    assert found["clockwork"] == "0 (0 to 0)"
-    assert found["skip_rnn"] == "0.4 (0 to 1)"  # the latch, by 3 seeds of 5
-    assert found["lstm"] == "2 (2 to 2)"
+    assert found["clockwork"] == "0: 0, 0, 0, 0, 0"
+    assert found["skip_rnn"] == "0.4: 0, 0, 0, 1, 1"  # the latch, by 3 seeds of 5
+    assert found["lstm"] == "2: 2, 2, 2, 2, 2"
 
 
 def test_who_is_told_apart_says_what_compare_says(monkeypatch):
